@@ -1,0 +1,54 @@
+"""YOLACT: configurations, networks, losses, weights, and the predictor that turns a frame into masks.
+
+Names are resolved when they are first used (PEP 562), so that importing this package costs nothing and
+the records and configurations can be had without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.checkpoint import load_checkpoint as load_checkpoint
+    from model.config import PRESETS as PRESETS
+    from model.config import YolactConfig as YolactConfig
+    from model.detections import Detections as Detections
+    from model.detections import MaskCrop as MaskCrop
+    from model.errors import LiveMaskError as LiveMaskError
+    from model.postprocess import postprocess as postprocess
+    from model.predictor import Predictor as Predictor
+    from model.predictor import load_predictor as load_predictor
+    from model.preprocess import preprocess as preprocess
+    from model.training.loss import YolactLoss as YolactLoss
+    from model.training.targets import Targets as Targets
+    from model.yolact import RawOutputs as RawOutputs
+    from model.yolact import Yolact as Yolact
+    from model.yolact import build_yolact as build_yolact
+
+_HOMES = {
+    "Detections": "model.detections",
+    "LiveMaskError": "model.errors",
+    "MaskCrop": "model.detections",
+    "PRESETS": "model.config",
+    "Predictor": "model.predictor",
+    "RawOutputs": "model.yolact",
+    "Targets": "model.training.targets",
+    "Yolact": "model.yolact",
+    "YolactConfig": "model.config",
+    "YolactLoss": "model.training.loss",
+    "build_yolact": "model.yolact",
+    "load_checkpoint": "model.checkpoint",
+    "load_predictor": "model.predictor",
+    "postprocess": "model.postprocess",
+    "preprocess": "model.preprocess",
+}
+__all__ = list(_HOMES)  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

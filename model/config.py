@@ -1,0 +1,285 @@
+"""Frozen configurations of the networks and their losses, and the presets by name.
+
+A configuration is a value: change one with `dataclasses.replace`, never in place. It travels inside a
+checkpoint as plain numbers and strings (`to_dict`, `from_dict`). This module imports no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from model.classes import COCO_CLASSES, PASCAL_CLASSES
+from model.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """Which feature extractor, and how it is built.
+
+    `name` is a key of `model.backbones.BACKBONES`; `width` the channels of the stem (64 as published);
+    `deformable_interval` n replaces the 3x3 of blocks 0, n, 2n, … of stages 3..5 by a modulated
+    deformable convolution (YOLACT++, section 6.1); 0 means none.
+    """
+
+    name: str
+    width: int = 64
+    deformable_interval: int = 0
+
+
+@dataclass(frozen=True)
+class AnchorConfig:
+    """Anchor shapes. A shape of side s and ratio r is s·√r wide and s/√r high.
+
+    `sides` holds one tuple of sides a level, P3 to P7, in pixels of a square input of `reference_size`;
+    at another input size anchors keep their size relative to the input. `square` uses the width for the
+    height too, as the released models of the first paper do.
+    """
+
+    sides: tuple[tuple[float, ...], ...]
+    ratios: tuple[float, ...]
+    reference_size: int
+    square: bool = False
+
+    @property
+    def per_cell(self) -> int:
+        """Anchors a cell, the same on every level."""
+        return len(self.sides[0]) * len(self.ratios)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights and rules of the training loss; the defaults are the published ones.
+
+    An anchor is positive from an IoU of `positive_iou`, negative under `negative_iou`, neutral between.
+    `min_negatives` is the least number of mined negatives an image (0 as published, where an image
+    without objects teaches nothing). `box_loss` "giou" replaces smooth L1 on deltas by 1 - GIoU.
+    """
+
+    class_weight: float = 1.0
+    box_weight: float = 1.5
+    mask_weight: float = 6.125
+    semantic_weight: float = 1.0
+    mask_iou_weight: float = 25.0
+    positive_iou: float = 0.5
+    negative_iou: float = 0.4
+    crowd_overlap: float = 0.7
+    negatives_per_positive: int = 3
+    min_negatives: int = 0
+    max_masks_per_image: int = 100
+    min_mask_iou_area: int = 25
+    box_loss: Literal["smooth_l1", "giou"] = "smooth_l1"
+
+
+@dataclass(frozen=True)
+class DetectionConfig:
+    """Constants of the detection step (paper, section 3.3); the user's score threshold is not one of them."""
+
+    confidence_threshold: float = 0.05
+    nms_iou_threshold: float = 0.5
+    nms_top_k: int = 200
+    max_detections: int = 100
+
+
+@dataclass(frozen=True)
+class YolactConfig:
+    """All that decides a network's shape, its input and its loss.
+
+    `image_size` is the input's side in pixels; `pixel_mean` and `pixel_std` are in RGB order and on the
+    0..255 scale; `protonet_channels` are those of the 3x3 convolutions before the upsampling and
+    `protonet_out_channels` of the one after it; `batch_norm` puts a batch norm behind each convolution
+    of FPN, head and protonet but the last ones; `mask_iou` adds the re-scoring network of YOLACT++.
+    """
+
+    name: str
+    image_size: int
+    backbone: BackboneConfig
+    anchors: AnchorConfig
+    class_names: tuple[str, ...] = COCO_CLASSES
+    pixel_mean: tuple[float, float, float] = (123.68, 116.78, 103.94)
+    pixel_std: tuple[float, float, float] = (58.40, 57.12, 57.38)
+    fpn_channels: int = 256
+    num_prototypes: int = 32
+    protonet_channels: tuple[int, ...] = (256, 256, 256)
+    protonet_out_channels: int = 256
+    batch_norm: bool = False
+    mask_iou: bool = False
+    loss: LossConfig = LossConfig()
+    detection: DetectionConfig = DetectionConfig()
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, background not counted."""
+        return len(self.class_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dicts, fit for a checkpoint or json."""
+        return _plain(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> YolactConfig:
+        """The inverse of `to_dict`. Raises ConfigError on unknown or absent keys and on wrong types."""
+        return _build(YolactConfig, values, "config")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+_NESTED: dict[str, type] = {
+    "backbone": BackboneConfig,
+    "anchors": AnchorConfig,
+    "loss": LossConfig,
+    "detection": DetectionConfig,
+}
+
+
+def _build(kind: type, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: expected a table of settings, got {type(values).__name__}")
+    known = {f.name for f in dataclasses.fields(kind)}
+    if values.keys() != known:
+        odd = sorted(values.keys() ^ known)[0]
+        state = "unknown" if odd in values else "missing"
+        raise ConfigError(f"{where}: setting {odd!r} is {state}; were the weights made by another version?")
+    parts = {
+        key: _build(_NESTED[key], value, f"{where}.{key}") if key in _NESTED else _frozen(value)
+        for key, value in values.items()
+    }
+    return kind(**parts)
+
+
+def check_limits(config: YolactConfig) -> None:
+    """Refuse a configuration that no network can be built from, or only one of absurd size.
+
+    Meant for configurations that come out of a file. Raises ConfigError naming the first bad setting.
+    """
+    names = config.class_names
+    widths = (config.fpn_channels, *config.protonet_channels, config.protonet_out_channels)
+    sides = [side for level in config.anchors.sides for side in level]
+    checks = {
+        "image_size": _whole(config.image_size, 32, 4096),
+        "class_names": 1 <= len(names) <= 10_000 and all(isinstance(n, str) for n in names),
+        "backbone.width": _whole(config.backbone.width, 8, 256),
+        "backbone.deformable_interval": _whole(config.backbone.deformable_interval, 0, 64),
+        "fpn_channels, protonet_channels": all(_whole(w, 1, 2048) for w in widths),
+        "num_prototypes": _whole(config.num_prototypes, 1, 1024),
+        "anchors.reference_size": _whole(config.anchors.reference_size, 32, 4096),
+        "anchors.sides": len(config.anchors.sides) == 5
+        and len({len(level) for level in config.anchors.sides}) == 1
+        and 1 <= len(sides) <= 100
+        and all(_number(s) and 0 < s <= 8192 for s in sides),
+        "anchors.ratios": 1 <= len(config.anchors.ratios) <= 20
+        and all(_number(r) and 0 < r <= 100 for r in config.anchors.ratios),
+        "pixel_mean, pixel_std": all(map(_number, (*config.pixel_mean, *config.pixel_std)))
+        and len(config.pixel_mean) == len(config.pixel_std) == 3
+        and 0 not in config.pixel_std,
+        "loss.box_loss": config.loss.box_loss in ("smooth_l1", "giou"),
+    }
+    for setting, good in checks.items():
+        if not good:
+            raise ConfigError(f"config: {setting} is out of range or of a wrong type")
+
+
+def _whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _square_anchors(image_size: int) -> AnchorConfig:
+    """The anchors of the first paper's COCO models: square, sides proportional to the input (as released)."""
+    sides = tuple((float(side * image_size // 550),) for side in (24, 48, 96, 192, 384))
+    return AnchorConfig(sides, ratios=(1.0, 0.5, 2.0), reference_size=image_size, square=True)
+
+
+_PASCAL_ANCHORS = AnchorConfig(
+    sides=((32.0,), (64.0,), (128.0,), (256.0,), (512.0,)), ratios=(1.0, 0.5, 2.0), reference_size=550
+)
+_PLUS_ANCHORS = AnchorConfig(
+    sides=tuple(tuple(side * 2 ** (octave / 3) for octave in range(3)) for side in (24, 48, 96, 192, 384)),
+    ratios=(1.0, 0.5, 2.0),
+    reference_size=550,
+)
+# ratios for people, who are taller than wide
+_COMPACT_ANCHORS = AnchorConfig(
+    sides=((18.0,), (36.0,), (73.0,), (145.0,), (290.0,)), ratios=(1.0, 0.5, 0.25), reference_size=416
+)
+_COMPACT_LOSS = LossConfig(min_negatives=100, box_loss="giou")
+
+
+def _official(name: str, backbone: BackboneConfig, image_size: int = 550, **changes: Any) -> YolactConfig:
+    values: dict[str, Any] = {"anchors": _square_anchors(image_size), **changes}
+    return YolactConfig(name=name, image_size=image_size, backbone=backbone, **values)
+
+
+def _compact(name: str, width: int, channels: int) -> YolactConfig:
+    return YolactConfig(
+        name=name,
+        image_size=416,
+        backbone=BackboneConfig("resnet18", width=width),
+        anchors=_COMPACT_ANCHORS,
+        fpn_channels=channels,
+        protonet_channels=(channels // 2 + channels // 4,) * 2,
+        protonet_out_channels=channels // 2,
+        batch_norm=True,
+        loss=_COMPACT_LOSS,
+    )
+
+
+PRESETS: dict[str, YolactConfig] = {
+    config.name: config
+    for config in (
+        _official("yolact_base", BackboneConfig("resnet101")),
+        _official("yolact_im400", BackboneConfig("resnet101"), image_size=400),
+        _official(
+            "yolact_im700",
+            BackboneConfig("resnet101"),
+            image_size=700,
+            loss=LossConfig(max_masks_per_image=300),
+        ),
+        _official("yolact_resnet50", BackboneConfig("resnet50")),
+        _official(
+            "yolact_darknet53",
+            BackboneConfig("darknet53"),
+            pixel_mean=(0.0, 0.0, 0.0),
+            pixel_std=(255.0, 255.0, 255.0),
+        ),
+        _official(
+            "yolact_resnet50_pascal",
+            BackboneConfig("resnet50"),
+            anchors=_PASCAL_ANCHORS,
+            class_names=PASCAL_CLASSES,
+        ),
+        _official(
+            "yolact_plus_base",
+            BackboneConfig("resnet101", deformable_interval=3),
+            anchors=_PLUS_ANCHORS,
+            mask_iou=True,
+        ),
+        _official(
+            "yolact_plus_resnet50",
+            BackboneConfig("resnet50", deformable_interval=1),
+            anchors=_PLUS_ANCHORS,
+            mask_iou=True,
+        ),
+        _compact("livemask_s", width=64, channels=128),
+        _compact("livemask_n", width=32, channels=64),
+    )
+}
+
+
+def preset(name: str) -> YolactConfig:
+    """The preset of that name. Raises ConfigError with the names there are."""
+    if name not in PRESETS:
+        raise ConfigError(f"no configuration is named {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,146 @@
+"""What was found in one frame: a frozen record of NumPy arrays, fit to cross threads, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class MaskCrop:
+    """The part of a mask that can hold pixels: `pixels` [h, w] bool with its top left corner at (x, y).
+
+    (x, y) are whole frame pixels; the crop lies inside the frame; outside of it the mask is empty.
+    h or w may be 0.
+    """
+
+    x: int
+    y: int
+    pixels: NDArray[np.bool_]
+
+    @property
+    def area(self) -> int:
+        """Number of pixels of the mask."""
+        return int(np.count_nonzero(self.pixels))
+
+    def paste(self, height: int, width: int) -> NDArray[np.bool_]:
+        """The mask on the whole frame: [height, width] bool."""
+        frame = np.zeros((height, width), dtype=bool)
+        h, w = self.pixels.shape
+        frame[self.y : self.y + h, self.x : self.x + w] = self.pixels
+        return frame
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """N detected instances of one frame, best score first. N = 0 when nothing was found.
+
+    image_size:  (height, width) of the frame in pixels
+    boxes:       [N, 4] float32, x1 y1 x2 y2 in frame pixels, clamped to the frame
+    scores:      [N] float32 in 0..1; class probability, for YOLACT++ times the predicted mask IoU
+    classes:     [N] int64, indices into `class_names`
+    class_names: names of the model's classes, background not counted
+    crops:       N masks, each cropped to its padded box; None when only boxes were asked for
+    box_scores:  [N] float32, the class probabilities alone (the same as `scores` without re-scoring)
+    track_ids:   [N] int64, or None when nobody tracked
+    """
+
+    image_size: tuple[int, int]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    crops: tuple[MaskCrop, ...] | None
+    box_scores: NDArray[np.float32]
+    track_ids: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def has_masks(self) -> bool:
+        """False when only boxes were asked for."""
+        return self.crops is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The class name of each detection."""
+        return tuple(self.class_names[c] for c in self.classes)
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """All masks on the whole frame, [N, H, W] bool, made anew at each call (N·H·W bytes).
+
+        Raises ValueError when only boxes were asked for.
+        """
+        height, width = self.image_size
+        masks = np.zeros((len(self), height, width), dtype=bool)
+        for mask, crop in zip(masks, self._crops(), strict=True):
+            h, w = crop.pixels.shape
+            mask[crop.y : crop.y + h, crop.x : crop.x + w] = crop.pixels
+        return masks
+
+    def select(self, which: NDArray[Any] | Sequence[int]) -> Detections:
+        """The detections of these indices, or of a [N] bool choice, in the given order."""
+        index = np.asarray(which)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        return dataclasses.replace(
+            self,
+            boxes=self.boxes[index],
+            scores=self.scores[index],
+            classes=self.classes[index],
+            crops=None if self.crops is None else tuple(self.crops[i] for i in index),
+            box_scores=self.box_scores[index],
+            track_ids=None if self.track_ids is None else self.track_ids[index],
+        )
+
+    def to_coco(self) -> list[dict[str, Any]]:
+        """One COCO result a detection: `category_name`, `bbox` [x, y, w, h] px, `score`, `segmentation`.
+
+        `segmentation` is compressed COCO run-length code whose `counts` are text, ready for json; it is
+        left out when only boxes were asked for. Image and category ids are the caller's business.
+        """
+        results: list[dict[str, Any]] = []
+        for i, name in enumerate(self.names):
+            x1, y1, x2, y2 = (float(v) for v in self.boxes[i])
+            result: dict[str, Any] = {
+                "category_name": name,
+                "bbox": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)],
+                "score": round(float(self.scores[i]), 5),
+            }
+            if self.crops is not None:
+                result["segmentation"] = self._rle(self.crops[i])
+            results.append(result)
+        return results
+
+    def _crops(self) -> tuple[MaskCrop, ...]:
+        if self.crops is None:
+            raise ValueError("these detections hold boxes only; ask the predictor for masks")
+        return self.crops
+
+    def _rle(self, crop: MaskCrop) -> dict[str, Any]:
+        from pycocotools import mask as coco_mask
+
+        code = coco_mask.encode(np.asfortranarray(crop.paste(*self.image_size).astype(np.uint8)))
+        return {"size": [int(v) for v in code["size"]], "counts": code["counts"].decode("ascii")}
+
+
+def no_detections(
+    image_size: tuple[int, int], class_names: tuple[str, ...], with_masks: bool = True
+) -> Detections:
+    """A record of nothing found, N = 0."""
+    empty = np.zeros(0, np.float32)
+    return Detections(
+        image_size=image_size,
+        boxes=np.zeros((0, 4), np.float32),
+        scores=empty,
+        classes=np.zeros(0, np.int64),
+        class_names=class_names,
+        crops=() if with_masks else None,
+        box_scores=empty,
+    )

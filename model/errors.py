@@ -1,0 +1,35 @@
+"""The project's errors: one small tree, so that a caller can catch as wide or as narrow as it likes."""
+
+from __future__ import annotations
+
+
+class LiveMaskError(Exception):
+    """Something a user can act on. The message says what was got, what was expected and what to do."""
+
+
+class ConfigError(LiveMaskError):
+    """A setting, preset name, class name or threshold that makes no sense."""
+
+
+class CheckpointError(LiveMaskError):
+    """A weights file that is absent, broken, of another model, or not safe to load."""
+
+
+class DownloadError(LiveMaskError):
+    """Weights that could not be fetched, or that are not what they were before."""
+
+
+class DataError(LiveMaskError):
+    """A data set that cannot be read or holds nothing to learn from or to measure."""
+
+
+class TrainingError(LiveMaskError):
+    """A training run that cannot start or go on."""
+
+
+class SourceError(LiveMaskError):
+    """An image, video or camera that cannot be opened or read."""
+
+
+class SinkError(LiveMaskError):
+    """A result that cannot be written."""
