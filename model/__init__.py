@@ -43,7 +43,7 @@ _HOMES = {
     "postprocess": "model.postprocess",
     "preprocess": "model.preprocess",
 }
-__all__ = list(_HOMES)  # noqa: PLE0604
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

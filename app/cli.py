@@ -1,0 +1,58 @@
+"""The command line: a table of commands, one module each, loaded only when it is asked for.
+
+A command's module offers `add_arguments(parser)` and `run(args) -> int`, whose result is the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from model.errors import ConfigError, LiveMaskError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+# command -> (module, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "annotate": ("app.annotate", "segment photographs and write them with their masks drawn"),
+    "models": ("app.models", "list, show, download and locate weights"),
+    "eval": ("app.evaluate", "measure weights on a labelled data set"),
+    "train": ("app.train", "train a network on a labelled data set"),
+}
+
+
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that `argv` names; the others are listed but not loaded."""
+    parser = argparse.ArgumentParser(
+        prog="run_app.py", description="Real-time instance segmentation for webcams and video."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name in argv[:1]:
+            loaded = importlib.import_module(module)
+            loaded.add_arguments(command)
+            command.set_defaults(run=loaded.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser(argv).parse_args(argv)
+    try:
+        return int(args.run(args))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except LiveMaskError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
