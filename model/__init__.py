@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from model.detections import Detections as Detections
     from model.detections import MaskCrop as MaskCrop
     from model.errors import LiveMaskError as LiveMaskError
-    from model.postprocess import postprocess as postprocess
+    from model.postprocessing import postprocess as postprocess
     from model.predictor import Predictor as Predictor
     from model.predictor import load_predictor as load_predictor
-    from model.preprocess import preprocess as preprocess
+    from model.preprocessing import preprocess as preprocess
     from model.training.loss import YolactLoss as YolactLoss
     from model.training.targets import Targets as Targets
     from model.yolact import RawOutputs as RawOutputs
@@ -40,8 +40,8 @@ _HOMES = {
     "build_yolact": "model.yolact",
     "load_checkpoint": "model.checkpoint",
     "load_predictor": "model.predictor",
-    "postprocess": "model.postprocess",
-    "preprocess": "model.preprocess",
+    "postprocess": "model.postprocessing",
+    "preprocess": "model.preprocessing",
 }
 __all__ = list(_HOMES)
 

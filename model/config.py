@@ -18,7 +18,7 @@ from model.errors import ConfigError
 class BackboneConfig:
     """Which feature extractor, and how it is built.
 
-    `name` is a key of `model.backbones.BACKBONES`; `width` the channels of the stem (64 as published);
+    `name` is a key of `model.backbones.BACKBONES`; `width` the channels of the stem;
     `deformable_interval` n replaces the 3x3 of blocks 0, n, 2n, … of stages 3..5 by a modulated
     deformable convolution (YOLACT++, section 6.1); 0 means none.
     """
@@ -250,7 +250,7 @@ PRESETS: dict[str, YolactConfig] = {
         _official("yolact_resnet50", BackboneConfig("resnet50")),
         _official(
             "yolact_darknet53",
-            BackboneConfig("darknet53"),
+            BackboneConfig("darknet53", width=32),
             pixel_mean=(0.0, 0.0, 0.0),
             pixel_std=(255.0, 255.0, 255.0),
         ),

@@ -1,0 +1,56 @@
+"""Boxes: the two notations, their encoding relative to anchors, and how much they overlap."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# what the deltas are multiplied with before they are applied (SSD, arXiv:1512.02325)
+CENTRE_VARIANCE = 0.1
+SIZE_VARIANCE = 0.2
+
+
+def to_corners(boxes: Tensor) -> Tensor:
+    """[..., 4] cx cy w h -> x1 y1 x2 y2."""
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([centre - size / 2, centre + size / 2], dim=-1)
+
+
+def to_centres(boxes: Tensor) -> Tensor:
+    """[..., 4] x1 y1 x2 y2 -> cx cy w h."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([(low + high) / 2, high - low], dim=-1)
+
+
+def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
+    """deltas: [..., A, 4]; anchors: [A, 4] cx cy w h. Returns [..., A, 4] x1 y1 x2 y2, not clipped."""
+    centre = anchors[..., :2] + deltas[..., :2] * CENTRE_VARIANCE * anchors[..., 2:]
+    size = anchors[..., 2:] * torch.exp(deltas[..., 2:] * SIZE_VARIANCE)
+    return to_corners(torch.cat([centre, size], dim=-1))
+
+
+def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """The inverse of `decode`. boxes: [..., 4] x1 y1 x2 y2, with area; anchors: [..., 4] cx cy w h."""
+    target = to_centres(boxes)
+    centre = (target[..., :2] - anchors[..., :2]) / (CENTRE_VARIANCE * anchors[..., 2:])
+    size = torch.log(target[..., 2:] / anchors[..., 2:]) / SIZE_VARIANCE
+    return torch.cat([centre, size], dim=-1)
+
+
+def areas(boxes: Tensor) -> Tensor:
+    """[..., 4] x1 y1 x2 y2 -> [...]."""
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def intersections(a: Tensor, b: Tensor) -> Tensor:
+    """a: [..., N, 4], b: [..., M, 4] x1 y1 x2 y2. Returns [..., N, M], the area that each pair shares."""
+    low = torch.maximum(a[..., :, None, :2], b[..., None, :, :2])
+    high = torch.minimum(a[..., :, None, 2:], b[..., None, :, 2:])
+    return (high - low).clamp(min=0).prod(dim=-1)
+
+
+def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
+    """a: [..., N, 4], b: [..., M, 4] x1 y1 x2 y2. Returns [..., N, M] in 0..1; 0 where both have no area."""
+    shared = intersections(a, b)
+    union = areas(a)[..., :, None] + areas(b)[..., None, :] - shared
+    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)

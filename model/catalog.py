@@ -1,0 +1,159 @@
+"""The catalogue of known weights, and where their files lie.
+
+Nothing here touches the network or loads a file: `model.download` fetches, `model.checkpoint` loads.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from model.errors import CheckpointError, ConfigError, DownloadError
+from model.weight_pins import check_pin
+
+State = Literal["bundled", "downloaded", "not downloaded", "missing"]
+
+BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+COCO_MASK_MAP = "mask mAP, COCO test-dev"
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """One set of known weights.
+
+    `config` is a key of `model.config.PRESETS`. Weights come either with the project (`bundled`, a file
+    name in `weights/`) or from `address` (https). `value` is the published figure, in percent, of
+    `metric`. `approximate_size` in bytes is an estimate, four bytes a stored number; the real size is known
+    once the file is there.
+    """
+
+    name: str
+    config: str
+    licence: str
+    address: str | None = None
+    bundled: str | None = None
+    metric: str | None = None
+    value: float | None = None
+    approximate_size: int | None = None
+    note: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or would be once it is downloaded."""
+        if self.bundled is not None:
+            return BUNDLED_FOLDER / self.bundled
+        if self.address is None:
+            raise ConfigError(f"{self.name}: a catalogue entry needs an address or a bundled file")
+        return cache_folder() / self.address.rpartition("/")[2]
+
+    @property
+    def state(self) -> State:
+        """Whether the file is there, and why; its digest is not checked."""
+        if self.bundled is not None:
+            return "bundled" if self.path.is_file() else "missing"
+        return "downloaded" if self.path.is_file() else "not downloaded"
+
+
+def _published(name: str, value: float, megabytes: int, note: str) -> CatalogEntry:
+    repository = name.replace("_", "-")
+    return CatalogEntry(
+        name=name,
+        config=name,
+        licence="MIT",
+        address=f"https://huggingface.co/dbolya/{repository}/resolve/main/{name}_54_800000.pth",
+        metric=COCO_MASK_MAP,
+        value=value,
+        approximate_size=megabytes * 1_000_000,
+        note=f"{note}; published by the authors of YOLACT, trained on COCO",
+    )
+
+
+DEFAULT_WEIGHTS = "livemask_s_person"
+
+CATALOG: dict[str, CatalogEntry] = {
+    entry.name: entry
+    for entry in (
+        CatalogEntry(
+            name=DEFAULT_WEIGHTS,
+            config="livemask_s",
+            licence="see the model card",
+            bundled="livemask_s_person.pt",
+            note="people only; small enough for a CPU; the default",
+        ),
+        _published("yolact_resnet50", 28.2, 125, "ResNet-50, 550 px"),
+        _published("yolact_darknet53", 28.7, 191, "DarkNet-53, 550 px"),
+        _published("yolact_base", 29.8, 201, "ResNet-101, 550 px"),
+        _published("yolact_im700", 31.2, 201, "ResNet-101, 700 px"),
+        _published("yolact_plus_resnet50", 34.1, 135, "YOLACT++, ResNet-50, 550 px"),
+        _published("yolact_plus_base", 34.6, 211, "YOLACT++, ResNet-101, 550 px"),
+    )
+}
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `LIVEMASK_HOME` if it is set, else the platform's own cache folder.
+
+    The environment is read anew at each call, and the folder is not made.
+    """
+    home = os.environ.get("LIVEMASK_HOME")
+    return Path(home or platformdirs.user_cache_dir("livemask", appauthor=False)).expanduser()
+
+
+def find_entry(name: str) -> CatalogEntry:
+    """The catalogue's entry of that name. Raises ConfigError with the nearest name there is."""
+    if name not in CATALOG:
+        raise ConfigError(f"no weights are named {name!r};{_suggestion(name)} there are {', '.join(CATALOG)}")
+    return CATALOG[name]
+
+
+def resolve_weights(weights: str | Path | None) -> Path:
+    """The file that `weights` means: None the default, a catalogue name, or else a path.
+
+    Nothing is downloaded and nothing is ever made up: weights that are not there are an error. A
+    downloaded file is compared with its pinned digest first. Raises CheckpointError when a bundled or own
+    file is absent, DownloadError when a file of the catalogue has to be downloaded first or differs from
+    its pin.
+    """
+    name = str(DEFAULT_WEIGHTS if weights is None else weights)
+    return _known_file(CATALOG[name]) if name in CATALOG else _own_file(name)
+
+
+def _known_file(entry: CatalogEntry) -> Path:
+    path = entry.path
+    if entry.state == "missing":
+        raise CheckpointError(
+            f"the bundled weights {entry.name} are missing: expected {path}; restore the file, or name other "
+            "weights (`python run_app.py models list` shows what there is)"
+        )
+    if entry.state == "not downloaded":
+        raise DownloadError(
+            f"{entry.name} is not downloaded (expected {path}); "
+            f"run `python run_app.py models download {entry.name}` first"
+        )
+    if entry.bundled is None:
+        check_pin(path.parent, entry.name, path)
+    return path
+
+
+def _own_file(name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise CheckpointError(f"{name} is a folder; expected a weights file")
+    looks_like_a_name = path.name == name and not path.suffix
+    hint = _suggestion(name) if looks_like_a_name else ""
+    raise CheckpointError(
+        f"there is no weights file {name!r};{hint} expected a path or a name of the catalogue "
+        "(`python run_app.py models list`)"
+    )
+
+
+def _suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name, CATALOG, n=1)
+    return f" did you mean {near[0]!r}?" if near else ""

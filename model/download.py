@@ -1,0 +1,83 @@
+"""Fetches weights of the catalogue into the cache folder, checked against their pinned digest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from model.catalog import CatalogEntry, resolve_weights
+from model.errors import DownloadError
+from model.transfer import HTTPS_ONLY, Progress, TransferRules, discard, fetch
+from model.weight_pins import exclusive, pin_or_check, read_pins
+
+
+def download_weights(
+    entry: CatalogEntry,
+    *,
+    offline: bool = False,
+    rules: TransferRules = HTTPS_ONLY,
+    progress: Progress | None = None,
+) -> Path:
+    """The file of `entry`, downloaded unless it is there already, as pinned; returns its path.
+
+    A file that is there without a pin (copied by hand) is pinned; one that differs from its pin is
+    downloaded anew. Bundled weights need no download. `progress` gets bytes done and bytes in all (None
+    if unknown). Raises DownloadError without network, when `offline` or LIVEMASK_OFFLINE forbids it, when
+    another process downloads the same file, and when the digest is not the pinned one: nothing is
+    installed then, and the pin stays.
+    """
+    if entry.address is None:
+        return resolve_weights(entry.name)
+    target = entry.path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(target.with_name(f".{target.name}.guard"), wait=False):
+            if not _is_there(entry, target):
+                _refuse_offline(entry, offline)
+                _install(entry, entry.address, target, rules, progress)
+    except BlockingIOError as error:
+        raise DownloadError(f"{entry.name} is being downloaded by another process; wait for it") from error
+    except OSError as error:
+        raise DownloadError(
+            f"cannot write {target} ({error}); free some space, or set LIVEMASK_HOME to another folder"
+        ) from error
+    return target
+
+
+def is_offline() -> bool:
+    """Whether LIVEMASK_OFFLINE forbids the network: any value but none, 0, false and no does."""
+    return os.environ.get("LIVEMASK_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
+
+
+def _is_there(entry: CatalogEntry, target: Path) -> bool:
+    if not target.is_file():
+        return False
+    pin = read_pins(target.parent).get(entry.name)
+    if pin is None:
+        pin_or_check(target.parent, entry.name, target, entry.address or "")
+        return True
+    return pin.matches(target)
+
+
+def _refuse_offline(entry: CatalogEntry, offline: bool) -> None:
+    if offline or is_offline():
+        reason = "--offline" if offline else "LIVEMASK_OFFLINE"
+        raise DownloadError(
+            f"{entry.name} has to be downloaded, but {reason} forbids the network; allow it, or fetch "
+            f"{entry.address} on another computer and copy it to {entry.path}"
+        )
+
+
+def _install(
+    entry: CatalogEntry, address: str, target: Path, rules: TransferRules, progress: Progress | None
+) -> None:
+    part = target.with_name(target.name + ".part")
+    fetch(address, part, rules, progress)
+    try:
+        # pinned before it is in place: a file that is in place always has its pin
+        pin_or_check(target.parent, entry.name, part, address)
+    except DownloadError:
+        discard(part)
+        raise
+    part.replace(target)
+    discard(part)

@@ -1,0 +1,73 @@
+"""The prediction head, shared by all levels (paper, figure 4), and the mask IoU network of YOLACT++."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.layers import conv, initialise
+
+
+class HeadOutputs(NamedTuple):
+    """Rows are ordered level, y, x, anchor."""
+
+    box_deltas: Tensor  # [B, A, 4]
+    class_logits: Tensor  # [B, A, C + 1]
+    mask_coefficients: Tensor  # [B, A, K]
+
+
+class PredictionHead(nn.Module):
+    """One 3x3, then a 3x3 each to boxes, classes (background first) and mask coefficients (tanh)."""
+
+    def __init__(
+        self, channels: int, num_classes: int, num_prototypes: int, anchors: int, batch_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.num_prototypes = num_prototypes
+        self.upfeature = nn.Sequential(
+            conv(channels, channels, 3, batch_norm=batch_norm), nn.ReLU(inplace=True)
+        )
+        self.bbox_layer = nn.Conv2d(channels, anchors * 4, 3, padding=1)
+        self.conf_layer = nn.Conv2d(channels, anchors * (num_classes + 1), 3, padding=1)
+        self.mask_layer = nn.Conv2d(channels, anchors * num_prototypes, 3, padding=1)
+        initialise(self)
+
+    def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
+        """levels: [B, channels, h, w] each, P3 first."""
+        shared = [self.upfeature(level) for level in levels]
+        return HeadOutputs(
+            _rows([self.bbox_layer(x) for x in shared], 4),
+            _rows([self.conf_layer(x) for x in shared], self.num_classes + 1),
+            _rows([self.mask_layer(x) for x in shared], self.num_prototypes).tanh(),
+        )
+
+
+def _rows(maps: list[Tensor], width: int) -> Tensor:
+    # [B, a·width, h, w] -> [B, h, w, a·width] -> [B, h·w·a, width], then all levels one after another
+    return torch.cat([m.permute(0, 2, 3, 1).reshape(m.shape[0], -1, width) for m in maps], dim=1)
+
+
+class MaskIoUNet(nn.Module):
+    """Guesses, from a mask alone, its IoU with the truth for each class (YOLACT++, section 6.2)."""
+
+    CHANNELS = (8, 16, 32, 64, 128)
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        previous = 1
+        for width in self.CHANNELS:
+            layers += [nn.Conv2d(previous, width, 3, stride=2), nn.ReLU(inplace=True)]
+            previous = width
+        layers += [nn.Conv2d(previous, num_classes, 1), nn.ReLU(inplace=True)]
+        self.maskiou_net = nn.Sequential(*layers)
+        initialise(self)
+
+    def forward(self, masks: Tensor) -> Tensor:
+        """masks: [N, Hp, Wp] float, cropped probabilities. Returns [N, C] float, not negative."""
+        scores: Tensor = self.maskiou_net(masks[:, None])  # [N, C, h, w]
+        return F.adaptive_max_pool2d(scores, 1).flatten(1)

@@ -1,0 +1,86 @@
+"""From prototypes and coefficients to masks: linear assembly, cropping, and enlargement to the frame."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from model.detections import MaskCrop
+
+CROP_PADDING = 1.0  # prototype pixels around a box (as released)
+
+
+def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
+    """sigmoid(P Cᵀ), one matrix product (paper, equation 1).
+
+    prototypes: [B, Hp, Wp, K]; coefficients: [B, N, K]. Returns [B, N, Hp, Wp] in 0..1.
+    """
+    batch, height, width, _ = prototypes.shape
+    # [B, N, K] x [B, K, Hp·Wp] -> [B, N, Hp·Wp]
+    logits = coefficients @ prototypes.flatten(1, 2).transpose(1, 2)
+    return logits.sigmoid().view(batch, -1, height, width)
+
+
+def crop_bounds(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Where masks of prototype size are cropped: [..., 4] x1 y1 x2 y2 in prototype pixels, not rounded.
+
+    boxes: [..., 4] relative corners, in any order. Scaled, padded by one pixel, clamped to the map.
+    """
+    scale = boxes.new_tensor([width, height])
+    low = torch.minimum(boxes[..., :2], boxes[..., 2:]) * scale - CROP_PADDING
+    high = torch.maximum(boxes[..., :2], boxes[..., 2:]) * scale + CROP_PADDING
+    limits = [torch.minimum(edge.clamp(min=0), scale) for edge in (low, high)]
+    return torch.cat(limits, dim=-1)
+
+
+def inside(bounds: Tensor, height: int, width: int) -> Tensor:
+    """bounds: [..., 4] as `crop_bounds` gives. Returns [..., height, width] bool: x1 ≤ x < x2, y likewise."""
+    x = torch.arange(width, device=bounds.device, dtype=bounds.dtype)
+    y = torch.arange(height, device=bounds.device, dtype=bounds.dtype)
+    x1, y1, x2, y2 = bounds[..., None].unbind(-2)  # [..., 1] each
+    columns = (x >= x1) & (x < x2)
+    rows = (y >= y1) & (y < y2)
+    return rows[..., :, None] & columns[..., None, :]
+
+
+def crop(masks: Tensor, boxes: Tensor) -> Tensor:
+    """Zero outside the padded boxes. masks: [..., Hp, Wp]; boxes: [..., 4] relative corners."""
+    height, width = masks.shape[-2:]
+    return masks * inside(crop_bounds(boxes, height, width), height, width)
+
+
+def enlarge(
+    mask: Tensor, bounds: tuple[float, float, float, float], frame_height: int, frame_width: int
+) -> MaskCrop:
+    """One mask at the frame's size, > 0.5, computed only where it can hold pixels.
+
+    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels). Gives the
+    pixels that bilinear enlargement of the whole mask (half-pixel centres) gives. That is a product with
+    one interpolation matrix from either side, so rows and columns outside the crop need no work.
+    """
+    x1, y1, x2, y2 = bounds
+    rows = _reach(y1, y2, mask.shape[0], frame_height)
+    columns = _reach(x1, x2, mask.shape[1], frame_width)
+    sources = tuple(slice(max(int(low) - 1, 0), int(high) + 2) for low, high in ((y1, y2), (x1, x2)))
+    vertical = _interpolation(frame_height, mask.shape[0])[rows, sources[0]]
+    horizontal = _interpolation(frame_width, mask.shape[1])[columns, sources[1]]
+    pixels = (vertical @ mask[sources] @ horizontal.T) > 0.5
+    return MaskCrop(columns.start, rows.start, pixels.numpy())
+
+
+def _reach(low: float, high: float, cells: int, pixels: int) -> slice:
+    """The frame pixels that cells of index low ≤ i < high reach: half a cell more than their own."""
+    scale = pixels / cells
+    start = int((low - 0.5) * scale - 0.5)
+    stop = int((high + 1.5) * scale - 0.5) + 1
+    return slice(min(max(start, 0), pixels), min(max(stop, 0), pixels))
+
+
+@lru_cache(maxsize=16)
+def _interpolation(pixels: int, cells: int) -> Tensor:
+    """[pixels, cells] float32: the weight of each cell in each pixel under bilinear enlargement."""
+    position = ((torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
+    index = torch.arange(cells, dtype=torch.float64)
+    return (1 - (position[:, None] - index).abs()).clamp(min=0).float()

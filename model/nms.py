@@ -1,0 +1,99 @@
+"""Non-maximum suppression: Fast NMS (paper, section 4), its class-agnostic form, and exact greedy NMS.
+
+The fast forms have a fixed shape for a given input, no loop and no host synchronisation. Each function takes
+
+    boxes:  [B, A, 4] float, x1 y1 x2 y2
+    scores: [B, C, A] float, probability of each foreground class; 0 for a class that is not looked for
+
+and returns `Kept`, best score first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from model.boxes import pairwise_iou
+from model.config import DetectionConfig
+
+_NOTHING = -1.0  # the score of a place that holds no detection; below every probability
+
+
+class Kept(NamedTuple):
+    """D places an image, of which the first ones hold detections; `valid` says which."""
+
+    anchors: Tensor  # [B, D] int64, row of the raw outputs
+    classes: Tensor  # [B, D] int64, background not counted
+    scores: Tensor  # [B, D] float
+    valid: Tensor  # [B, D] bool
+
+
+def fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
+    """Fast NMS for each class: a box goes when any better one of its class overlaps it too much.
+
+    A better one counts even when it goes itself; that is what makes one matrix operation of it. An
+    anchor takes part when any of its classes passes the confidence threshold, and may yield several
+    classes, for which no further threshold holds (as released).
+    """
+    confident = scores.amax(dim=1, keepdim=True) > config.confidence_threshold
+    scores = scores.masked_fill(~confident, _NOTHING)
+    top, anchors = scores.topk(min(config.nms_top_k, scores.shape[-1]), dim=-1)  # [B, C, k]
+    kept = _suppress(_rows(boxes, anchors), top, config.nms_iou_threshold)
+    # [B, C, k] -> [B, C·k]
+    best, place = kept.flatten(1).topk(min(config.max_detections, kept[0].numel()), dim=-1)
+    classes = place // top.shape[-1]
+    return Kept(anchors.flatten(1).gather(1, place), classes, best, best > _NOTHING)
+
+
+def class_agnostic_fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
+    """Fast NMS over all classes at once: each anchor stands for its best class."""
+    best, classes = scores.max(dim=1)  # [B, A]
+    best = best.masked_fill(best <= config.confidence_threshold, _NOTHING)
+    top, anchors = best.topk(min(config.nms_top_k, best.shape[-1]), dim=-1)  # [B, k]
+    kept = _suppress(_rows(boxes, anchors), top, config.nms_iou_threshold)
+    result, place = kept.topk(min(config.max_detections, kept.shape[-1]), dim=-1)
+    anchors = anchors.gather(1, place)
+    return Kept(anchors, classes.gather(1, anchors), result, result > _NOTHING)
+
+
+def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
+    """Greedy NMS for each class by torchvision; here the confidence threshold holds for each class.
+
+    Its work depends on the data: it waits for the device and takes one image after another.
+    """
+    places = config.max_detections
+    empty = scores.new_full((scores.shape[0], places), _NOTHING)
+    anchors = empty.new_zeros(empty.shape, dtype=torch.int64)
+    classes = anchors.clone()
+    for image, (image_boxes, image_scores) in enumerate(zip(boxes, scores, strict=True)):
+        c, a = (image_scores > config.confidence_threshold).nonzero(as_tuple=True)
+        candidates = image_scores[c, a]
+        keep = batched_nms(image_boxes[a], candidates, c, config.nms_iou_threshold)[:places]
+        empty[image, : len(keep)] = candidates[keep]
+        anchors[image, : len(keep)] = a[keep]
+        classes[image, : len(keep)] = c[keep]
+    return Kept(anchors, classes, empty, empty > _NOTHING)
+
+
+def _rows(values: Tensor, index: Tensor) -> Tensor:
+    """values: [B, A, n]; index: [B, …]. Returns [B, …, n], the rows of each image."""
+    flat = index.flatten(1)[..., None].expand(-1, -1, values.shape[-1])
+    return values.gather(1, flat).unflatten(1, index.shape[1:])
+
+
+def _suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """boxes: [..., k, 4] and scores: [..., k], best first. Returns the scores, suppressed ones voided."""
+    overlap = pairwise_iou(boxes, boxes).triu(diagonal=1)
+    # column j holds the overlap of box j with each better one
+    return scores.masked_fill(~(overlap.amax(dim=-2) <= iou_threshold), _NOTHING)
+
+
+NMS: dict[str, Callable[[Tensor, Tensor, DetectionConfig], Kept]] = {
+    "fast": fast_nms,
+    "class-agnostic": class_agnostic_fast_nms,
+    "exact": exact_nms,
+}

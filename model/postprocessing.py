@@ -1,0 +1,151 @@
+"""From raw outputs to detections: softmax, decoding, NMS, mask assembly, re-scoring, threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.boxes import decode
+from model.config import YolactConfig
+from model.detections import Detections
+from model.heads import MaskIoUNet
+from model.masks import assemble, crop_bounds, enlarge, inside
+from model.nms import NMS
+from model.options import DetectOptions
+from model.yolact import RawOutputs
+
+
+class Decoder(Protocol):
+    """What is needed to read raw outputs: a `Yolact`, or anything that knows the same three things."""
+
+    @property
+    def anchors(self) -> Tensor:
+        """[A, 4] float32, cx cy w h relative to the image."""
+
+    @property
+    def config(self) -> YolactConfig:
+        """The configuration that the raw outputs were made with."""
+
+    @property
+    def mask_iou_net(self) -> MaskIoUNet | None:
+        """The re-scoring network of YOLACT++, or None."""
+
+
+class Found(NamedTuple):
+    """D places an image, on the device, of fixed shape; `valid` says which hold a detection."""
+
+    boxes: Tensor  # [B, D, 4] float32, x1 y1 x2 y2 relative to the image, not clipped
+    scores: Tensor  # [B, D] float32, re-scored where the network does
+    box_scores: Tensor  # [B, D] float32, the class probability
+    classes: Tensor  # [B, D] int64
+    valid: Tensor  # [B, D] bool
+    masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None in boxes-only mode
+    bounds: Tensor | None  # [B, D, 4] float32, the crops in prototype pixels
+
+
+def postprocess(
+    raw: RawOutputs,
+    network: Decoder,
+    image_sizes: Sequence[tuple[int, int]],
+    score_threshold: float = 0.3,
+    max_detections: int = 100,
+    nms: str = "fast",
+    classes: tuple[int, ...] | None = None,
+    crop_masks: bool = True,
+) -> list[Detections]:
+    """One `Detections` an image. image_sizes: (height, width) of each frame in pixels.
+
+    The other arguments are those of `DetectOptions`. Raises ConfigError when one is out of range.
+    """
+    options = DetectOptions(score_threshold, max_detections, nms, classes, crop_masks)
+    options.check(network.config)
+    found = find(raw, network, options)
+    return to_detections(found, image_sizes, network.config.class_names)
+
+
+def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
+    """The part that runs on the device: fixed shapes, and no synchronisation unless the NMS is exact."""
+    config = network.config
+    boxes = decode(raw.box_deltas, network.anchors)
+    # [B, A, C + 1] -> [B, C, A], background left out
+    scores = _choose(raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2), options.classes)
+    kept = NMS[options.nms](boxes, scores, config.detection)
+    picked = _rows(boxes, kept.anchors)
+    valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
+    found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None)
+    if raw.prototypes is not None:
+        coefficients = _rows(raw.mask_coefficients, kept.anchors)
+        found = _with_masks(found, raw.prototypes, coefficients, options.crop_masks)
+        if network.mask_iou_net is not None:
+            found = _rescore(found, network.mask_iou_net)
+    return Found(*(None if part is None else part[:, : options.max_detections] for part in found))
+
+
+def to_detections(
+    found: Found, image_sizes: Sequence[tuple[int, int]], class_names: tuple[str, ...]
+) -> list[Detections]:
+    """The part that runs on the host: downloads what was found and cuts masks out at the frame's size."""
+    host = Found(*(None if part is None else part.cpu() for part in found))
+    images = zip(range(len(host.scores)), image_sizes, strict=True)
+    return [_record(host, image, size, class_names) for image, size in images]
+
+
+def _choose(scores: Tensor, classes: tuple[int, ...] | None) -> Tensor:
+    if classes is None:
+        return scores
+    chosen = scores.new_zeros(scores.shape[1])
+    chosen[list(classes)] = 1
+    return scores * chosen[:, None]
+
+
+def _rows(values: Tensor, index: Tensor) -> Tensor:
+    """values: [B, A, n]; index: [B, D]. Returns [B, D, n]."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
+
+
+def _with_masks(found: Found, prototypes: Tensor, coefficients: Tensor, crop_masks: bool) -> Found:
+    masks = assemble(prototypes, coefficients)
+    height, width = masks.shape[-2:]
+    bounds = crop_bounds(found.boxes, height, width)
+    if crop_masks:
+        return found._replace(masks=masks * inside(bounds, height, width), bounds=bounds)
+    return found._replace(masks=masks, bounds=bounds.new_tensor([0, 0, width, height]).expand_as(bounds))
+
+
+def _rescore(found: Found, mask_iou_net: MaskIoUNet) -> Found:
+    """Score x the IoU that the mask IoU network predicts for the class, best first again."""
+    assert found.masks is not None
+    batch, places = found.scores.shape
+    predicted = mask_iou_net(found.masks.flatten(0, 1)).view(batch, places, -1)  # [B, D, C]
+    iou = predicted.gather(2, found.classes[..., None]).squeeze(2)
+    scores = found.scores * iou
+    order = scores.masked_fill(~found.valid, -1.0).argsort(dim=1, descending=True, stable=True)
+    found = found._replace(scores=scores)
+    rows = torch.arange(batch, device=order.device)[:, None]
+    return Found(*(None if part is None else part[rows, order] for part in found))
+
+
+def _record(
+    found: Found, image: int, image_size: tuple[int, int], class_names: tuple[str, ...]
+) -> Detections:
+    height, width = image_size
+    here = found.valid[image]
+    boxes = found.boxes[image][here] * torch.tensor([width, height, width, height])
+    limits = torch.tensor([width, height, width, height], dtype=boxes.dtype)
+    crops = None
+    if found.masks is not None and found.bounds is not None:
+        pairs = zip(found.masks[image][here], found.bounds[image][here].tolist(), strict=True)
+        crops = tuple(enlarge(mask, tuple(bounds), height, width) for mask, bounds in pairs)
+    return Detections(
+        image_size=(height, width),
+        boxes=torch.minimum(boxes.clamp(min=0), limits).numpy().astype(np.float32),
+        scores=found.scores[image][here].numpy(),
+        classes=found.classes[image][here].numpy(),
+        class_names=class_names,
+        crops=crops,
+        box_scores=found.box_scores[image][here].numpy(),
+    )

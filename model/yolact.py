@@ -1,0 +1,124 @@
+"""The network: backbone, FPN, protonet and prediction head (Bolya et al., arXiv:1904.02689, figure 2)."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from model.anchors import make_anchors
+from model.backbones import BACKBONES, Backbone
+from model.config import YolactConfig
+from model.errors import ConfigError
+from model.fpn import FPN
+from model.heads import MaskIoUNet, PredictionHead
+from model.layers import initialise
+from model.protonet import ProtoNet
+
+
+class RawOutputs(NamedTuple):
+    """What the network says. All float32; rows are ordered level, y, x, anchor."""
+
+    box_deltas: Tensor  # [B, A, 4], relative to the anchors
+    class_logits: Tensor  # [B, A, C + 1], background first, before the softmax
+    mask_coefficients: Tensor  # [B, A, K], -1..1
+    prototypes: Tensor | None  # [B, Hp, Wp, K], not negative; None in boxes-only mode
+    semantic_logits: Tensor | None = None  # [B, C, h3, w3], in training mode only
+
+
+class Yolact(nn.Module):
+    """YOLACT and YOLACT++. The parts are public: another one of the same interface can take its place.
+
+    `anchors`: [A, 4] float32, cx cy w h relative to the image. `mask_iou_net` is None without re-scoring.
+    """
+
+    anchors: Tensor
+
+    def __init__(
+        self,
+        config: YolactConfig,
+        backbone: Backbone,
+        fpn: FPN,
+        protonet: ProtoNet,
+        head: PredictionHead,
+        semantic_head: nn.Module,
+        mask_iou_net: MaskIoUNet | None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = backbone
+        self.fpn = fpn
+        self.protonet = protonet
+        self.head = head
+        self.semantic_head = semantic_head
+        self.mask_iou_net = mask_iou_net
+        anchors = make_anchors(config.anchors, config.image_size)
+        # a buffer, so that it follows the network to its device; computed, so never stored
+        self.register_buffer("anchors", anchors, persistent=False)
+
+    def forward(self, images: Tensor, with_masks: bool = True) -> RawOutputs:
+        """images: [B, 3, S, S] float, normalised RGB (`preprocess`), S = `config.image_size`.
+
+        Without masks the protonet is skipped (paper, appendix A.1). Raises ValueError on another size.
+        """
+        side = self.config.image_size
+        if images.ndim != 4 or images.shape[1:] != (3, side, side):
+            raise ValueError(f"expected images of shape [B, 3, {side}, {side}], got {list(images.shape)}")
+        levels = self.fpn(*self.backbone(images))
+        rows = self.head(levels)
+        prototypes = self.protonet(levels[0]).permute(0, 2, 3, 1).float() if with_masks else None
+        return RawOutputs(
+            rows.box_deltas.float(),
+            rows.class_logits.float(),
+            rows.mask_coefficients.float(),
+            prototypes,
+            self.semantic_head(levels[0]).float() if self.training else None,
+        )
+
+
+def build_yolact(config: YolactConfig) -> Yolact:
+    """A network with fresh random weights, in training mode, on the CPU.
+
+    Raises ConfigError when the configuration names a backbone that is not there.
+    """
+    if config.backbone.name not in BACKBONES:
+        raise ConfigError(f"no backbone is named {config.backbone.name!r}; there are {', '.join(BACKBONES)}")
+    backbone = BACKBONES[config.backbone.name](config.backbone)
+    channels, norm = config.fpn_channels, config.batch_norm
+    semantic_head = nn.Conv2d(channels, config.num_classes, 1)
+    initialise(semantic_head)
+    return Yolact(
+        config,
+        backbone,
+        FPN(backbone.channels, channels, norm),
+        ProtoNet(
+            channels, config.protonet_channels, config.protonet_out_channels, config.num_prototypes, norm
+        ),
+        PredictionHead(channels, config.num_classes, config.num_prototypes, config.anchors.per_cell, norm),
+        semantic_head,
+        MaskIoUNet(config.num_classes) if config.mask_iou else None,
+    )
+
+
+def fuse_batch_norms(network: Yolact) -> Yolact:
+    """A copy in evaluation mode whose batch norms are folded into the convolutions before them.
+
+    It computes the same up to rounding, faster, and can no longer be trained.
+    """
+    fused = copy.deepcopy(network).eval()
+    for module in list(fused.modules()):
+        _fuse_children(module)
+    return fused
+
+
+def _fuse_children(module: nn.Module) -> None:
+    # in these networks a norm that is registered right after a convolution is applied right after it
+    names = list(module._modules)
+    for first, second in pairwise(names):
+        convolution, norm = module._modules[first], module._modules[second]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            module._modules[first] = fuse_conv_bn_eval(convolution, norm)
+            module._modules[second] = nn.Identity()
