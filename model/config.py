@@ -212,9 +212,9 @@ _PLUS_ANCHORS = AnchorConfig(
 )
 # ratios for people, who are taller than wide
 _COMPACT_ANCHORS = AnchorConfig(
-    sides=((18.0,), (36.0,), (73.0,), (145.0,), (290.0,)), ratios=(1.0, 0.5, 0.25), reference_size=416
+    sides=((24.0,), (48.0,), (96.0,), (192.0,), (320.0,)), ratios=(1.0, 0.5, 0.25), reference_size=416
 )
-_COMPACT_LOSS = LossConfig(min_negatives=100, box_loss="giou")
+_COMPACT_LOSS = LossConfig(box_weight=3.0, min_negatives=100, max_masks_per_image=40, box_loss="giou")
 
 
 def _official(name: str, backbone: BackboneConfig, image_size: int = 550, **changes: Any) -> YolactConfig:

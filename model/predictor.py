@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.anchors import STRIDES
 from model.catalog import resolve_weights
 from model.checkpoint import Checkpoint, build_from, read_checkpoint
 from model.config import YolactConfig
@@ -145,7 +144,7 @@ def select_device(name: str) -> torch.device:
 def _resized(checkpoint: Checkpoint, image_size: int | None) -> Checkpoint:
     if image_size is None:
         return checkpoint
-    smallest = STRIDES[-1] // 2
+    smallest = 32
     if not smallest <= image_size <= 4096:
         raise ConfigError(f"the input size must be {smallest} to 4096 pixels, got {image_size}")
     config = dataclasses.replace(checkpoint.config, image_size=image_size)

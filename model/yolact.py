@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -55,9 +56,13 @@ class Yolact(nn.Module):
         self.head = head
         self.semantic_head = semantic_head
         self.mask_iou_net = mask_iou_net
-        anchors = make_anchors(config.anchors, config.image_size)
         # a buffer, so that it follows the network to its device; computed, so never stored
-        self.register_buffer("anchors", anchors, persistent=False)
+        self.register_buffer("anchors", make_anchors(config.anchors, config.image_size), persistent=False)
+
+    def set_image_size(self, image_size: int) -> None:
+        """Expect inputs of another side, in pixels, from now on; anchors keep their size relative to it."""
+        self.config = dataclasses.replace(self.config, image_size=image_size)
+        self.anchors = make_anchors(self.config.anchors, image_size).to(self.anchors.device)
 
     def forward(self, images: Tensor, with_masks: bool = True) -> RawOutputs:
         """images: [B, 3, S, S] float, normalised RGB (`preprocess`), S = `config.image_size`.

@@ -1,0 +1,101 @@
+"""Command-line arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from model.options import NMS_KINDS
+
+SMALLEST_INPUT, LARGEST_INPUT = 32, 4096
+
+
+def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which weights, on which device, and what counts as a detection; see `predictor_options`."""
+    group = parser.add_argument_group("detection")
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="weights: a file, or a name that `models list` shows (default: the bundled ones)",
+    )
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    group.add_argument(
+        "--score-threshold",
+        type=fraction,
+        default=0.3,
+        metavar="S",
+        help="show detections that score at least S, 0 to 1 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--top-k",
+        type=at_least_one,
+        default=100,
+        metavar="N",
+        help="show at most the N best detections of an image (default: %(default)s)",
+    )
+    group.add_argument(
+        "--nms",
+        choices=NMS_KINDS,
+        default=NMS_KINDS[0],
+        help="how duplicates are removed: Fast NMS, Fast NMS across classes, or exact NMS "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--classes", type=name_list, metavar="A,B", help="look for these classes only (default: all)"
+    )
+    group.add_argument(
+        "--image-size",
+        type=input_size,
+        metavar="PX",
+        help=f"side of the network's input, {SMALLEST_INPUT} to {LARGEST_INPUT} (default: the weights' own)",
+    )
+
+
+def predictor_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `add_predictor_arguments` as keywords of `model.load_predictor`."""
+    return {
+        "weights": args.weights,
+        "device": args.device,
+        "score_threshold": args.score_threshold,
+        "max_detections": args.top_k,
+        "nms": args.nms,
+        "classes": args.classes,
+        "image_size": args.image_size,
+    }
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return value
+
+
+def at_least_one(text: str) -> int:
+    """A whole number, 1 or more."""
+    return _whole_number(text, 1, None)
+
+
+def input_size(text: str) -> int:
+    """A side of the network's input in pixels."""
+    return _whole_number(text, SMALLEST_INPUT, LARGEST_INPUT)
+
+
+def name_list(text: str) -> tuple[str, ...]:
+    """Class names with commas between them; a name may hold spaces."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected class names with commas between them, got {text!r}")
+    return names
+
+
+def _whole_number(text: str, low: int, high: int | None) -> int:
+    value = int(text) if text.isascii() and text.isdecimal() else low - 1
+    if value < low or (high is not None and value > high):
+        wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
+        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, got {text!r}")
+    return value

@@ -1,0 +1,251 @@
+"""`eval`: box and mask average precision of weights on a labelled data set, and how fast they are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.arguments import (
+    add_predictor_arguments,
+    at_least_one,
+    fraction,
+    input_size,
+    predictor_options,
+)
+from model.errors import DataError, SinkError
+from model.options import NMS_KINDS
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+    from app.evaluation import Measurement, Task
+    from model.predictor import Predictor
+    from model.training.coco_eval import ClassMatch
+
+# full recall is measured, not what looks good on a screen
+SCORE_THRESHOLD = 0.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several values of one setting; `key` is a keyword of `load_predictor`."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", required=True, type=Path, metavar="JSON", help="labels in the COCO format")
+    data.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="folder of the images (default: images/ beside JSON)"
+    )
+    for key in ("coverage", "source"):
+        data.add_argument(
+            f"--{key}",
+            action="append",
+            default=[],
+            metavar="VALUE",
+            help=f"measure only images whose key {key!r} has this value; may be given several times",
+        )
+    data.add_argument("--limit", type=at_least_one, metavar="N", help="measure only the first N images")
+    data.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="go on when an image cannot be read; it counts as one where nothing was found",
+    )
+    add_predictor_arguments(parser)
+    parser.set_defaults(score_threshold=SCORE_THRESHOLD)
+    report = parser.add_argument_group("report")
+    report.add_argument(
+        "--compare",
+        type=comparison,
+        metavar="KEY=A,B,…",
+        help=f"measure several values of one setting side by side: {', '.join(COMPARABLE)}",
+    )
+    report.add_argument(
+        "--resamples",
+        type=_count,
+        default=1000,
+        metavar="N",
+        help="resamples for the 95 %% bootstrap interval of AP50, 0 for none (default: %(default)s)",
+    )
+    report.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="folder for metrics.json and results for the COCO server",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the weights once, or once for each value that is compared."""
+    from app.cli import EXIT_OK
+    from app.evaluation import Task
+    from model.training.ground_truth import load_ground_truth, select_images
+
+    truth = select_images(load_ground_truth(args.data), args.coverage, args.source, args.limit)
+    folder = _image_folder(args)
+    # all of them before the first run, so that a wrong setting does not show up after an hour
+    predictors = {label: _load(settings) for label, settings in _plan(args).items()}
+    first = next(iter(predictors.values()))
+    task = Task(truth, folder, _classes(truth, first), args.skip_broken, args.resamples)
+    _make_folder(args.output)
+    _tell_reservations(truth, task.classes)
+    measurements = [_measure(task, label, predictor, args.output) for label, predictor in predictors.items()]
+    _show(f"{first.config.name} on {args.data.name}, {len(truth.imgs)} images", measurements)
+    if args.output:
+        _write(args, task, first, measurements)
+    return EXIT_OK
+
+
+def comparison(text: str) -> Comparison:
+    """A setting and two or more values of it, such as `nms=fast,exact`."""
+    key, _, listed = text.partition("=")
+    key = key.strip().replace("-", "_")
+    if key not in COMPARABLE:
+        raise argparse.ArgumentTypeError(
+            f"expected KEY=A,B,… with KEY one of {', '.join(COMPARABLE)}, got {text!r}"
+        )
+    values = tuple(COMPARABLE[key](value.strip()) for value in listed.split(","))
+    if len(set(values)) != len(values) or len(values) < 2:
+        raise argparse.ArgumentTypeError(f"expected two or more different values, got {text!r}")
+    return Comparison(key, values)
+
+
+def _nms_kind(text: str) -> str:
+    if text not in NMS_KINDS:
+        raise argparse.ArgumentTypeError(f"no NMS is named {text!r}; there are {', '.join(NMS_KINDS)}")
+    return text
+
+
+def _device(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a device, got nothing")
+    return text
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else at_least_one(text)
+
+
+# keyword of load_predictor -> how one value of it is read
+COMPARABLE: dict[str, Callable[[str], Any]] = {
+    "nms": _nms_kind,
+    "image_size": input_size,
+    "score_threshold": fraction,
+    "device": _device,
+}
+
+
+def _plan(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The keywords of `load_predictor` for each run, by what sets it apart."""
+    settings = predictor_options(args)
+    if args.compare is None:
+        return {"": settings}
+    key = args.compare.key
+    return {f"{key}={value}": {**settings, key: value} for value in args.compare.values}
+
+
+def _load(settings: Mapping[str, Any]) -> Predictor:
+    from model import load_predictor
+
+    return load_predictor(**settings)
+
+
+def _image_folder(args: argparse.Namespace) -> Path:
+    folder: Path = args.images or args.data.parent / "images"
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; say with --images where the images of the labels are")
+    return folder
+
+
+def _make_folder(output: Path | None) -> None:
+    """Make the folder of the report, if there is to be one: that it cannot be made is told at the start."""
+    try:
+        if output:
+            output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{output}: cannot be made a folder: {error.strerror or error}") from error
+
+
+def _classes(truth: COCO, predictor: Predictor) -> ClassMatch:
+    """The classes that are both looked for and labelled."""
+    from model.training.coco_eval import match_classes
+
+    names, chosen = predictor.config.class_names, predictor.options.classes
+    return match_classes(truth, names if chosen is None else [names[i] for i in chosen])
+
+
+def _tell_reservations(truth: COCO, classes: ClassMatch) -> None:
+    """One line for each thing that makes the figures mean less than they seem to."""
+    from model.training.ground_truth import partly_labelled
+
+    if classes.missing:
+        print(f"note: not labelled, so not measured: {', '.join(classes.missing)}", file=sys.stderr)
+    partial = partly_labelled(truth, classes.category_ids)
+    if partial:
+        kinds = ", ".join(sorted({repr(image["coverage"]) for image in partial}))
+        print(
+            f"note: {len(partial)} of {len(truth.imgs)} images are labelled in part ({kinds}); what is found "
+            "there beyond the labels counts as wrong (--coverage chooses images)",
+            file=sys.stderr,
+        )
+
+
+def _measure(task: Task, label: str, predictor: Predictor, output: Path | None) -> Measurement:
+    """One run; its results are written at once, so that they outlive an interruption of the next."""
+    from app.evaluation import measure_run
+    from app.evaluation_report import write_results
+
+    measurement, results = measure_run(task, label, predictor)
+    for line in measurement.skipped:
+        print(f"skipped: {line}", file=sys.stderr)
+    if output:
+        write_results(output / label.replace(":", "-"), results)
+    return measurement
+
+
+def _show(title: str, measurements: Sequence[Measurement]) -> None:
+    from app.evaluation_report import speed, tables
+    from app.tables import show
+
+    for table in tables(title, measurements):
+        show(table)
+        print()
+    if len(measurements) == 1:
+        print(speed(measurements[0]))
+
+
+def _write(
+    args: argparse.Namespace, task: Task, predictor: Predictor, measurements: Sequence[Measurement]
+) -> None:
+    from app.evaluation_report import write_metrics
+    from model.catalog import resolve_weights
+    from model.weight_pins import sha256_of
+
+    weights = resolve_weights(args.weights)
+    facts = {
+        "weights": {
+            "file": weights.name,
+            "sha256": sha256_of(weights),
+            "configuration": predictor.config.name,
+        },
+        "data": {
+            "file": args.data.name,
+            "sha256": sha256_of(args.data),
+            "images": len(task.truth.imgs),
+            "coverage": args.coverage,
+            "source": args.source,
+            "limit": args.limit,
+        },
+        "classes": {"measured": list(task.classes.category_ids), "not_labelled": list(task.classes.missing)},
+    }
+    write_metrics(args.output / "metrics.json", facts, measurements)
+    print(f"written to {args.output}")

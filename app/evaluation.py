@@ -1,0 +1,127 @@
+"""One run of a predictor over a labelled data set: accuracy and speed."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from rich.console import Console
+from rich.progress import Progress
+
+from model.detections import Detections
+from model.errors import DataError, SourceError
+from model.predictor import Predictor
+from model.training.coco_eval import ClassMatch, CocoResults, Metrics, coco_results, measure
+from pipeline.sources.images import read_image
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is measured.
+
+    folder:      where the images of `truth` lie
+    skip_broken: whether an image that cannot be read counts as one where nothing was found
+    resamples:   for the bootstrap interval of AP50, 0 for none
+    """
+
+    truth: COCO
+    folder: Path
+    classes: ClassMatch
+    skip_broken: bool = False
+    resamples: int = 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What came out of one run.
+
+    label:             what sets this run apart, such as "nms=exact"; empty for a run on its own
+    settings:          the settings of detection, as plain values
+    images_per_second: reading, detecting and encoding together, by wall clock
+    milliseconds:      median time of one call of the predictor, from a frame to its detections
+    skipped:           images that could not be read, and why
+    """
+
+    label: str
+    settings: Mapping[str, Any]
+    metrics: Metrics
+    images_per_second: float
+    milliseconds: float
+    skipped: tuple[str, ...]
+
+
+@dataclass
+class _Watch:
+    """What a pass over the images notes by the way."""
+
+    seconds: list[float] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def measure_run(task: Task, label: str, predictor: Predictor) -> tuple[Measurement, CocoResults]:
+    """Detect in every image, one at a time, and measure what was found.
+
+    Raises DataError on an image that cannot be read, unless it is to be skipped; when none can be read;
+    and when one has another size than its labels.
+    """
+    images = task.truth.dataset["images"]
+    _warm_up(predictor, images[0])
+    watch = _Watch()
+    started = time.perf_counter()
+    with _progress() as progress:
+        shown = progress.track(images, description=label or "evaluating")
+        results = coco_results(task.truth, _detected(predictor, shown, task, watch), task.classes)
+    elapsed = time.perf_counter() - started
+    if not watch.seconds:
+        raise DataError(f"{task.folder}: none of the {len(images)} images of the labels can be read")
+    measurement = Measurement(
+        label=label,
+        settings=_settings(predictor),
+        metrics=measure(task.truth, results, task.classes, task.resamples),
+        images_per_second=len(watch.seconds) / elapsed,
+        milliseconds=1000 * statistics.median(watch.seconds),
+        skipped=tuple(watch.skipped),
+    )
+    return measurement, results
+
+
+def _warm_up(predictor: Predictor, image: Mapping[str, Any]) -> None:
+    """One call that is not timed: the first is slow, as libraries load and algorithms are chosen."""
+    predictor(np.zeros((image["height"], image["width"], 3), np.uint8))
+
+
+def _detected(
+    predictor: Predictor, images: Iterable[Mapping[str, Any]], task: Task, watch: _Watch
+) -> Iterator[tuple[int, Detections]]:
+    """The id and the detections of each image, a record of the COCO json."""
+    for image in images:
+        try:
+            frame = read_image(task.folder / image["file_name"])
+        except SourceError as error:
+            if not task.skip_broken:
+                hint = "--skip-broken counts it as an image where nothing was found"
+                raise DataError(f"{error}; {hint}") from error
+            watch.skipped.append(str(error))
+            continue
+        started = time.perf_counter()
+        detections = predictor(frame)
+        watch.seconds.append(time.perf_counter() - started)
+        yield image["id"], detections
+
+
+def _settings(predictor: Predictor) -> dict[str, Any]:
+    options = dataclasses.asdict(predictor.options)
+    return {**options, "image_size": predictor.config.image_size, "device": str(predictor.device)}
+
+
+def _progress() -> Progress:
+    """A progress bar on stderr; nothing at all where stderr is no terminal."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,149 @@
+"""What `eval` tells: tables on the standard output, and json files for other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.tables import Table
+from pipeline.sinks.files import write_bytes, write_json
+
+if TYPE_CHECKING:
+    from app.evaluation import Measurement
+    from model.training.coco_eval import CocoResults, Figures, Metrics
+
+PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "pycocotools")
+
+# field of Figures -> its name in the tables
+_FIGURES = {
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap70": "AP70",
+    "ap75": "AP75",
+    "ap_small": "AP small",
+    "ap_medium": "AP medium",
+    "ap_large": "AP large",
+    "ar1": "AR, 1 detection",
+    "ar10": "AR, 10 detections",
+    "ar100": "AR, 100 detections",
+    "ar_small": "AR small",
+    "ar_medium": "AR medium",
+    "ar_large": "AR large",
+}
+_CLASS_FIGURES = ("ap", "ap50", "ap70", "ap75")
+
+
+def tables(title: str, measurements: Sequence[Measurement]) -> list[Table]:
+    """The tables of one run in full, or of several runs side by side."""
+    if len(measurements) > 1:
+        return [_comparison(title, measurements)]
+    metrics = measurements[0].metrics
+    return [_summary(title, metrics), _per_class(metrics)]
+
+
+def speed(measurement: Measurement) -> str:
+    """How fast a run was, as a sentence."""
+    return (
+        f"{measurement.images_per_second:.1f} images/s end to end, "
+        f"{measurement.milliseconds:.1f} ms a frame in the predictor (median)"
+    )
+
+
+def write_results(folder: Path, results: CocoResults) -> None:
+    """`results_bbox.json` and `results_segm.json` as the COCO server takes them.
+
+    Without masks the second is not written. Raises SinkError when a file cannot be written.
+    """
+    for kind, records in (("bbox", results.boxes), ("segm", results.masks)):
+        if records is not None:
+            text = json.dumps(records, separators=(",", ":"), allow_nan=False)
+            write_bytes(folder / f"results_{kind}.json", text.encode())
+
+
+def write_metrics(path: Path, facts: Mapping[str, Any], measurements: Sequence[Measurement]) -> None:
+    """All figures and settings, with `facts` about data and weights and the versions of what computed them.
+
+    Raises SinkError when the file cannot be written.
+    """
+    runs = [dataclasses.asdict(measurement) for measurement in measurements]
+    write_json(path, {**facts, "versions": _versions(), "runs": runs})
+
+
+def _versions() -> dict[str, str | None]:
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _summary(title: str, metrics: Metrics) -> Table:
+    kinds = _kinds(metrics)
+    rows = [
+        (name, *(percent(getattr(figures, field)) for figures in kinds.values()))
+        for field, name in _FIGURES.items()
+    ]
+    if all(figures.ap50_interval for figures in kinds.values()):
+        place = list(_FIGURES).index("ap50") + 1
+        rows.insert(place, (_interval_name(metrics), *(_interval(figures) for figures in kinds.values())))
+    return Table(title, ("percent", *kinds), tuple(rows))
+
+
+def _per_class(metrics: Metrics) -> Table:
+    kinds = _kinds(metrics)
+    heads = [f"{kind} {_FIGURES[field]}" for kind in kinds for field in _CLASS_FIGURES]
+    rows = [
+        (
+            name,
+            str(counted.objects),
+            *(
+                percent(getattr(figures.per_class[name], field))
+                for figures in kinds.values()
+                for field in _CLASS_FIGURES
+            ),
+        )
+        for name, counted in metrics.boxes.per_class.items()
+    ]
+    return Table("by class, percent", ("class", "objects", *heads), tuple(rows))
+
+
+def _comparison(title: str, measurements: Sequence[Measurement]) -> Table:
+    kinds = _kinds(measurements[0].metrics)
+    heads = [f"{kind} {_FIGURES[field]}" for kind in reversed(kinds) for field in _CLASS_FIGURES]
+    rows = []
+    for measurement in measurements:
+        by_kind = _kinds(measurement.metrics)
+        cells = [
+            percent(getattr(by_kind[kind], field)) for kind in reversed(kinds) for field in _CLASS_FIGURES
+        ]
+        times = (f"{measurement.milliseconds:.1f}", f"{measurement.images_per_second:.1f}")
+        rows.append((measurement.label, *cells, *times))
+    return Table(f"{title}; percent", ("setting", *heads, "ms", "images/s"), tuple(rows))
+
+
+def _kinds(metrics: Metrics) -> dict[str, Figures]:
+    both = {"box": metrics.boxes, "mask": metrics.masks}
+    return {kind: figures for kind, figures in both.items() if figures is not None}
+
+
+def percent(value: float | None) -> str:
+    """A share of one as percent, with one decimal; a dash where there was nothing to measure."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _interval_name(metrics: Metrics) -> str:
+    interval = metrics.boxes.ap50_interval
+    return f"  {interval.level:.0%} interval" if interval else ""
+
+
+def _interval(figures: Figures) -> str:
+    interval = figures.ap50_interval
+    return f"{percent(interval.low)} to {percent(interval.high)}" if interval else "-"

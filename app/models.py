@@ -1,0 +1,163 @@
+"""`models`: what weights there are, what is known about them, and where they lie."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.catalog import CatalogEntry
+    from model.transfer import Progress
+    from model.weight_pins import Pin
+
+OWN_FILES = "A file of your own is given by its path wherever a name of this list is."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `list`, `show`, `download` and `path`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="the catalogue, and what of it is here")
+    listing.add_argument("--json", action="store_true", help="print a list of records for scripts")
+
+    show = actions.add_parser("show", help="all that is known about one set of weights")
+    show.add_argument("name", metavar="NAME")
+
+    download = actions.add_parser("download", help="fetch weights into the cache folder over https")
+    download.add_argument("names", metavar="NAME", nargs="+")
+    download.add_argument(
+        "--offline", action="store_true", help="never touch the network (as LIVEMASK_OFFLINE=1 does)"
+    )
+
+    path = actions.add_parser("path", help="print the path of weights that are here and nothing else")
+    path.add_argument("name", metavar="NAME", nargs="?", help="the default weights, if left out")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked for; errors come out as LiveMaskError."""
+    ACTIONS[args.action](args)
+    return 0
+
+
+def _list(args: argparse.Namespace) -> None:
+    from model.catalog import CATALOG
+
+    if args.json:
+        print(json.dumps([_record(entry) for entry in CATALOG.values()], indent=2))
+    else:
+        _print_catalog(list(CATALOG.values()))
+
+
+def _show(args: argparse.Namespace) -> None:
+    from model.catalog import find_entry
+
+    entry = find_entry(args.name)
+    facts = _record(entry) | {"size": _size(entry), "approximate_size": None}
+    known = {key.replace("_", " "): fact for key, fact in facts.items() if fact not in (None, "")}
+    width = max(map(len, known))
+    for key, fact in known.items():
+        print(f"{key:<{width}}  {fact}")
+
+
+def _download(args: argparse.Namespace) -> None:
+    from model.catalog import find_entry
+    from model.download import download_weights
+
+    # every name is looked up first: a typing error in the last must not cost the download of the others
+    for entry in [find_entry(name) for name in args.names]:
+        with _progress_bar(entry.name) as progress:
+            path = download_weights(entry, offline=args.offline, progress=progress)
+        pin = _pin(entry)
+        digest = f", sha256 {pin.sha256}, first seen {pin.first_seen}" if pin else ""
+        print(f"{entry.name}: {path} ({_size(entry)}{digest})")
+
+
+def _path(args: argparse.Namespace) -> None:
+    from model.catalog import DEFAULT_WEIGHTS, find_entry, resolve_weights
+
+    print(resolve_weights(find_entry(args.name or DEFAULT_WEIGHTS).name))
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "list": _list,
+    "show": _show,
+    "download": _download,
+    "path": _path,
+}
+
+
+def _record(entry: CatalogEntry) -> dict[str, Any]:
+    """What is known about an entry, in the order in which it is shown; sizes in bytes, None is not known."""
+    from model.config import preset
+
+    pin = _pin(entry)
+    return {
+        "name": entry.name,
+        "state": entry.state,
+        "configuration": entry.config,
+        "image_size": preset(entry.config).image_size,
+        "metric": entry.metric,
+        "value": entry.value,
+        "licence": entry.licence,
+        "size": entry.path.stat().st_size if entry.path.is_file() else None,
+        "approximate_size": entry.approximate_size,
+        "address": entry.address,
+        "path": str(entry.path),
+        "sha256": pin.sha256 if pin else None,
+        "first_seen": pin.first_seen if pin else None,
+        "note": entry.note,
+    }
+
+
+def _pin(entry: CatalogEntry) -> Pin | None:
+    from model.weight_pins import read_pins
+
+    return None if entry.bundled else read_pins(entry.path.parent).get(entry.name)
+
+
+def _size(entry: CatalogEntry) -> str:
+    if entry.path.is_file():
+        return f"{entry.path.stat().st_size / 1e6:.1f} MB"
+    return f"about {entry.approximate_size / 1e6:.0f} MB" if entry.approximate_size else "unknown"
+
+
+def _print_catalog(entries: list[CatalogEntry]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from model.catalog import COCO_MASK_MAP
+
+    table = Table("name", "mAP", "size", "licence", "state", box=None, pad_edge=False)
+    for entry in entries:
+        figure = f"{entry.value:.1f}" if entry.metric == COCO_MASK_MAP else "-"
+        table.add_row(entry.name, figure, _size(entry), entry.licence, entry.state)
+    Console().print(table)
+    print(f'\nmAP: {COCO_MASK_MAP}, as published. "about": estimated, not measured.\nAddresses:')
+    for entry in entries:
+        if entry.address:
+            print(f"  {entry.name:<21} {entry.address}")
+    print(OWN_FILES)
+
+
+@contextlib.contextmanager
+def _progress_bar(name: str) -> Iterator[Progress]:
+    """A callback that draws on the error output, or draws nothing where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(file=sys.stderr)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

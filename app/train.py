@@ -1,0 +1,136 @@
+"""`train`: a labelled data set in, weights out."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.arguments import at_least_one, input_size, name_list
+from model.config import PRESETS
+from model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from model.training.trainer import Trainer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="the run's folder")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --output, exactly as if it had not stopped; other arguments than "
+        "--device and --workers come from there",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that prepare images (default: %(default)s)"
+    )
+    _add_what(parser)
+    _add_how(parser)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is learned")
+    group.add_argument("--config", choices=PRESETS, help="the network")
+    group.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a COCO json, a Pascal VOC or SBD folder, or a folder of one's own; may be repeated",
+    )
+    group.add_argument(
+        "--data-weight",
+        action="append",
+        default=[],
+        type=float,
+        metavar="X",
+        help="how often to draw from the --data of the same place, relative to the others",
+    )
+    group.add_argument("--images", metavar="DIR", help="where a json's images lie, if not beside it")
+    group.add_argument("--classes", type=name_list, metavar="A,B,…", help="learn these classes only")
+    group.add_argument(
+        "--rename", action="append", default=[], metavar="FROM=TO", help="read class FROM of the data as TO"
+    )
+    group.add_argument("--val", metavar="JSON", help="COCO json to measure on as the run goes")
+    group.add_argument("--val-images", metavar="DIR", help="where its images lie, if not beside it")
+    group.add_argument(
+        "--val-limit", type=at_least_one, metavar="N", help="measure on the first N of its images"
+    )
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is learned (default: the configuration's recipe)")
+    group.add_argument("--weights", metavar="FILE", help="start from these weights")
+    group.add_argument(
+        "--backbone",
+        choices=("auto", "imagenet", "scratch"),
+        default="auto",
+        help="start the backbone from ImageNet weights; auto does so where they can be had",
+    )
+    group.add_argument("--iterations", type=at_least_one, metavar="N")
+    group.add_argument("--batch-size", type=at_least_one, metavar="N", help="images a device")
+    group.add_argument("--learning-rate", type=float, metavar="X")
+    group.add_argument("--warmup", type=int, metavar="N", help="iterations over which the rate rises")
+    group.add_argument("--ema", type=float, metavar="X", help="decay of the averaged weights, 0 for none")
+    group.add_argument("--precision", choices=("fp32", "bf16"))
+    group.add_argument("--image-size", type=input_size, metavar="PX", help="the final input size")
+    group.add_argument(
+        "--stages",
+        metavar="UNTIL:PX:AUGMENTATION,…",
+        help="input size and augmentation by share of the run, such as 0.7:288:compact,1:416:light",
+    )
+    group.add_argument("--seed", type=int, default=0)
+    group.add_argument("--save-every", type=at_least_one, default=500, metavar="N", help="iterations")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; Ctrl-C ends the run after the present iteration, with everything saved."""
+    from app.cli import EXIT_INTERRUPTED, EXIT_OK
+    from app.training_run import Settings, build_trainer, load_settings
+
+    last = args.output / "last.pt"
+    if args.resume:
+        settings = load_settings(args.output)
+    elif last.exists():
+        raise ConfigError(f"{args.output} holds a run already; add --resume, or name another folder")
+    else:
+        settings = Settings.from_arguments(_required(args))
+    with build_trainer(settings, args.output, args.device, args.workers, args.resume) as trainer:
+        with _stopping(trainer):
+            trainer.run()
+        done = trainer.iteration >= trainer.recipe.iterations
+    return EXIT_OK if done else EXIT_INTERRUPTED
+
+
+def _required(args: argparse.Namespace) -> dict[str, Any]:
+    if args.config is None or not args.data:
+        raise ConfigError("a new run needs --config and --data; to go on with one, add --resume")
+    values = vars(args).copy()
+    for name in ("command", "run", "output", "resume", "device", "workers"):
+        values.pop(name, None)
+    return values
+
+
+@contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) stops the run in good order, the second one at once."""
+
+    def on_signal(number: int, _frame: object) -> None:
+        signal.signal(number, previous[signal.Signals(number)])
+        trainer.stop()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = {s: signal.getsignal(s) for s in signals}
+    for s in signals:
+        signal.signal(s, on_signal)
+    try:
+        yield
+    finally:
+        for s, handler in previous.items():
+            signal.signal(s, handler)

@@ -1,0 +1,56 @@
+"""The data formats there are, and the one way to read any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from model.errors import DataError
+from model.training.annotations import AnnotationSet
+from model.training.coco_format import read_coco, recognises_coco
+from model.training.folder_format import read_folder, recognises_folder
+from model.training.reading import DataFormat, ReadRequest
+from model.training.voc_format import read_sbd, read_voc, recognises_sbd, recognises_voc
+
+# in the order in which they are tried
+DATA_FORMATS: dict[str, DataFormat] = {
+    "coco": DataFormat("a COCO json, or a folder with one", recognises_coco, read_coco),
+    "voc": DataFormat(
+        "a Pascal VOC folder with SegmentationObject, or a list of its ImageSets/Segmentation",
+        recognises_voc,
+        read_voc,
+    ),
+    "sbd": DataFormat("an SBD folder with img and inst, or a list in it", recognises_sbd, read_sbd),
+    "folder": DataFormat(
+        "a folder with images/NAME.jpg and masks/NAME.png or masks/CLASS/NAME.png",
+        recognises_folder,
+        read_folder,
+    ),
+}
+
+
+def load_annotations(
+    path: Path | str,
+    class_names: Sequence[str] | None = None,
+    remap: Mapping[str, str] | None = None,
+    images: Path | str | None = None,
+    allow_missing: bool = False,
+) -> AnnotationSet:
+    """Read a data set of any known format.
+
+    `class_names` selects and orders the classes to learn (None: all), `remap` maps names of the data set
+    to class names, `images` says where a json's images lie, and `allow_missing` accepts classes that
+    this data set does not label; they are then neutral in its images. What cannot be used is left out
+    and told by `AnnotationSet.skipped`. Raises DataError when the path is of no known format or nothing
+    in it can be used, ConfigError when it does not have a class.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder")
+    names = None if class_names is None else tuple(class_names)
+    request = ReadRequest(names, remap, None if images is None else Path(images), allow_missing)
+    for data_format in DATA_FORMATS.values():
+        if data_format.recognises(path):
+            return data_format.read(path, request)
+    known = "; ".join(data_format.title for data_format in DATA_FORMATS.values())
+    raise DataError(f"{path}: is no data set of a known format; expected one of: {known}")

@@ -1,0 +1,59 @@
+"""Image files: a quick look before a run, so that a broken one is named at the start, and decoding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+_ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_QUARTER_TURNED = frozenset({5, 6, 7, 8})
+
+
+def read_size(path: Path) -> tuple[int, int, bool]:
+    """Width and height as stored, in pixels, and whether EXIF turns the image by a quarter.
+
+    Reads the header alone. Raises ValueError with the reason when it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNED
+    except FileNotFoundError:
+        raise ValueError("image file is missing") from None
+    except _UNREADABLE:
+        raise ValueError("image file cannot be read") from None
+    return width, height, turned
+
+
+def labels_are_upright(path: Path, width: int, height: int) -> bool:
+    """Whether labels made for a width x height image belong to the file as turned by EXIF.
+
+    False: they belong to the pixels as stored. Raises ValueError with the reason when the file cannot
+    be read or has another size.
+    """
+    stored_width, stored_height, turned = read_size(path)
+    if not turned:
+        upright_fits = stored_fits = (width, height) == (stored_width, stored_height)
+    else:
+        upright_fits = (width, height) == (stored_height, stored_width)
+        stored_fits = (width, height) == (stored_width, stored_height)
+    if not (upright_fits or stored_fits):
+        raise ValueError("image has another size than its labels say")
+    return upright_fits
+
+
+def decode_rgb(path: Path, upright: bool = True) -> NDArray[np.uint8]:
+    """The image [H, W, 3] uint8 RGB, turned by its EXIF orientation where `upright`.
+
+    Raises ValueError with the reason when it cannot be decoded to its end.
+    """
+    try:
+        with Image.open(path) as image:
+            turned = ImageOps.exif_transpose(image) if upright else image
+            return np.array(turned.convert("RGB"))
+    except _UNREADABLE as error:
+        raise ValueError(f"image file cannot be decoded ({error})") from error
