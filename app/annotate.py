@@ -136,6 +136,8 @@ def _pending(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> l
 
 
 def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> None:
+    import torch
+
     from model import load_predictor
     from model.catalog import DEFAULT_WEIGHTS
     from model.errors import SinkError, SourceError
@@ -155,7 +157,7 @@ def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report)
                 report.annotated += 1
             except (SourceError, SinkError) as error:
                 report.failures.append(str(error))
-            except MemoryError:
+            except (MemoryError, torch.OutOfMemoryError):
                 report.failures.append(f"{job.source}: not enough memory for an image of this size")
 
 

@@ -237,9 +237,7 @@ def _sidecar(part: Path) -> Path:
 
 
 def _write_sidecar(part: Path, address: str, etag: str) -> None:
-    # a weak tag does not promise the same bytes: without a strong one the next try starts over
-    if _STRONG_ETAG.fullmatch(etag):
-        _sidecar(part).write_text(json.dumps({"address": address, "etag": etag}), encoding="utf-8")
+    _sidecar(part).write_text(json.dumps({"address": address, "etag": etag}), encoding="utf-8")
 
 
 def _read_partial(part: Path, address: str) -> _Partial | None:
@@ -251,4 +249,5 @@ def _read_partial(part: Path, address: str) -> _Partial | None:
     if not isinstance(known, dict) or known.get("address") != address or offset == 0:
         return None
     etag = known.get("etag")
+    # a weak tag does not promise the same bytes: without a strong one the download starts over
     return _Partial(offset, etag) if isinstance(etag, str) and _STRONG_ETAG.fullmatch(etag) else None

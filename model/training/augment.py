@@ -7,7 +7,7 @@ a function of its generator alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -31,8 +31,9 @@ class AugmentConfig:
     `mosaic_scale`; `paste_probability` pastes 1 to `max_pasted` whole objects of another image.
     Photometric changes each come with `colour_probability`: `brightness` is added (0..255 scale),
     `contrast` and `saturation` multiply, `hue` turns by degrees. `fill` is the colour of what no image
-    covers, RGB. An object is dropped when less than `min_visible` of it is left, when a side is shorter
-    than `min_object_side`, or when it has only a box of which more than `max_box_cover` is pasted over.
+    covers, RGB. An object is dropped when less than `min_visible` of it is left and that is less than
+    `large_enough` of the picture, when a side is shorter than `min_object_side`, or when it has only a
+    box of which more than `max_box_cover` is pasted over.
     `tighten_boxes` fits boxes to what is left of the mask; without it they are clipped, as published.
     `max_objects` bounds the objects, and so the memory, of a mosaic.
     """
@@ -49,11 +50,12 @@ class AugmentConfig:
     scale: tuple[float, float] = (0.3, 2.0)
     aspect: float = 1.25
     mosaic_probability: float = 0.0
-    mosaic_scale: tuple[float, float] = (0.6, 1.6)
+    mosaic_scale: tuple[float, float] = (0.7, 2.0)
     paste_probability: float = 0.0
     max_pasted: int = 3
     fill: tuple[int, int, int] = (124, 117, 104)
     min_visible: float = 0.15
+    large_enough: float = 0.01
     min_object_side: float = 0.0
     max_box_cover: float = 0.5
     tighten_boxes: bool = True
@@ -129,8 +131,8 @@ def jitter_view(
     boxes, crowd = box_array(record), _crowd_array(record)
     for _ in range(_JITTER_TRIES):
         window = _jittered(record, (low, high), config.aspect, rng)
-        kept = _visible_share(boxes, window) >= np.where(crowd, 1e-6, config.min_visible)
-        if kept[~crowd].any() or crowd.all():
+        kept = _worth_keeping(boxes, crowd, window, config)
+        if (kept & ~crowd).any() or crowd.all():
             return View(_with_mirror(window, _mirrored(config, rng)), kept)
     return whole_view(record, config, rng)
 
@@ -204,30 +206,38 @@ def _ssd_crop(record: ImageRecord, canvas: Window, rng: np.random.Generator) -> 
             width, height = rng.uniform(0.3, 1, 2) * (canvas.width, canvas.height)
             if not 0.5 <= height / width <= 2:
                 continue
-            x = canvas.x + rng.uniform(0, canvas.width - width)
-            y = canvas.y + rng.uniform(0, canvas.height - height)
-            crop = Window(int(x), int(y), max(int(width), 1), max(int(height), 1))
+            x = canvas.x + int(rng.uniform(0, canvas.width - width))
+            y = canvas.y + int(rng.uniform(0, canvas.height - height))
+            crop = Window(x, y, max(int(width), 1), max(int(height), 1))
             low, high = (crop.x, crop.y), (crop.x + crop.width, crop.y + crop.height)
-            kept = ((centres > low) & (centres < high)).all(axis=1)
+            kept = np.all((centres > low) & (centres < high), axis=1)
             if (kept & ~crowd).any():
                 return View(crop, kept)
     return everything
 
 
-def _jittered(record: ImageRecord, scale: Sequence[float], aspect: float, rng: np.random.Generator) -> Window:
+def _jittered(
+    record: ImageRecord, scale: tuple[float, float], aspect: float, rng: np.random.Generator
+) -> Window:
     factor = rng.uniform(*scale)
     stretch = math.exp(rng.uniform(-0.5, 0.5) * math.log(aspect))
     width = max(round(record.width / factor * stretch), 1)
     height = max(round(record.height / factor / stretch), 1)
-    x = rng.uniform(*sorted((0, record.width - width)))
-    y = rng.uniform(*sorted((0, record.height - height)))
-    return Window(round(x), round(y), width, height)
+    # from flush with one side to flush with the other, whichever of window and image is the larger
+    x = round(rng.random() * (record.width - width))
+    y = round(rng.random() * (record.height - height))
+    return Window(x, y, width, height)
 
 
-def _visible_share(boxes: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
-    """The share [N] of each box's area that lies in the window."""
+def _worth_keeping(
+    boxes: NDArray[np.float64], crowd: NDArray[np.bool_], window: Window, config: AugmentConfig
+) -> NDArray[np.bool_]:
+    """Which objects [N] the window shows enough of; of a crowd anything is enough."""
     low, high = (window.x, window.y), (window.x + window.width, window.y + window.height)
     sides = np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    share: NDArray[np.float64] = sides.clip(0).prod(axis=1) / areas
-    return share
+    visible = sides.clip(0).prod(axis=1)
+    picture = config.large_enough * window.width * window.height
+    enough = visible >= np.minimum(areas * config.min_visible, picture)
+    worth: NDArray[np.bool_] = (visible > 0) & (enough | crowd)
+    return worth

@@ -174,7 +174,7 @@ class _Reader:
         try:
             if isinstance(segmentation, dict):
                 return (), checked_rle(segmentation, width, height)
-            return _polygons(segmentation), None
+            return _polygons(segmentation, width, height), None
         except ValueError as error:
             self._log.add(f"mask, of which only the box is used: {error}", label)
             return (), None
@@ -184,15 +184,17 @@ def _label(annotation: dict[str, Any]) -> str:
     return f"annotation {annotation.get('id', 'without id')}"
 
 
-def _polygons(segmentation: Any) -> tuple[NDArray[np.float32], ...]:
-    """The polygons that enclose something. Raises ValueError when there is none."""
+def _polygons(segmentation: Any, width: int, height: int) -> tuple[NDArray[np.float32], ...]:
+    """The polygons of three corners or more. Raises ValueError when there is none."""
     try:
         flat = [np.asarray(polygon, dtype=np.float32) for polygon in segmentation]
     except (TypeError, ValueError, OverflowError):
         raise ValueError("segmentation is malformed") from None
     if any(p.ndim != 1 or len(p) % 2 or not np.isfinite(p).all() for p in flat):
         raise ValueError("segmentation is malformed")
-    polygons = tuple(p.reshape(-1, 2) for p in flat if len(p) >= 6)
+    # far outside it does not matter where a corner lies, but drawing takes as long as the outline
+    low, high = (-width, -height), (2 * width, 2 * height)
+    polygons = tuple(p.reshape(-1, 2).clip(low, high) for p in flat if len(p) >= 6)
     if not polygons:
         raise ValueError("polygon of fewer than three points")
     return polygons

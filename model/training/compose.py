@@ -93,7 +93,8 @@ def _covered(scene: Scene, above: Tensor, config: AugmentConfig) -> Scene:
     before = scene.masks.flatten(1).sum(dim=1)
     masks = scene.masks * (1 - above)
     after = masks.flatten(1).sum(dim=1)
-    least = torch.where(scene.crowd, 1, (before * config.min_visible).ceil().clamp(min=1))
+    enough = (before * config.min_visible).clamp(min=1, max=config.large_enough * above.numel())
+    least = torch.where(scene.crowd, 1, enough)
     shares = torch.tensor([_share_covered(box, above) for box in scene.boxes.tolist()])
     keep = torch.where(scene.has_mask, after >= least, shares <= config.max_box_cover)
     touched = after < before

@@ -7,6 +7,7 @@ classes that have a mask of it; an all-zero mask says that there is none of that
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from model.errors import DataError
@@ -59,7 +60,7 @@ def _image_files(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _IMAGE_SUFFIXES)
     if not files:
         raise DataError(f"{folder}: holds no image ({', '.join(sorted(_IMAGE_SUFFIXES))})")
-    for first, second in zip(files, files[1:], strict=False):
+    for first, second in pairwise(files):
         if first.stem == second.stem:
             raise DataError(
                 f"{folder}: {first.name} and {second.name} would share the mask {first.stem}.png; rename one"

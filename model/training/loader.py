@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,13 +47,9 @@ class Batch:
         """The targets of each image, as views of the packed tensors."""
         sizes = self.counts.tolist()
         packed = (self.boxes, self.classes, self.masks, self.crowd, self.has_mask)
-        split = zip(*(values.split(sizes) for values in packed), strict=True)
-        return [
-            Targets(*values, labelled=labelled, exhaustive=exhaustive)
-            for values, labelled, exhaustive in zip(
-                split, self.labelled, self.exhaustive.tolist(), strict=True
-            )
-        ]
+        per_object = [values.split(sizes) for values in packed]  # type: ignore[no-untyped-call]
+        columns = (*per_object, self.labelled, self.exhaustive.tolist())
+        return [Targets(*values) for values in zip(*columns, strict=True)]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch on another device; `counts` and `exhaustive`, read by the host, stay."""
@@ -65,8 +63,9 @@ class Batch:
         return self._with_tensors(lambda _, tensor: tensor.pin_memory())
 
     def _with_tensors(self, change: Callable[[str, Tensor], Tensor]) -> Batch:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{n: change(n, v) if isinstance(v, Tensor) else v for n, v in values.items()})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors: dict[str, Any] = {n: change(n, v) for n, v in values.items() if isinstance(v, Tensor)}
+        return replace(self, **tensors)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -168,11 +167,12 @@ def build_loader(
         batch_sampler=sampler,
         num_workers=workers,
         collate_fn=collate,
-        worker_init_fn=_quiet_worker,
+        worker_init_fn=_start_worker,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
     )
 
 
-def _quiet_worker(_: int) -> None:
+def _start_worker(_: int) -> None:
     torch.set_num_threads(1)  # the cores belong to training
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends the workers

@@ -1,4 +1,4 @@
-"""Pascal VOC 2012 segmentation, and SBD, which labels more of its images (home.bharathh.info/pubs/codes/SBD)."""
+"""Pascal VOC 2012 segmentation, and SBD (Hariharan et al., 2011), which labels more of its images."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _instances(labels: Labels, classes: ClassMap, log: SkipLog, name: str) -> It
 
 def _matlab_reader(path: Path) -> Callable[[str], dict[str, Any]]:
     try:
-        from scipy.io import loadmat
+        from scipy.io import loadmat  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         raise DataError(
             f"{path}: SBD keeps its labels in MATLAB files, which SciPy reads and is not installed; "

@@ -1,0 +1,313 @@
+"""The project's architecture, read from its own sources: who imports whom, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from app.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ("model", "pipeline", "ui", "app")
+
+# package -> what it may import besides the standard library; the longest package that matches counts
+ALLOWED: dict[str, set[str]] = {
+    "model": {"model", "numpy", "platformdirs", "pycocotools", "torch", "torchvision"},
+    "model.training": {
+        "model", "numpy", "pycocotools", "torch", "torchvision",
+        "PIL", "cv2", "scipy", "tensorboard",
+    },
+    "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "PIL"},
+    "ui": {"ui", "pipeline", "model", "numpy", "PyQt6", "pyqtgraph"},
+}  # fmt: skip
+
+TORCH_FREE = (
+    "app.arguments", "app.cli", "model", "model.catalog", "model.classes", "model.config",
+    "model.detections", "model.errors", "model.options", "model.training.coco_eval",
+)  # fmt: skip
+HEAVY = {"torch", "torchvision", "cv2", "PyQt6", "av", "rich", "numpy"}
+
+MOST_LINES_A_FILE = 300
+MOST_LINES_A_FUNCTION = 80
+
+
+@dataclass(frozen=True)
+class Module:
+    """A source file under the name that it is imported by."""
+
+    name: str
+    tree: ast.Module
+    lines: int = 0
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name; `for_types` when it stands in an `if TYPE_CHECKING:` block."""
+
+    target: str
+    line: int
+    for_types: bool
+
+
+@cache
+def modules() -> dict[str, Module]:
+    """Every module of the layers that there are."""
+    found = [module(path) for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+    return {m.name: m for m in found}
+
+
+def module(path: Path) -> Module:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    text = path.read_text(encoding="utf-8")
+    return Module(name, ast.parse(text), len(text.splitlines()))
+
+
+def imports(tree: ast.AST, for_types: bool = False) -> Iterator[Import]:
+    """All imports of a file, those in functions too."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno, for_types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import; write the whole name"
+            # a name may be a module or something within it: both are tried by whoever asks
+            yield from (Import(f"{node.module}.{a.name}", node.lineno, for_types) for a in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for child in node.body:
+                yield from imports(ast.Module([child], []), for_types=True)
+        else:
+            yield from imports(node, for_types)
+
+
+def forbidden_imports(module: Module) -> list[str]:
+    """Where a module imports what its layer may not."""
+    package = max((p for p in ALLOWED if f"{module.name}.".startswith(f"{p}.")), key=len, default=None)
+    if package is None:
+        return []
+    allowed = ALLOWED[package] | sys.stdlib_module_names
+    return [
+        f"{module.name}, line {i.line}: {i.target}"
+        for i in imports(module.tree)
+        if i.target.partition(".")[0] not in allowed
+    ]
+
+
+def training_imports(module: Module) -> list[str]:
+    """Where a module that serves inference imports training."""
+    if module.name.startswith("model.training"):
+        return []
+    return [
+        f"{module.name}, line {i.line}: {i.target}"
+        for i in imports(module.tree)
+        if i.target.startswith("model.training") and not i.for_types
+    ]
+
+
+def dependencies(known: Iterable[str], module: Module) -> set[str]:
+    """The modules among `known` that a module imports when it runs."""
+    known = set(known)
+    targets = {i.target for i in imports(module.tree) if not i.for_types}
+    found = {t if t in known else t.rpartition(".")[0] for t in targets}
+    return (found & known) - {module.name}
+
+
+def import_cycle(found: dict[str, Module]) -> list[str]:
+    """The modules of one import cycle, or an empty list."""
+    try:
+        graphlib.TopologicalSorter({n: dependencies(found, m) for n, m in found.items()}).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """What is called, as written, and where."""
+    return ((ast.unparse(n.func), n.lineno) for n in ast.walk(tree) if isinstance(n, ast.Call))
+
+
+def run_python(code: str, folder: Path) -> str:
+    """What a fresh interpreter prints, started in `folder` with the project on its path."""
+    setup = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]; sys.dont_write_bytecode = True\n"
+    command = [sys.executable, "-c", setup + code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loaded_after(code: str, folder: Path) -> set[str]:
+    """The top-level packages that a fresh interpreter has loaded once it ran `code`."""
+    report = "\nimport json; print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})))"
+    return set(json.loads(run_python(code + report, folder).splitlines()[-1]))
+
+
+def work_done_by_importing(names: Iterable[str], others: Iterable[str], folder: Path) -> list[str]:
+    """Files, folders, processes, connections, threads, CUDA contexts and changes of the environment.
+
+    `others` are packages of other people; what they do when they are imported is theirs to answer for.
+    """
+    code = f"""
+import importlib, json, os, threading
+for name in {list(others)!r}:
+    try:
+        importlib.import_module(name)
+    except ImportError:  # an optional one
+        pass
+WORK = {{"os.mkdir", "os.remove", "os.rename", "os.putenv", "os.unsetenv", "os.chdir", "os.system",
+        "socket.connect", "subprocess.Popen"}}
+done = []
+def watch(event, arguments):
+    writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+    if writes or event in WORK:
+        done.append(f"{{event}} {{arguments}}")
+threads = threading.active_count()
+sys.addaudithook(watch)
+for name in {list(names)!r}:
+    importlib.import_module(name)
+if "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized():
+    done.append("CUDA was initialised")
+if threading.active_count() != threads:
+    done.append("a thread was started")
+print(json.dumps(done))
+"""
+    return list(json.loads(run_python(code, folder).splitlines()[-1]))
+
+
+def test_every_layer_imports_only_what_it_may():
+    assert [fault for m in modules().values() for fault in forbidden_imports(m)] == []
+
+
+def test_inference_never_imports_training():
+    assert [f for m in modules().values() if m.name.startswith("model") for f in training_imports(m)] == []
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert import_cycle(modules()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "fault"),
+    [
+        ("model.x", "import cv2", "model.x, line 1: cv2"),
+        ("model.x", "def f():\n    from pipeline.overlay import draw", "line 2: pipeline.overlay.draw"),
+        ("pipeline.x", "if TYPE_CHECKING:\n    from app import cli", "pipeline.x, line 2: app.cli"),
+        ("pipeline.x.y", "from PyQt6.QtCore import Qt", "pipeline.x.y, line 1: PyQt6"),
+        ("ui.x", "import torch", "ui.x, line 1: torch"),
+        ("model.training.x", "import av", "model.training.x, line 1: av"),
+    ],
+)
+def test_an_import_across_the_layers_is_found(name: str, source: str, fault: str):
+    assert fault in forbidden_imports(Module(name, ast.parse(source)))[0]
+
+
+def test_a_cycle_is_found_even_within_functions():
+    sources = {
+        "model.a": "from model import b",
+        "model.b": "import model.c",
+        "model.c": "def f():\n    from model.a import x",
+    }
+
+    cycle = import_cycle({name: Module(name, ast.parse(text)) for name, text in sources.items()})
+
+    assert set(cycle) == set(sources)
+
+
+def test_training_imported_by_inference_is_found_but_not_what_types_need():
+    at_run_time = Module("model.x", ast.parse("from model.training.loss import YolactLoss"))
+    for_types = Module(
+        "model.x", ast.parse("if TYPE_CHECKING:\n    from model.training.loss import YolactLoss")
+    )
+
+    assert training_imports(at_run_time)
+    assert not training_imports(for_types)
+
+
+@pytest.mark.parametrize("name", [*TORCH_FREE, *(n for n in modules() if n.partition(".")[0] == "ui")])
+def test_records_configuration_and_command_line_load_without_torch(name: str, tmp_path: Path):
+    assert "torch" not in loaded_after(f"import {name}", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command", [(), *((name,) for name in COMMANDS)], ids=lambda c: " ".join(c) or "none"
+)
+def test_help_is_told_without_loading_anything_heavy(command: tuple[str, ...], tmp_path: Path):
+    code = f"""
+import runpy
+sys.argv = ["run_app.py", *{command!r}, "--help"]
+try:
+    runpy.run_path({str(ROOT / "run_app.py")!r}, run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+    assert loaded_after(code, tmp_path) & HEAVY == set()
+
+
+def test_importing_every_module_does_no_work(tmp_path: Path):
+    others = {i.target.partition(".")[0] for m in modules().values() for i in imports(m.tree)}
+
+    assert work_done_by_importing(modules(), sorted(others - set(LAYERS)), tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "work"),
+    [
+        ("import pathlib; pathlib.Path('made').mkdir()", "os.mkdir"),
+        ("open('made', 'w').close()", "open"),
+        ("import os; os.environ['X_MADE'] = '1'", "os.putenv"),
+        ("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()", "thread"),
+        ("import subprocess; subprocess.run(['true'])", "subprocess.Popen"),
+    ],
+)
+def test_work_done_by_an_import_is_found(source: str, work: str, tmp_path: Path):
+    (tmp_path / "busy.py").write_text(source)
+
+    assert work in work_done_by_importing(["busy"], [], tmp_path)[0]
+
+
+def test_only_the_application_prints_or_exits():
+    said = {"print", "input", "exit", "quit", "sys.exit", "os._exit"}
+    faults = [
+        f"{m.name}, line {line}: {call}"
+        for m in modules().values()
+        if not m.name.startswith("app")
+        for call, line in calls(m.tree)
+        if call in said
+    ]
+    assert faults == []
+
+
+def test_nothing_is_evaluated_from_text_and_no_function_rebinds_a_global():
+    faults = [
+        f"{m.name}, line {line}: {call}"
+        for m in modules().values()
+        for call, line in calls(m.tree)
+        if call in {"eval", "exec", "compile"}
+    ]
+    rebound = [m.name for m in modules().values() for n in ast.walk(m.tree) if isinstance(n, ast.Global)]
+    assert faults + rebound == []
+
+
+def test_every_file_and_function_stays_short():
+    tests = [module(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
+    everything = [*modules().values(), *tests]
+    long_files = [f"{m.name}: {m.lines}" for m in everything if m.lines > MOST_LINES_A_FILE]
+    long_functions = [
+        f"{m.name}.{f.name}: {length}"
+        for m in everything
+        for f in functions(m.tree)
+        if (length := (f.end_lineno or f.lineno) - f.lineno + 1) > MOST_LINES_A_FUNCTION
+    ]
+    assert long_files + long_functions == []
