@@ -9,15 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from app.cli import COMMANDS
-
-ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("model", "pipeline", "ui", "app")
+from tests.source_tree import LAYERS, ROOT, Module, modules
 
 # package -> what it may import besides the standard library; the longest package that matches counts
 ALLOWED: dict[str, set[str]] = {
@@ -36,18 +33,6 @@ TORCH_FREE = (
 )  # fmt: skip
 HEAVY = {"torch", "torchvision", "cv2", "PyQt6", "av", "rich", "numpy"}
 
-MOST_LINES_A_FILE = 300
-MOST_LINES_A_FUNCTION = 80
-
-
-@dataclass(frozen=True)
-class Module:
-    """A source file under the name that it is imported by."""
-
-    name: str
-    tree: ast.Module
-    lines: int = 0
-
 
 @dataclass(frozen=True)
 class Import:
@@ -56,20 +41,6 @@ class Import:
     target: str
     line: int
     for_types: bool
-
-
-@cache
-def modules() -> dict[str, Module]:
-    """Every module of the layers that there are."""
-    found = [module(path) for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
-    return {m.name: m for m in found}
-
-
-def module(path: Path) -> Module:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    text = path.read_text(encoding="utf-8")
-    return Module(name, ast.parse(text), len(text.splitlines()))
 
 
 def imports(tree: ast.AST, for_types: bool = False) -> Iterator[Import]:
@@ -127,15 +98,6 @@ def import_cycle(found: dict[str, Module]) -> list[str]:
     except graphlib.CycleError as error:
         return list(error.args[1])
     return []
-
-
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
-
-
-def calls(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """What is called, as written, and where."""
-    return ((ast.unparse(n.func), n.lineno) for n in ast.walk(tree) if isinstance(n, ast.Call))
 
 
 def run_python(code: str, folder: Path) -> str:
@@ -275,39 +237,3 @@ def test_work_done_by_an_import_is_found(source: str, work: str, tmp_path: Path)
     (tmp_path / "busy.py").write_text(source)
 
     assert work in work_done_by_importing(["busy"], [], tmp_path)[0]
-
-
-def test_only_the_application_prints_or_exits():
-    said = {"print", "input", "exit", "quit", "sys.exit", "os._exit"}
-    faults = [
-        f"{m.name}, line {line}: {call}"
-        for m in modules().values()
-        if not m.name.startswith("app")
-        for call, line in calls(m.tree)
-        if call in said
-    ]
-    assert faults == []
-
-
-def test_nothing_is_evaluated_from_text_and_no_function_rebinds_a_global():
-    faults = [
-        f"{m.name}, line {line}: {call}"
-        for m in modules().values()
-        for call, line in calls(m.tree)
-        if call in {"eval", "exec", "compile"}
-    ]
-    rebound = [m.name for m in modules().values() for n in ast.walk(m.tree) if isinstance(n, ast.Global)]
-    assert faults + rebound == []
-
-
-def test_every_file_and_function_stays_short():
-    tests = [module(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
-    everything = [*modules().values(), *tests]
-    long_files = [f"{m.name}: {m.lines}" for m in everything if m.lines > MOST_LINES_A_FILE]
-    long_functions = [
-        f"{m.name}.{f.name}: {length}"
-        for m in everything
-        for f in functions(m.tree)
-        if (length := (f.end_lineno or f.lineno) - f.lineno + 1) > MOST_LINES_A_FUNCTION
-    ]
-    assert long_files + long_functions == []
