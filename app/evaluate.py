@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure the weights once, or once for each value that is compared."""
     from app.cli import EXIT_OK
     from app.evaluation import Task
+    from app.evaluation_report import write_metrics
     from model.training.ground_truth import load_ground_truth, select_images
 
     truth = select_images(load_ground_truth(args.data), args.coverage, args.source, args.limit)
@@ -98,10 +99,12 @@ def run(args: argparse.Namespace) -> int:
     task = Task(truth, folder, _classes(truth, first), args.skip_broken, args.resamples)
     _make_folder(args.output)
     _tell_reservations(truth, task.classes)
+    facts = _facts(args, task, first)
     measurements = [_measure(task, label, predictor, args.output) for label, predictor in predictors.items()]
     _show(f"{first.config.name} on {args.data.name}, {len(truth.imgs)} images", measurements)
     if args.output:
-        _write(args, task, first, measurements)
+        write_metrics(args.output / "metrics.json", facts, measurements)
+        print(f"written to {args.output}")
     return EXIT_OK
 
 
@@ -187,6 +190,9 @@ def _tell_reservations(truth: COCO, classes: ClassMatch) -> None:
     """One line for each thing that makes the figures mean less than they seem to."""
     from model.training.ground_truth import partly_labelled
 
+    measured = set(classes.category_ids.values())
+    if not any(record["category_id"] in measured for record in truth.dataset["annotations"]):
+        print("note: these images hold no labelled object of these classes", file=sys.stderr)
     if classes.missing:
         print(f"note: not labelled, so not measured: {', '.join(classes.missing)}", file=sys.stderr)
     partial = partly_labelled(truth, classes.category_ids)
@@ -197,6 +203,32 @@ def _tell_reservations(truth: COCO, classes: ClassMatch) -> None:
             "there beyond the labels counts as wrong (--coverage chooses images)",
             file=sys.stderr,
         )
+
+
+def _facts(args: argparse.Namespace, task: Task, predictor: Predictor) -> dict[str, Any]:
+    """What was measured on what; empty when nobody will read it."""
+    from model.catalog import resolve_weights
+    from model.weight_pins import sha256_of
+
+    if not args.output:
+        return {}
+    weights = resolve_weights(args.weights)
+    return {
+        "weights": {
+            "file": weights.name,
+            "sha256": sha256_of(weights),
+            "configuration": predictor.config.name,
+        },
+        "data": {
+            "file": args.data.name,
+            "sha256": sha256_of(args.data),
+            "images": len(task.truth.imgs),
+            "coverage": args.coverage,
+            "source": args.source,
+            "limit": args.limit,
+        },
+        "classes": {"measured": list(task.classes.category_ids), "not_labelled": list(task.classes.missing)},
+    }
 
 
 def _measure(task: Task, label: str, predictor: Predictor, output: Path | None) -> Measurement:
@@ -221,31 +253,3 @@ def _show(title: str, measurements: Sequence[Measurement]) -> None:
         print()
     if len(measurements) == 1:
         print(speed(measurements[0]))
-
-
-def _write(
-    args: argparse.Namespace, task: Task, predictor: Predictor, measurements: Sequence[Measurement]
-) -> None:
-    from app.evaluation_report import write_metrics
-    from model.catalog import resolve_weights
-    from model.weight_pins import sha256_of
-
-    weights = resolve_weights(args.weights)
-    facts = {
-        "weights": {
-            "file": weights.name,
-            "sha256": sha256_of(weights),
-            "configuration": predictor.config.name,
-        },
-        "data": {
-            "file": args.data.name,
-            "sha256": sha256_of(args.data),
-            "images": len(task.truth.imgs),
-            "coverage": args.coverage,
-            "source": args.source,
-            "limit": args.limit,
-        },
-        "classes": {"measured": list(task.classes.category_ids), "not_labelled": list(task.classes.missing)},
-    }
-    write_metrics(args.output / "metrics.json", facts, measurements)
-    print(f"written to {args.output}")

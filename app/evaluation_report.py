@@ -126,7 +126,7 @@ def _comparison(title: str, measurements: Sequence[Measurement]) -> Table:
         ]
         times = (f"{measurement.milliseconds:.1f}", f"{measurement.images_per_second:.1f}")
         rows.append((measurement.label, *cells, *times))
-    return Table(f"{title}; percent", ("setting", *heads, "ms", "images/s"), tuple(rows))
+    return Table(f"{title}; percent", ("setting", *heads, "ms", "img/s"), tuple(rows))
 
 
 def _kinds(metrics: Metrics) -> dict[str, Figures]:

@@ -79,7 +79,7 @@ def _free_stem(stem: str, taken: set[str]) -> str:
 
 
 def _protect_sources(sources: Sequence[Path], jobs: Sequence[Job]) -> None:
-    known = {_identity(source) for source in sources}
+    known = {_identity(source) for source in sources if source.exists()}
     for path in itertools.chain.from_iterable(job.outputs for job in jobs):
         if path.exists() and _identity(path) in known:
             raise ConfigError(f"{path} is one of the inputs and would be written over; choose another OUT")

@@ -42,11 +42,22 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _drawn(table: Table) -> object:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
-    drawn = RichTable(title=table.title, title_justify="left", title_style="bold")
-    for i, head in enumerate(table.heads):
-        drawn.add_column(head, justify="right" if i else "left", no_wrap=True)
+    drawn = RichTable(
+        title=table.title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for i, (head, *cells) in enumerate(zip(table.heads, *table.rows, strict=True)):
+        # on a narrow terminal heads break between words, but no figure is cut off
+        least = max(map(len, (*head.split(), *cells)), default=0)
+        drawn.add_column(head, justify="right" if i else "left", min_width=least)
     for row in table.rows:
         drawn.add_row(*row)
     return drawn

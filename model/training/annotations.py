@@ -145,7 +145,7 @@ def join(sets: Sequence[AnnotationSet], weights: Sequence[float] | None = None) 
     """Several data sets as one.
 
     With `weights`, one positive number a set, a set is drawn from in proportion to its weight, whatever
-    its size. Raises DataError when the sets' classes differ, or the weights do not fit.
+    its size; without, in proportion to its size. Weights within a set keep their proportions. Raises DataError when the sets' classes differ, or the weights do not fit.
     """
     if not sets:
         raise DataError("no data set was given to join")
@@ -164,10 +164,17 @@ def join(sets: Sequence[AnnotationSet], weights: Sequence[float] | None = None) 
         tuple(image for s in sets for image in s.images),
         tuple(replace(skip, reason=f"{s.name}: {skip.reason}") for s in sets for skip in s.skipped),
     )
-    if weights is None:
+    if weights is None and all(s.weights is None for s in sets):
         return joined
-    shares = [weight / len(s) for s, weight in zip(sets, weights, strict=True) for _ in s.images]
-    return replace(joined, weights=tuple(shares))
+    totals = [float(len(s)) for s in sets] if weights is None else weights
+    shares = (_scaled_weights(s, total) for s, total in zip(sets, totals, strict=True))
+    return replace(joined, weights=tuple(weight for share in shares for weight in share))
+
+
+def _scaled_weights(one: AnnotationSet, total: float) -> list[float]:
+    own = one.weights or (1.0,) * len(one)
+    factor = total / sum(own)
+    return [weight * factor for weight in own]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -75,7 +75,9 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_folder_is_annotated_into_a_folder_that_is_made(weights: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_folder_is_annotated_into_a_folder_that_is_made(
+    weights: Path, photos: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "out"
     assert annotate(weights, photos, "-o", out) == 0
     assert listing(out) == ["a.jpg", "b.png", "c.png"]
@@ -109,6 +111,7 @@ def test_files_folders_and_patterns_mix_and_each_photograph_is_taken_once(
     assert listing(out) == ["a.jpg", "b.png", "c.png"]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
 def test_json_holds_every_detection_with_boxes_and_masks_of_the_image_size(
     weights: Path, photos: Path, tmp_path: Path
 ) -> None:

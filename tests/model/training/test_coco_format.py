@@ -241,7 +241,7 @@ def test_nothing_usable_is_refused_with_what_was_left_out(tmp_path: Path):
     path = coco_json(tmp_path, {"a.png": [BLOCK]})
     (tmp_path / "images" / "a.png").write_bytes(b"not an image")
 
-    with pytest.raises(DataError, match=r"no image of it can be used.*1 × image file cannot be read \(a\.png\)"):
+    with pytest.raises(DataError, match=r"no image .*: 1 × image file cannot be read \(a\.png\)"):
         load_annotations(path)
 
 
@@ -280,7 +280,8 @@ def test_classes_are_chosen_ordered_and_renamed_by_name(tmp_path: Path):
         content["categories"].append({"id": 3, "name": "van"})
         content["annotations"] += [annotation(2, 1, BLOCK, 2), annotation(3, 1, BLOCK, 3)]
 
-    found = load_annotations(changed(tmp_path, edit), ["vehicle", "person"], {"car": "vehicle", "van": "vehicle"})
+    remap = {"car": "vehicle", "van": "vehicle"}
+    found = load_annotations(changed(tmp_path, edit), ["vehicle", "person"], remap)
 
     assert found.class_names == ("vehicle", "person")
     assert [i.class_index for i in found.images[0].instances] == [1, 0, 0]

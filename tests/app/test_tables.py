@@ -1,0 +1,68 @@
+"""Tables of figures, as a terminal and as a file receive them."""
+
+import io
+import sys
+
+import pytest
+
+from app.tables import Table, plain, show
+
+TABLE = Table("title", ("setting", "AP", "ms"), (("nms=fast", "29.8", "30"), ("nms=exact", "-", "142.5")))
+
+
+def test_off_a_terminal_columns_are_aligned_and_first_one_is_flush_left():
+    assert plain(TABLE).splitlines() == [
+        "title",
+        "setting      AP     ms",
+        "nms=fast   29.8     30",
+        "nms=exact     -  142.5",
+    ]
+
+
+def test_off_a_terminal_nothing_but_the_plain_table_is_printed(capsys: pytest.CaptureFixture[str]):
+    show(TABLE)
+
+    assert capsys.readouterr().out == plain(TABLE) + "\n"
+
+
+def test_a_wide_table_is_not_cut_off_in_a_file(capsys: pytest.CaptureFixture[str]):
+    show(Table("t", ("x" * 300, "y"), (("a", "1"),)))
+
+    assert "x" * 300 in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    """What rich takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(table: Table, columns: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show(table)
+    return terminal.getvalue()
+
+
+def test_on_a_terminal_the_table_is_drawn(monkeypatch: pytest.MonkeyPatch):
+    drawn = on_terminal(TABLE, 80, monkeypatch)
+
+    assert "142.5" in drawn
+    assert "─" in drawn
+
+
+def test_a_narrow_terminal_breaks_heads_and_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch):
+    heads = (
+        "setting",
+        *[f"{kind} {figure}" for kind in ("mask", "box") for figure in ("AP", "AP50", "AP75")],
+    )
+    row = ("nms=class-agnostic", *["100.0"] * 6)
+
+    drawn = on_terminal(Table("title", heads, (row,)), 60, monkeypatch)
+
+    assert "nms=class-agnostic" in drawn
+    assert drawn.count("100.0") == 6
+    assert "…" not in drawn
