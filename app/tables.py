@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 
 @dataclass(frozen=True)
@@ -16,12 +20,15 @@ class Table:
 
 
 def show(table: Table) -> None:
-    """Print a table to the standard output."""
+    """Print a table to the standard output; on a terminal too narrow for it the plain one, which wraps."""
     from rich.console import Console
+    from rich.measure import Measurement
 
     console = Console()
-    if console.is_terminal:
-        console.print(_drawn(table))
+    drawn = _drawn(table)
+    width = Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
+    if console.is_terminal and width <= console.width:
+        console.print(drawn)
     else:
         print(plain(table))
 
@@ -41,23 +48,15 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([first, *others]).rstrip()
 
 
-def _drawn(table: Table) -> object:
-    from rich.box import SIMPLE_HEAD
+def _drawn(table: Table) -> RichTable:
     from rich.table import Table as RichTable
 
-    drawn = RichTable(
-        title=table.title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for i, (head, *cells) in enumerate(zip(table.heads, *table.rows, strict=True)):
-        # on a narrow terminal heads break between words, but no figure is cut off
-        least = max(map(len, (*head.split(), *cells)), default=0)
-        drawn.add_column(head, justify="right" if i else "left", min_width=least)
+    drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for i, head in enumerate(table.heads):
+        # figures are narrower than their heads, which therefore stand in several lines
+        drawn.add_column(
+            head.replace(" ", "\n") if i else head, justify="right" if i else "left", no_wrap=True
+        )
     for row in table.rows:
         drawn.add_row(*row)
     return drawn

@@ -28,11 +28,16 @@ def crop_bounds(boxes: Tensor, height: int, width: int) -> Tensor:
 
     boxes: [..., 4] relative corners, in any order. Scaled, padded by one pixel, clamped to the map.
     """
-    scale = boxes.new_tensor([width, height])
-    low = torch.minimum(boxes[..., :2], boxes[..., 2:]) * scale - CROP_PADDING
-    high = torch.maximum(boxes[..., :2], boxes[..., 2:]) * scale + CROP_PADDING
-    limits = [torch.minimum(edge.clamp(min=0), scale) for edge in (low, high)]
-    return torch.cat(limits, dim=-1)
+    x1, x2 = _padded(boxes[..., 0::2], width)
+    y1, y2 = _padded(boxes[..., 1::2], height)
+    return torch.stack([x1, y1, x2, y2], dim=-1)
+
+
+def _padded(edges: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """edges: [..., 2] relative, along one axis. Returns the lower and the upper bound, [...] each."""
+    low = edges.amin(dim=-1) * cells - CROP_PADDING
+    high = edges.amax(dim=-1) * cells + CROP_PADDING
+    return low.clamp(0, cells), high.clamp(0, cells)
 
 
 def inside(bounds: Tensor, height: int, width: int) -> Tensor:

@@ -3,7 +3,7 @@
 The fast forms have a fixed shape for a given input, no loop and no host synchronisation. Each function takes
 
     boxes:  [B, A, 4] float, x1 y1 x2 y2
-    scores: [B, C, A] float, probability of each foreground class; 0 for a class that is not looked for
+    scores: [B, C, A] float, probability of each foreground class that is looked for
 
 and returns `Kept`, best score first.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -72,8 +73,13 @@ def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
     config = network.config
     boxes = decode(raw.box_deltas, network.anchors)
     # [B, A, C + 1] -> [B, C, A], background left out
-    scores = _choose(raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2), options.classes)
-    kept = NMS[options.nms](boxes, scores, config.detection)
+    scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
+    if options.classes is None:
+        kept = NMS[options.nms](boxes, scores, config.detection)
+    else:
+        chosen = _class_index(options.classes, scores.device)
+        kept = NMS[options.nms](boxes, scores[:, chosen], config.detection)
+        kept = kept._replace(classes=chosen[kept.classes])
     picked = _rows(boxes, kept.anchors)
     valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None)
@@ -94,12 +100,10 @@ def to_detections(
     return [_record(host, image, size, class_names) for image, size in images]
 
 
-def _choose(scores: Tensor, classes: tuple[int, ...] | None) -> Tensor:
-    if classes is None:
-        return scores
-    chosen = scores.new_zeros(scores.shape[1])
-    chosen[list(classes)] = 1
-    return scores * chosen[:, None]
+@lru_cache(maxsize=8)
+def _class_index(classes: tuple[int, ...], device: torch.device) -> Tensor:
+    """The classes as a tensor; kept, because each upload would wait for the device."""
+    return torch.tensor(classes, device=device)
 
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
@@ -113,7 +117,10 @@ def _with_masks(found: Found, prototypes: Tensor, coefficients: Tensor, crop_mas
     bounds = crop_bounds(found.boxes, height, width)
     if crop_masks:
         return found._replace(masks=masks * inside(bounds, height, width), bounds=bounds)
-    return found._replace(masks=masks, bounds=bounds.new_tensor([0, 0, width, height]).expand_as(bounds))
+    whole = torch.zeros_like(bounds)
+    whole[..., 2] = width
+    whole[..., 3] = height
+    return found._replace(masks=masks, bounds=whole)
 
 
 def _rescore(found: Found, mask_iou_net: MaskIoUNet) -> Found:

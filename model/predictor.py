@@ -144,7 +144,8 @@ def select_device(name: str) -> torch.device:
 def _resized(checkpoint: Checkpoint, image_size: int | None) -> Checkpoint:
     if image_size is None:
         return checkpoint
-    smallest = 32
+    # the mask IoU network halves a mask five times without padding
+    smallest = 256 if checkpoint.config.mask_iou else 32
     if not smallest <= image_size <= 4096:
         raise ConfigError(f"the input size must be {smallest} to 4096 pixels, got {image_size}")
     config = dataclasses.replace(checkpoint.config, image_size=image_size)

@@ -145,7 +145,8 @@ def join(sets: Sequence[AnnotationSet], weights: Sequence[float] | None = None) 
     """Several data sets as one.
 
     With `weights`, one positive number a set, a set is drawn from in proportion to its weight, whatever
-    its size; without, in proportion to its size. Weights within a set keep their proportions. Raises DataError when the sets' classes differ, or the weights do not fit.
+    its size; without, in proportion to its size. Weights within a set keep their proportions. Raises
+    DataError when the sets' classes differ, or the weights do not fit.
     """
     if not sets:
         raise DataError("no data set was given to join")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from model.errors import ConfigError
+
+SMALLEST_INPUT, LARGEST_INPUT = 32, 4096
+# no warm-up that was made for a long run takes more than this share of a short one
+_MOST_WARMUP = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Recipe:
 
     The learning rate rises linearly from `warmup_start` over `warmup_iterations`, then is multiplied by 0.1
     at each of `milestones` ("step") or falls to 0 along half a cosine. `clip_norm` and `ema_decay` 0 are off.
+    `freeze_norms` leaves the backbone's batch norms as they are.
     """
 
     optimizer: Literal["sgd", "adamw"]
@@ -46,19 +52,54 @@ class Recipe:
     ema_decay: float = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = 0
+    freeze_norms: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dicts."""
+        """Plain numbers, strings, tuples and dicts."""
         return dataclasses.asdict(self)
 
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Recipe:
+        """The inverse of `to_dict`; a setting that is newer than `values` has its default.
+
+        Raises ConfigError on settings that are unknown, absent or out of range.
+        """
+        try:
+            stages = tuple(Stage(**stage) for stage in values["stages"])
+            recipe = Recipe(**{**values, "stages": stages, "milestones": tuple(values["milestones"])})
+            recipe.check()
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"training recipe: not one of this version ({error})") from error
+        return recipe
+
     def for_devices(self, devices: int) -> Recipe:
-        """The same training on n devices: n times the learning rate, 1/n of the iterations."""
+        """The same training on n devices: n times the learning rate, 1/n of the iterations.
+
+        The warm-up stays as it is, as published.
+        """
         return dataclasses.replace(
             self,
             learning_rate=self.learning_rate * devices,
             iterations=-(-self.iterations // devices),
-            warmup_iterations=-(-self.warmup_iterations // devices),
             milestones=tuple(-(-m // devices) for m in self.milestones),
+        )
+
+    def with_iterations(self, iterations: int) -> Recipe:
+        """The same course over another number of iterations; the warm-up shrinks to a tenth of a short run."""
+        share = iterations / self.iterations
+        return dataclasses.replace(
+            self,
+            iterations=iterations,
+            milestones=tuple(round(m * share) for m in self.milestones),
+            warmup_iterations=min(self.warmup_iterations, int(iterations * _MOST_WARMUP)),
+        )
+
+    def with_stages_scaled(self, factor: float) -> Recipe:
+        """The same stages for an input `factor` times as large, in steps of 32 pixels."""
+        sizes = [s.image_size and max(round(s.image_size * factor / 32) * 32, 32) for s in self.stages]
+        stages = zip(self.stages, sizes, strict=True)
+        return dataclasses.replace(
+            self, stages=tuple(dataclasses.replace(stage, image_size=size) for stage, size in stages)
         )
 
     def stage(self, iteration: int) -> Stage:
@@ -81,16 +122,38 @@ class Recipe:
     def check(self) -> None:
         """Raise ConfigError on the first value that no run can have."""
         good = {
+            "optimizer": self.optimizer in ("sgd", "adamw"),
+            "learning_rate": 0 < self.learning_rate < math.inf,
+            "weight_decay": 0 <= self.weight_decay < math.inf,
             "batch_size": self.batch_size >= 1,
             "iterations": self.iterations >= 1,
-            "learning_rate": self.learning_rate > 0,
-            "weight_decay": self.weight_decay >= 0,
+            "warmup_iterations": self.warmup_iterations >= 0,
+            "warmup_start": 0 <= self.warmup_start < math.inf,
+            "schedule": self.schedule in ("step", "cosine"),
+            "milestones": all(a < b for a, b in pairwise(self.milestones)),
+            "momentum": 0 <= self.momentum < 1,
+            "clip_norm": 0 <= self.clip_norm < math.inf,
             "ema_decay": 0 <= self.ema_decay < 1,
-            "stages": bool(self.stages),
+            "precision": self.precision in ("fp32", "bf16"),
+            "seed": self.seed >= 0,
         }
         for name, holds in good.items():
             if not holds:
                 raise ConfigError(f"training recipe: {name} is out of range: {getattr(self, name)!r}")
+        check_stages(self.stages)
+
+
+def check_stages(stages: tuple[Stage, ...]) -> None:
+    """Raise ConfigError unless the stages follow each other to the end of the run."""
+    ends = [0.0, *(stage.until for stage in stages)]
+    if ends[-1] != 1 or not all(a < b for a, b in pairwise(ends)):
+        raise ConfigError(f"training stages must end at growing shares of the run, the last at 1, got {ends[1:]}")
+    for stage in stages:
+        if stage.image_size is not None and not SMALLEST_INPUT <= stage.image_size <= LARGEST_INPUT:
+            raise ConfigError(
+                f"a training stage's input size must be {SMALLEST_INPUT} to {LARGEST_INPUT} pixels, "
+                f"got {stage.image_size}"
+            )
 
 
 # as published: 800k iterations at batch 8, Pascal 120k

@@ -1,6 +1,7 @@
 """Tables of figures, as a terminal and as a file receive them."""
 
 import io
+import re
 import sys
 
 import pytest
@@ -51,18 +52,26 @@ def test_on_a_terminal_the_table_is_drawn(monkeypatch: pytest.MonkeyPatch):
     drawn = on_terminal(TABLE, 80, monkeypatch)
 
     assert "142.5" in drawn
-    assert "─" in drawn
+    assert "\x1b[" in drawn
 
 
-def test_a_narrow_terminal_breaks_heads_and_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch):
-    heads = (
-        "setting",
-        *[f"{kind} {figure}" for kind in ("mask", "box") for figure in ("AP", "AP50", "AP75")],
-    )
-    row = ("nms=class-agnostic", *["100.0"] * 6)
+def wide() -> Table:
+    figures = ("AP", "AP50", "AP70", "AP75")
+    heads = ("setting", *[f"{kind} {figure}" for kind in ("mask", "box") for figure in figures])
+    return Table("title", heads, (("nms=class-agnostic", *["100.0"] * 8),))
 
-    drawn = on_terminal(Table("title", heads, (row,)), 60, monkeypatch)
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_a_narrow_terminal_cuts_nothing_off(columns: int, monkeypatch: pytest.MonkeyPatch):
+    drawn = on_terminal(wide(), columns, monkeypatch)
 
     assert "nms=class-agnostic" in drawn
-    assert drawn.count("100.0") == 6
+    assert drawn.count("100.0") == 8
     assert "…" not in drawn
+
+
+def test_heads_of_several_words_take_several_lines_so_that_a_wide_table_fits(monkeypatch: pytest.MonkeyPatch):
+    drawn = on_terminal(wide(), 80, monkeypatch)
+
+    assert "mask AP50" not in drawn
+    assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in drawn.splitlines())

@@ -155,9 +155,7 @@ def test_a_box_that_is_none_is_counted_and_left_out(tmp_path: Path, bbox: Any):
 
 
 def test_boxes_are_clipped_to_the_image(tmp_path: Path):
-    path = changed(
-        tmp_path, lambda c: c["annotations"][0].update(segmentation=[], bbox=[-5, 30, 200, 200])
-    )
+    path = changed(tmp_path, lambda c: c["annotations"][0].update(segmentation=[], bbox=[-5, 30, 200, 200]))
 
     assert load_annotations(path).images[0].instances[0].box == (0, 30, 64, 48)
 

@@ -1,0 +1,100 @@
+"""`last.pt`: all that a run needs to go on exactly where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from model.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
+from model.config import YolactConfig
+from model.errors import ConfigError, TrainingError
+from model.training.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class SavedRun:
+    """A run after `iteration` iterations.
+
+    weights, ema: the network's state and its average; optimizer: the optimiser's state
+    devices:      how many processes shared the batches
+    skipped:      the steps skipped in a row up to here
+    """
+
+    config: YolactConfig
+    recipe: Recipe
+    iteration: int
+    weights: Mapping[str, Tensor]
+    optimizer: dict[str, Any]
+    ema: Mapping[str, Tensor]
+    ema_updates: int
+    devices: int = 1
+    skipped: int = 0
+
+    def write(self, path: Path) -> None:
+        """Replace the file at `path`. Raises TrainingError, and leaves it as it was, when that fails."""
+        bad = next((key for key, value in self.weights.items() if not bool(value.isfinite().all())), None)
+        if bad is not None:
+            raise TrainingError(
+                f"{bad} is not finite at iteration {self.iteration}, so {path} was not overwritten; "
+                "start again with a lower learning rate"
+            )
+        training = {
+            "iteration": self.iteration,
+            "recipe": self.recipe.to_dict(),
+            "optimizer": self.optimizer,
+            "ema": dict(self.ema),
+            "ema_updates": self.ema_updates,
+            "devices": self.devices,
+            "skipped": self.skipped,
+        }
+        write_weights(path, self.config, self.weights, training)
+
+
+def write_weights(
+    path: Path, config: YolactConfig, state: Mapping[str, Tensor], training: dict[str, Any] | None = None
+) -> None:
+    """Replace the file at `path`. Raises TrainingError, and leaves it as it was, when that fails."""
+    try:
+        save_checkpoint(path, config, state, training=training)
+    except (OSError, RuntimeError) as error:  # PyTorch says RuntimeError when the disk is full
+        kept = "; the older one is kept" if path.exists() else ""
+        raise TrainingError(
+            f"{path} cannot be written ({str(error).splitlines()[0]}){kept}; free some space, then go on "
+            "with --resume"
+        ) from error
+
+
+def read_saved_run(path: Path) -> SavedRun:
+    """Read a `last.pt`. Raises CheckpointError when it is broken, TrainingError when it is something else."""
+    checkpoint = read_checkpoint(path)
+    if checkpoint.training is None:
+        raise TrainingError(f"{path}: holds weights but no training state; expected a run's last.pt")
+    try:
+        return _saved_run(checkpoint, checkpoint.training)
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise TrainingError(
+            f"{path}: its training state is not one that this version can go on from ({error!r}); "
+            "its weights can still be used, as --weights of a new run"
+        ) from error
+
+
+def _saved_run(checkpoint: Checkpoint, training: dict[str, Any]) -> SavedRun:
+    ema: dict[str, Tensor] = training["ema"]
+    shapes = {key: value.shape for key, value in checkpoint.state.items()}
+    if {key: value.shape for key, value in ema.items()} != shapes:
+        raise ValueError("the averaged weights are not those of the network")
+    return SavedRun(
+        config=checkpoint.config,
+        recipe=Recipe.from_dict(training["recipe"]),
+        iteration=int(training["iteration"]),
+        weights=checkpoint.state,
+        optimizer=training["optimizer"],
+        ema=ema,
+        ema_updates=int(training["ema_updates"]),
+        devices=int(training.get("devices", 1)),
+        skipped=int(training.get("skipped", 0)),
+    )
