@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.arguments import at_least_one, input_size, name_list
 from model.config import PRESETS
 from model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from app.training_settings import Settings
     from model.training.trainer import Trainer
 
 
@@ -23,12 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in --output, exactly as if it had not stopped; other arguments than "
-        "--device and --workers come from there",
+        help="go on with the run in --output, exactly as if it had not stopped; all but --device and "
+        "--workers is as it was",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument(
-        "--workers", type=int, default=1, help="processes that prepare images (default: %(default)s)"
+        "--workers",
+        type=_zero_or_more,
+        default=1,
+        help="processes that prepare images (default: %(default)s)",
     )
     _add_what(parser)
     _add_how(parser)
@@ -73,48 +79,72 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="start the backbone from ImageNet weights; auto does so where they can be had",
     )
-    group.add_argument("--iterations", type=at_least_one, metavar="N")
+    group.add_argument(
+        "--iterations",
+        type=at_least_one,
+        metavar="N",
+        help="on one device; under torchrun n devices do N / n at n times the learning rate",
+    )
     group.add_argument("--batch-size", type=at_least_one, metavar="N", help="images a device")
-    group.add_argument("--learning-rate", type=float, metavar="X")
-    group.add_argument("--warmup", type=int, metavar="N", help="iterations over which the rate rises")
+    group.add_argument("--learning-rate", type=float, metavar="X", help="on one device")
+    group.add_argument(
+        "--warmup", type=_zero_or_more, metavar="N", help="iterations over which the rate rises"
+    )
     group.add_argument("--ema", type=float, metavar="X", help="decay of the averaged weights, 0 for none")
-    group.add_argument("--precision", choices=("fp32", "bf16"))
+    group.add_argument(
+        "--precision", choices=("fp32", "bf16"), help="of the network; the loss is always fp32"
+    )
     group.add_argument("--image-size", type=input_size, metavar="PX", help="the final input size")
     group.add_argument(
         "--stages",
         metavar="UNTIL:PX:AUGMENTATION,…",
         help="input size and augmentation by share of the run, such as 0.7:288:compact,1:416:light",
     )
-    group.add_argument("--seed", type=int, default=0)
-    group.add_argument("--save-every", type=at_least_one, default=500, metavar="N", help="iterations")
+    group.add_argument("--seed", type=_zero_or_more, default=0, metavar="N")
+    group.add_argument(
+        "--save-every", type=at_least_one, default=500, metavar="N", help="iterations (default: %(default)s)"
+    )
+
+
+def _zero_or_more(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; Ctrl-C ends the run after the present iteration, with everything saved."""
     from app.cli import EXIT_INTERRUPTED, EXIT_OK
-    from app.training_run import Settings, build_trainer, load_settings
+    from app.training_run import build_trainer
+    from model.training.distributed import is_first
 
-    last = args.output / "last.pt"
-    if args.resume:
-        settings = load_settings(args.output)
-    elif last.exists():
-        raise ConfigError(f"{args.output} holds a run already; add --resume, or name another folder")
-    else:
-        settings = Settings.from_arguments(_required(args))
+    settings = _settings(args)
     with build_trainer(settings, args.output, args.device, args.workers, args.resume) as trainer:
         with _stopping(trainer):
             trainer.run()
-        done = trainer.iteration >= trainer.recipe.iterations
-    return EXIT_OK if done else EXIT_INTERRUPTED
+        if trainer.finished:
+            return EXIT_OK
+        if is_first():
+            stopped = f"stopped after {trainer.iteration} iterations; --resume goes on from there"
+            print(stopped, file=sys.stderr)
+    return EXIT_INTERRUPTED
 
 
-def _required(args: argparse.Namespace) -> dict[str, Any]:
-    if args.config is None or not args.data:
-        raise ConfigError("a new run needs --config and --data; to go on with one, add --resume")
-    values = vars(args).copy()
-    for name in ("command", "run", "output", "resume", "device", "workers"):
-        values.pop(name, None)
-    return values
+def _settings(args: argparse.Namespace) -> Settings:
+    """Those of the run that goes on, or of the new one. Raises ConfigError when `--output` holds another."""
+    from app.training_settings import Settings, load_settings
+
+    if args.resume:
+        settings = load_settings(args.output)
+        settings.require_same(vars(args))
+        return settings
+    for file in ("last.pt", "final.pt"):
+        if (args.output / file).exists():
+            raise ConfigError(
+                f"{args.output} holds a run already, see {file}; add --resume to go on with it, "
+                "or name another folder"
+            )
+    return Settings.from_arguments(vars(args))
 
 
 @contextmanager
@@ -123,6 +153,8 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
 
     def on_signal(number: int, _frame: object) -> None:
         signal.signal(number, previous[signal.Signals(number)])
+        # not print: the signal may have come in the midst of one
+        os.write(sys.__stderr__.fileno(), b"\nstopping after this iteration; once more to stop at once\n")
         trainer.stop()
 
     signals = (signal.SIGINT, signal.SIGTERM)

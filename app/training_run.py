@@ -3,136 +3,70 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import distributed as dist
 
-from app.training_watch import RunWatcher, Validation
+from app.training_settings import Settings
+from app.training_validation import load_validation
+from app.training_watch import RunWatcher
+from model.catalog import resolve_weights
 from model.checkpoint import load_checkpoint
-from model.config import YolactConfig, preset
+from model.config import YolactConfig
 from model.errors import ConfigError, DownloadError, TrainingError
 from model.predictor import select_device
 from model.training.annotations import AnnotationSet, join
 from model.training.augment import augmentation
 from model.training.data_formats import load_annotations
 from model.training.dataset import InstanceDataset
+from model.training.distributed import from_first, is_first, rank, world_size
 from model.training.loader import Batch, build_loader
 from model.training.pretrained import load_imagenet
-from model.training.recipe import Recipe, Stage, recipe_for
+from model.training.recipe import Recipe, Stage
+from model.training.saved_run import SavedRun, read_saved_run
 from model.training.trainer import Trainer
+from model.weight_pins import exclusive
 from model.yolact import Yolact, build_yolact
 
-# below this many images a device the statistics of a batch are too coarse to train ImageNet's norms on
+# below this many images a device the statistics of a batch are too coarse to train given norms on (published)
 SMALLEST_BATCH_FOR_NORMS = 6
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides a run's result; kept in its folder as `run.json`. Fields are the command's arguments."""
-
-    config: str
-    data: list[str]
-    data_weight: list[float]
-    images: str | None
-    classes: list[str] | None
-    rename: list[str]
-    val: str | None
-    val_images: str | None
-    val_limit: int | None
-    weights: str | None
-    backbone: str
-    iterations: int | None
-    batch_size: int | None
-    learning_rate: float | None
-    warmup: int | None
-    ema: float | None
-    precision: str | None
-    image_size: int | None
-    stages: str | None
-    seed: int
-    save_every: int
-
-    @staticmethod
-    def from_arguments(values: dict[str, Any]) -> Settings:
-        """The settings of these arguments, made fit for json."""
-        return Settings(**{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()})
-
-    def network_config(self) -> YolactConfig:
-        """The preset, with the classes and the input size that were asked for."""
-        config = preset(self.config)
-        if self.classes:
-            config = dataclasses.replace(config, class_names=tuple(self.classes))
-        return dataclasses.replace(config, image_size=self.image_size or config.image_size)
-
-    def recipe(self) -> Recipe:
-        """The configuration's recipe with the changes that were asked for. Raises ConfigError on bad ones."""
-        recipe = recipe_for(self.config)
-        changes = {
-            "iterations": self.iterations,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "warmup_iterations": self.warmup,
-            "ema_decay": self.ema,
-            "precision": self.precision,
-            "stages": None if self.stages is None else parse_stages(self.stages),
-            "seed": self.seed,
-        }
-        recipe = dataclasses.replace(recipe, **{k: v for k, v in changes.items() if v is not None})
-        recipe.check()
-        return recipe
-
-
-def parse_stages(text: str) -> tuple[Stage, ...]:
-    """`0.7:288:compact,1:416:light` as stages. Raises ConfigError on anything else."""
-    try:
-        parts = [part.split(":") for part in text.split(",")]
-        stages = tuple(Stage(float(until), int(size), kind) for until, size, kind in parts)
-    except ValueError:
-        raise ConfigError(f"expected stages such as 0.7:288:compact,1:416:light, got {text!r}") from None
-    for stage in stages:
-        augmentation(stage.augmentation)
-    return stages
-
-
-def load_settings(output: Path) -> Settings:
-    """The settings of the run in a folder. Raises TrainingError when there is none."""
-    file = output / "run.json"
-    if not file.is_file() or not (output / "last.pt").is_file():
-        raise TrainingError(f"{output}: holds no run to go on with; expected its run.json and last.pt")
-    return Settings(**json.loads(file.read_text(encoding="utf-8")))
+# how long the other devices wait while the first one measures
+PATIENCE = timedelta(hours=12)
 
 
 @contextmanager
 def build_trainer(
     settings: Settings, output: Path, device: str, workers: int, resume: bool
 ) -> Iterator[Trainer]:
-    """A trainer with its data, logs and, under torchrun, its process group, which ends with the context."""
+    """A trainer with its data, logs and, under torchrun, its process group, which ends with the context.
+
+    All that can be wrong with the arguments and the data is told before anything is written to `output`.
+    """
     with _process_group(device) as place:
-        recipe = settings.recipe()
-        if dist.is_initialized():
-            recipe = recipe.for_devices(dist.get_world_size())
-        annotations = _annotations(settings)
-        config = dataclasses.replace(settings.network_config(), class_names=annotations.class_names)
-        output.mkdir(parents=True, exist_ok=True)
-        with RunWatcher(output, recipe, _validation(settings, output, place)) as watcher:
-            watcher.on_notice("\n".join(annotations.summary()))
-            torch.manual_seed(settings.seed)
-            network, pretrained = _network(settings, config, watcher)
-            freeze = pretrained and recipe.batch_size < SMALLEST_BATCH_FOR_NORMS
-            batches = Batches(annotations, config, recipe, workers)
-            trainer = Trainer(network, recipe, batches, output, watcher, place, settings.save_every, freeze)
-            if resume:
-                trainer.resume(output / "last.pt")
-            elif trainer.is_first:
-                _write_settings(settings, output)
-            watcher.start(trainer.iteration)
+        last = output / "last.pt"
+        saved = read_saved_run(last) if resume and last.is_file() else None
+        annotations = read_annotations(settings)
+        config = _config(settings, annotations, saved)
+        validation = load_validation(settings, config, output, place) if is_first() else None
+        recipe = settings.recipe().for_devices(world_size()) if saved is None else saved.recipe
+        with _folder(output), RunWatcher(output, recipe.iterations, validation) as watcher:
+            if is_first():
+                watcher.on_notice("\n".join(annotations.summary()))
+            network, recipe = _network(settings, config, recipe, saved, watcher)
+            batches = Batches(annotations, config, recipe, workers, place.type == "cuda")
+            trainer = Trainer(network, recipe, batches, output, watcher, place, settings.save_every)
+            if saved is not None:
+                trainer.resume(saved)
+            if is_first():
+                if not resume:
+                    settings.write(output)
+                watcher.start(trainer.iteration)
             yield trainer
 
 
@@ -144,10 +78,10 @@ class Batches:
     config: YolactConfig
     recipe: Recipe
     workers: int
+    pin_memory: bool
 
     def __call__(self, stage: Stage, iteration: int) -> Iterable[Batch]:
         """Endless batches, those of this process under torchrun."""
-        several = dist.is_initialized()
         dataset = InstanceDataset(
             self.annotations,
             self.config,
@@ -160,62 +94,99 @@ class Batches:
             batch_size=self.recipe.batch_size,
             seed=self.recipe.seed,
             start_iteration=iteration,
-            rank=dist.get_rank() if several else 0,
-            world_size=dist.get_world_size() if several else 1,
+            rank=rank(),
+            world_size=world_size(),
             workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.pin_memory,
         )
 
 
 @contextmanager
 def _process_group(device: str) -> Iterator[torch.device]:
     """Joins the other processes when torchrun started this one."""
-    if "LOCAL_RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        yield select_device(device)
-        return
     place = select_device(device)
+    if "LOCAL_RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        yield place
+        return
     if place.type == "cuda":
-        place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        place = select_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(place)
-    dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield place
     finally:
         dist.destroy_process_group()
 
 
-def _annotations(settings: Settings) -> AnnotationSet:
-    if any("=" not in pair for pair in settings.rename):
-        raise ConfigError(f"expected --rename FROM=TO, got {settings.rename}")
-    remap = dict(pair.split("=", 1) for pair in settings.rename)
-    sets = [load_annotations(path, settings.classes, remap, settings.images) for path in settings.data]
-    return join(sets, settings.data_weight or None)
+@contextmanager
+def _folder(output: Path) -> Iterator[None]:
+    """Makes the run's folder and keeps other runs out of it; the first process does so for all."""
+    if not is_first():
+        yield
+        return
+    with ExitStack() as held:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            held.enter_context(exclusive(output / ".guard", wait=False))
+            for left_by_a_killed_run in output.glob(".*.partial"):
+                left_by_a_killed_run.unlink()
+        except BlockingIOError as error:
+            raise TrainingError(f"{output}: another process trains there; wait for it or stop it") from error
+        except OSError as error:
+            raise TrainingError(f"{output}: cannot be written: {error.strerror or error}") from error
+        yield
 
 
-def _network(settings: Settings, config: YolactConfig, watcher: RunWatcher) -> tuple[Yolact, bool]:
-    """A network to start from, and whether its backbone knows ImageNet."""
+def read_annotations(settings: Settings) -> AnnotationSet:
+    """The data sets as one. Raises DataError or ConfigError where they cannot be."""
+    several = len(settings.data) > 1
+    sets = [
+        load_annotations(path, settings.classes, settings.renamed(), settings.images, allow_missing=several)
+        for path in settings.data
+    ]
+    joined = join(sets, settings.data_weight or None)
+    for index, name in enumerate(joined.class_names):
+        if all(image.labelled is not None and index not in image.labelled for image in joined.images):
+            raise ConfigError(f"none of the data sets labels the class {name!r}")
+    return joined
+
+
+def _config(settings: Settings, annotations: AnnotationSet, saved: SavedRun | None) -> YolactConfig:
+    if saved is None:
+        return settings.network_config(annotations.class_names)
+    if saved.config.class_names != annotations.class_names:
+        raise TrainingError(
+            f"the run learned {', '.join(saved.config.class_names)}, but its data set now has the classes "
+            f"{', '.join(annotations.class_names)}; restore the data set, or start a new run"
+        )
+    return saved.config
+
+
+def _network(
+    settings: Settings, config: YolactConfig, recipe: Recipe, saved: SavedRun | None, watcher: RunWatcher
+) -> tuple[Yolact, Recipe]:
+    """A network to start from, and the recipe for it."""
+    torch.manual_seed(settings.seed)
+    if saved is not None:
+        return build_yolact(config), recipe
     if settings.weights is not None:
-        return load_checkpoint(settings.weights, config), True
-    network = build_yolact(config)
-    if settings.backbone == "scratch":
-        return network, False
+        network, pretrained = load_checkpoint(resolve_weights(settings.weights), config), True
+    else:
+        network = build_yolact(config)
+        pretrained = from_first(is_first() and _start_from_imagenet(network, settings.backbone, watcher))
+    freeze = pretrained and recipe.batch_size < SMALLEST_BATCH_FOR_NORMS
+    return network, dataclasses.replace(recipe, freeze_norms=freeze)
+
+
+def _start_from_imagenet(network: Yolact, wish: str, watcher: RunWatcher) -> bool:
+    """Whether the backbone now knows ImageNet. Raises DownloadError when it has to and cannot."""
+    if wish == "scratch":
+        return False
     try:
-        load_imagenet(network.backbone, config.backbone)
+        load_imagenet(network.backbone, network.config.backbone)
     except DownloadError as error:
-        if settings.backbone == "imagenet":
+        if wish == "imagenet":
             raise
         watcher.on_notice(f"{error}; the backbone starts from scratch")
-        return network, False
-    return network, True
-
-
-def _validation(settings: Settings, output: Path, device: torch.device) -> Validation | None:
-    if settings.val is None:
-        return None
-    images = Path(settings.val_images) if settings.val_images else Path(settings.val).parent / "images"
-    return Validation(Path(settings.val), images, settings.val_limit, output / "previews", device)
-
-
-def _write_settings(settings: Settings, output: Path) -> None:
-    text = json.dumps(dataclasses.asdict(settings), indent=2)
-    (output / "run.json").write_text(text + "\n", encoding="utf-8")
+        return False
+    return True

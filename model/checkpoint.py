@@ -1,42 +1,40 @@
 """Weights on disk: the project's own files and the published `.pth` ones.
 
-Nothing in a file is trusted. Code in a pickle is never run (`weights_only=True`), and shapes and sizes are
-read, and compared with what the configuration asks for, before any tensor is allocated.
+Nothing in a file is trusted: `model.checkpoint_file` reads it, and shapes are compared with what the
+configuration asks for before any tensor is allocated.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-import zipfile
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from model.anchors import make_anchors
-from model.config import PRESETS, YolactConfig, check_limits
+from model.checkpoint_file import load, outline
+from model.config import PRESETS, YolactConfig
+from model.config_limits import check_limits
 from model.errors import CheckpointError, ConfigError
 from model.yolact import Yolact, build_yolact
 
 FORMAT = "livemask"
 VERSION = 1
 
-# prefixes of the published parameter names, and what the parts are called here
+# prefixes of the parameter names here, and what the published files call the parts
 _OFFICIAL_PREFIXES = {
-    "backbone.": "backbone.",
-    "fpn.": "fpn.",
-    "proto_net.": "protonet.",
-    "prediction_layers.0.": "head.",
-    "semantic_seg_conv.": "semantic_head.",
-    "maskiou_net.": "mask_iou_net.",
+    "protonet.": "proto_net.",
+    "head.": "prediction_layers.0.",
+    "semantic_head.": "semantic_seg_conv.",
+    "mask_iou_net.": "maskiou_net.",
 }
 # surplus keys of old published files: ResNet stages under torchvision's names, and unused pyramid levels
-_SURPLUS = ("backbone.layer", "fpn.downsample_layers.")
+_SURPLUS = re.compile(r"backbone\.layer\d|fpn\.downsample_layers\.[2-9]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +77,28 @@ def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Che
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; `models list` shows the weights there are")
-    outline = _outline(path)
-    if not isinstance(outline, dict):
-        raise CheckpointError(f"{path}: expected a table of tensors, got {type(outline).__name__}")
-    if outline.get("format") == FORMAT:
-        config = _native_config(path, outline, config)
-        _compare(path, _native_state(path, outline), config)
-        content = _load(path)
-        training = content.get("training")
-        licence, notes = str(content.get("licence", "")), str(content.get("notes", ""))
-        return Checkpoint(config, content["weights"], licence, notes, training)
-    config = _official_config(path, outline, config)
-    _compare(path, _from_official(outline, config), config)
-    return Checkpoint(config, _from_official(_load(path), config), "", "", None)
+    sketch = outline(path)
+    if not isinstance(sketch, dict):
+        raise CheckpointError(f"{path}: expected a table of tensors, got {type(sketch).__name__}")
+    native = sketch.get("format") == FORMAT
+    config = (_native_config if native else _official_config)(path, sketch, config)
+    expected = _expected(path, config, native)
+    _compare(path, _weights(path, sketch, native), expected, config.name)
+    content = load(path)
+    weights = _weights(path, content, native)
+    absent = next((k for k in expected if k in weights and weights[k].is_meta), None)
+    if absent is not None:
+        raise CheckpointError(f"{path}: {absent}: the file describes it, but does not hold it")
+    state = {
+        ours: weights.get(theirs, torch.zeros((), dtype=torch.int64))
+        for theirs, (ours, _) in expected.items()
+    }
+    if not native:
+        return Checkpoint(config, state, "", "", None)
+    training = content.get("training")
+    if not isinstance(training, dict | None):
+        raise CheckpointError(f"{path}: key 'training' should be a table, got {type(training).__name__}")
+    return Checkpoint(config, state, _text(content.get("licence")), _text(content.get("notes")), training)
 
 
 def save_checkpoint(
@@ -131,76 +138,23 @@ def _stored(value: Tensor, half: bool) -> Tensor:
     return value.half() if half and value.is_floating_point() else value.clone()
 
 
-def _outline(path: Path) -> Any:
-    """What the file holds, with tensors that have a shape but no storage; nothing of their size is read."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise CheckpointError(f"{path}: its entries are compressed, which PyTorch never does")
-    with FakeTensorMode():
-        outline = _load(path)
-    declared = {id(t.untyped_storage()): t.untyped_storage().nbytes() for t in _tensors(outline)}
-    if sum(declared.values()) > path.stat().st_size:
-        raise CheckpointError(
-            f"{path}: its tensors claim {sum(declared.values())} bytes, "
-            f"but the file has {path.stat().st_size}; it is truncated or forged"
-        )
-    return outline
-
-
-def _load(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error)
-        if "global" in reason.lower():
-            reason = "it holds pickled code, which is never run; expected tensors, numbers and text only"
-        raise CheckpointError(f"{path}: {reason.splitlines()[0]}") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # a broken file fails in as many ways as there are bytes
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path}: not a PyTorch file, or a truncated one ({first}); download or copy it again"
-        ) from error
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _tensors(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
-
-
-def _native_config(path: Path, outline: dict[str, Any], config: YolactConfig | None) -> YolactConfig:
-    if outline.get("version") != VERSION:
-        raise CheckpointError(f"{path}: format version {outline.get('version')!r}, expected {VERSION}")
+def _native_config(path: Path, sketch: dict[str, Any], config: YolactConfig | None) -> YolactConfig:
+    version = sketch.get("version")
+    if not isinstance(version, int) or version != VERSION:
+        raise CheckpointError(f"{path}: format version {version!r}, expected {VERSION}")
     if config is not None:
         return config
     try:
-        config = YolactConfig.from_dict(outline.get("config", {}))
+        config = YolactConfig.from_dict(sketch.get("config", {}))
         check_limits(config)
     except (ConfigError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return config
 
 
-def _native_state(path: Path, outline: dict[str, Any]) -> dict[str, Tensor]:
-    weights = outline.get("weights")
-    if not isinstance(weights, dict):
-        raise CheckpointError(
-            f"{path}: key 'weights' should be a table of tensors, got {type(weights).__name__}"
-        )
-    return weights
-
-
-def _official_config(path: Path, outline: dict[str, Any], config: YolactConfig | None) -> YolactConfig:
-    if not any(str(key).startswith(("proto_net.", "prediction_layers.")) for key in outline):
-        first = next(iter(outline), "nothing at all")
+def _official_config(path: Path, sketch: dict[str, Any], config: YolactConfig | None) -> YolactConfig:
+    if not any(str(key).startswith(("proto_net.", "prediction_layers.")) for key in sketch):
+        first = next(iter(sketch), "nothing at all")
         raise CheckpointError(
             f"{path}: weights of another model; its first key is {first!r}, "
             "expected those of a published YOLACT file or of this project"
@@ -216,46 +170,70 @@ def _official_config(path: Path, outline: dict[str, Any], config: YolactConfig |
     return PRESETS[name]
 
 
-def _from_official(state: dict[str, Any], config: YolactConfig) -> dict[str, Any]:
-    """Published names -> ours; surplus keys of old files are dropped, unknown ones are kept as they are."""
-    wanted = _expected(config)
-    renamed = {}
-    for key, value in state.items():
-        prefix = next((p for p in _OFFICIAL_PREFIXES if str(key).startswith(p)), "")
-        name = _OFFICIAL_PREFIXES.get(prefix, "") + str(key)[len(prefix) :]
-        if name in wanted or not str(key).startswith(_SURPLUS):
-            renamed[name] = value
-    return renamed
+def _weights(path: Path, content: dict[str, Any], native: bool) -> dict[str, Any]:
+    """The table of tensors, without the surplus keys of old published files."""
+    if not native:
+        return {str(key): value for key, value in content.items() if not _SURPLUS.match(str(key))}
+    weights = content.get("weights")
+    if not isinstance(weights, dict):
+        raise CheckpointError(
+            f"{path}: key 'weights' should be a table of tensors, got {type(weights).__name__}"
+        )
+    return weights
 
 
-def _expected(config: YolactConfig) -> dict[str, Tensor]:
-    with torch.device("meta"):
-        return dict(build_yolact(config).state_dict())
+def _expected(path: Path, config: YolactConfig, native: bool) -> dict[str, tuple[str, Tensor]]:
+    """For each key that the file should have: the parameter's name here, and its shape as a tensor."""
+    try:
+        with torch.device("meta"):
+            state = build_yolact(config).state_dict()
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return {name if native else official_name(name): (name, value) for name, value in state.items()}
 
 
-def _compare(path: Path, state: dict[str, Any], config: YolactConfig) -> None:
+def official_name(name: str) -> str:
+    """What the published files call the parameter of that name."""
+    prefix = next((p for p in _OFFICIAL_PREFIXES if name.startswith(p)), "")
+    return _OFFICIAL_PREFIXES.get(prefix, "") + name.removeprefix(prefix)
+
+
+def _compare(
+    path: Path, weights: dict[str, Any], expected: dict[str, tuple[str, Tensor]], config_name: str
+) -> None:
     """Raise CheckpointError on the first key that is missing, of another shape, or surplus."""
-    expected = _expected(config)
-    for key, wanted in expected.items():
-        got = state.get(key)
+    for key, (_, wanted) in expected.items():
+        got = weights.get(key)
         if not isinstance(got, Tensor):
-            if key.endswith("num_batches_tracked") and got is None:
+            if _may_be_absent(key) and got is None:
                 continue
             found = "it is missing" if got is None else f"got {type(got).__name__}"
             raise CheckpointError(
-                f"{path}: {key}: expected {list(wanted.shape)} for {config.name}, but {found}"
+                f"{path}: {key}: expected {list(wanted.shape)} for {config_name}, but {found}"
             )
         if got.shape != wanted.shape or got.is_floating_point() != wanted.is_floating_point():
             raise CheckpointError(
-                f"{path}: {key}: expected {list(wanted.shape)} {_kind(wanted)} for {config.name}, "
+                f"{path}: {key}: expected {list(wanted.shape)} {_kind(wanted)} for {config_name}, "
                 f"got {list(got.shape)} {_kind(got)}"
             )
-    for key in state:
+    for key in weights:
         if key not in expected:
             raise CheckpointError(
-                f"{path}: {key}: not a part of {config.name}; are these weights of another model?"
+                f"{path}: {key}: not a part of {config_name}; are these weights of another model?"
             )
+    claimed = sum(weights[key].nbytes for key in expected if key in weights)
+    if claimed > path.stat().st_size:
+        raise CheckpointError(f"{path}: its weights share numbers, which no network's do; it is forged")
+
+
+def _may_be_absent(key: str) -> bool:
+    # PyTorch before 0.4.1 did not count batches, and nothing depends on the count
+    return key.endswith("num_batches_tracked")
 
 
 def _kind(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -119,7 +119,10 @@ class YolactConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> YolactConfig:
-        """The inverse of `to_dict`. Raises ConfigError on unknown or absent keys and on wrong types."""
+        """The inverse of `to_dict`. Raises ConfigError on unknown or absent keys.
+
+        The values are taken as they are; `model.config_limits` judges those of a file.
+        """
         return _build(YolactConfig, values, "config")
 
 
@@ -154,46 +157,6 @@ def _build(kind: type, values: Any, where: str) -> Any:
         for key, value in values.items()
     }
     return kind(**parts)
-
-
-def check_limits(config: YolactConfig) -> None:
-    """Refuse a configuration that no network can be built from, or only one of absurd size.
-
-    Meant for configurations that come out of a file. Raises ConfigError naming the first bad setting.
-    """
-    names = config.class_names
-    widths = (config.fpn_channels, *config.protonet_channels, config.protonet_out_channels)
-    sides = [side for level in config.anchors.sides for side in level]
-    checks = {
-        "image_size": _whole(config.image_size, 32, 4096),
-        "class_names": 1 <= len(names) <= 10_000 and all(isinstance(n, str) for n in names),
-        "backbone.width": _whole(config.backbone.width, 8, 256),
-        "backbone.deformable_interval": _whole(config.backbone.deformable_interval, 0, 64),
-        "fpn_channels, protonet_channels": all(_whole(w, 1, 2048) for w in widths),
-        "num_prototypes": _whole(config.num_prototypes, 1, 1024),
-        "anchors.reference_size": _whole(config.anchors.reference_size, 32, 4096),
-        "anchors.sides": len(config.anchors.sides) == 5
-        and len({len(level) for level in config.anchors.sides}) == 1
-        and 1 <= len(sides) <= 100
-        and all(_number(s) and 0 < s <= 8192 for s in sides),
-        "anchors.ratios": 1 <= len(config.anchors.ratios) <= 20
-        and all(_number(r) and 0 < r <= 100 for r in config.anchors.ratios),
-        "pixel_mean, pixel_std": all(map(_number, (*config.pixel_mean, *config.pixel_std)))
-        and len(config.pixel_mean) == len(config.pixel_std) == 3
-        and 0 not in config.pixel_std,
-        "loss.box_loss": config.loss.box_loss in ("smooth_l1", "giou"),
-    }
-    for setting, good in checks.items():
-        if not good:
-            raise ConfigError(f"config: {setting} is out of range or of a wrong type")
-
-
-def _whole(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _square_anchors(image_size: int) -> AnchorConfig:

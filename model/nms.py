@@ -81,8 +81,9 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
     """values: [B, A, n]; index: [B, …]. Returns [B, …, n], the rows of each image."""
-    flat = index.flatten(1)[..., None].expand(-1, -1, values.shape[-1])
-    return values.gather(1, flat).unflatten(1, index.shape[1:])
+    width = values.shape[-1]
+    flat = index.flatten(1)[..., None].expand(-1, -1, width)
+    return values.gather(1, flat).view(*index.shape, width)
 
 
 def _suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:

@@ -36,8 +36,12 @@ class DetectOptions:
             raise ConfigError(f"at most 1 to {most} detections can be asked for, got {self.max_detections}")
         if self.nms not in NMS_KINDS:
             raise ConfigError(f"no NMS is named {self.nms!r}; there are {', '.join(NMS_KINDS)}")
-        if self.classes is not None and not all(0 <= c < config.num_classes for c in self.classes):
-            raise ConfigError(f"class indices must be 0 to {config.num_classes - 1}, got {self.classes}")
+        if self.classes is not None and not (
+            self.classes and all(0 <= c < config.num_classes for c in self.classes)
+        ):
+            raise ConfigError(
+                f"class indices must be 0 to {config.num_classes - 1}, and at least one, got {self.classes}"
+            )
 
 
 def class_indices(names: Sequence[str] | None, class_names: Sequence[str]) -> tuple[int, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -74,11 +74,13 @@ def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
     boxes = decode(raw.box_deltas, network.anchors)
     # [B, A, C + 1] -> [B, C, A], background left out
     scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
+    # a box that is not finite is void, and must not suppress others either
+    candidates = boxes.nan_to_num(0.0, 0.0, 0.0)
     if options.classes is None:
-        kept = NMS[options.nms](boxes, scores, config.detection)
+        kept = NMS[options.nms](candidates, scores, config.detection)
     else:
         chosen = _class_index(options.classes, scores.device)
-        kept = NMS[options.nms](boxes, scores[:, chosen], config.detection)
+        kept = NMS[options.nms](candidates, scores[:, chosen], config.detection)
         kept = kept._replace(classes=chosen[kept.classes])
     picked = _rows(boxes, kept.anchors)
     valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
@@ -88,22 +90,27 @@ def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
         found = _with_masks(found, raw.prototypes, coefficients, options.crop_masks)
         if network.mask_iou_net is not None:
             found = _rescore(found, network.mask_iou_net)
-    return Found(*(None if part is None else part[:, : options.max_detections] for part in found))
+    return _map(found, lambda part: part[:, : options.max_detections])
 
 
 def to_detections(
     found: Found, image_sizes: Sequence[tuple[int, int]], class_names: tuple[str, ...]
 ) -> list[Detections]:
     """The part that runs on the host: downloads what was found and cuts masks out at the frame's size."""
-    host = Found(*(None if part is None else part.cpu() for part in found))
+    host = _map(found, lambda part: part.detach().cpu())
     images = zip(range(len(host.scores)), image_sizes, strict=True)
     return [_record(host, image, size, class_names) for image, size in images]
+
+
+def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
+    """The same change to every part that is there."""
+    return Found._make(part if part is None else change(part) for part in found)
 
 
 @lru_cache(maxsize=8)
 def _class_index(classes: tuple[int, ...], device: torch.device) -> Tensor:
     """The classes as a tensor; kept, because each upload would wait for the device."""
-    return torch.tensor(classes, device=device)
+    return torch.tensor(sorted(set(classes)), device=device)
 
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
@@ -133,7 +140,7 @@ def _rescore(found: Found, mask_iou_net: MaskIoUNet) -> Found:
     order = scores.masked_fill(~found.valid, -1.0).argsort(dim=1, descending=True, stable=True)
     found = found._replace(scores=scores)
     rows = torch.arange(batch, device=order.device)[:, None]
-    return Found(*(None if part is None else part[rows, order] for part in found))
+    return _map(found, lambda part: part[rows, order])
 
 
 def _record(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from model.catalog import resolve_weights
 from model.checkpoint import Checkpoint, build_from, read_checkpoint
 from model.config import YolactConfig
+from model.config_limits import smallest_input
 from model.detections import Detections
 from model.errors import ConfigError
 from model.options import DetectOptions, class_indices
@@ -69,15 +70,17 @@ class Predictor:
 
     @torch.inference_mode()
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
-        prepared = [
-            preprocess(torch.from_numpy(np.ascontiguousarray(frame))[None].to(self.device), self.config)
-            for frame in frames
-        ]
+        prepared = [preprocess(_as_tensor(frame)[None].to(self.device), self.config) for frame in frames]
         images = torch.cat(prepared)
         raw = self.network(images, with_masks=self.with_masks)
         found = find(raw, self.network, self.options)
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
         return to_detections(found, sizes, self.config.class_names)
+
+
+def _as_tensor(frame: Frame) -> torch.Tensor:
+    # a tensor can neither be read-only nor run backwards; only such frames are copied
+    return torch.from_numpy(np.require(frame, requirements=["C", "W"]))
 
 
 def load_predictor(
@@ -144,8 +147,7 @@ def select_device(name: str) -> torch.device:
 def _resized(checkpoint: Checkpoint, image_size: int | None) -> Checkpoint:
     if image_size is None:
         return checkpoint
-    # the mask IoU network halves a mask five times without padding
-    smallest = 256 if checkpoint.config.mask_iou else 32
+    smallest = smallest_input(checkpoint.config)
     if not smallest <= image_size <= 4096:
         raise ConfigError(f"the input size must be {smallest} to 4096 pixels, got {image_size}")
     config = dataclasses.replace(checkpoint.config, image_size=image_size)

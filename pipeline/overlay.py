@@ -124,14 +124,12 @@ def _outline(canvas: Frame, crop: MaskCrop, colour: Colour, width: int) -> None:
 
 
 def _box(canvas: Frame, box: NDArray[np.float32], colour: Colour, width: int) -> None:
-    """The box as a frame of lines that are kept whole at the frame's edges."""
-    height, breadth = canvas.shape[:2]
-    inset = width // 2
-    left, top = (max(int(v), inset) for v in np.floor(box[:2]))
-    right = min(int(np.ceil(box[2])), breadth - inset) - 1
-    bottom = min(int(np.ceil(box[3])), height - inset) - 1
-    if right >= left and bottom >= top:
-        cv2.rectangle(canvas, (left, top), (right, bottom), colour, width, cv2.LINE_8)
+    """Four lines along the inside of the box, so that they are whole at the frame's edges too."""
+    left, top = (max(int(v), 0) for v in np.floor(box[:2]))
+    right, bottom = (int(v) for v in np.ceil(box[2:]))
+    inside = canvas[top:bottom, left:right]
+    for line in (inside[:width], inside[-width:], inside[:, :width], inside[:, -width:]):
+        line[:] = colour
 
 
 def _label(canvas: Frame, box: NDArray[np.float32], text: str, colour: Colour) -> None:

@@ -106,6 +106,7 @@ def _make_deformable(stage: nn.Module, interval: int) -> None:
     assert isinstance(stage, nn.Sequential)
     for block in stage[::interval]:
         plain = block.conv2
+        assert isinstance(plain, nn.Conv2d)
         block.conv2 = DeformableConv2d(plain.in_channels, plain.out_channels, plain.stride[0])
 
 

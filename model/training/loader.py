@@ -47,7 +47,7 @@ class Batch:
         """The targets of each image, as views of the packed tensors."""
         sizes = self.counts.tolist()
         packed = (self.boxes, self.classes, self.masks, self.crowd, self.has_mask)
-        per_object = [values.split(sizes) for values in packed]  # type: ignore[no-untyped-call]
+        per_object = [values.split(sizes) for values in packed]
         columns = (*per_object, self.labelled, self.exhaustive.tolist())
         return [Targets(*values) for values in zip(*columns, strict=True)]
 

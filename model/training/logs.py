@@ -1,53 +1,78 @@
-"""Where a run's figures go: a CSV file with every iteration, and TensorBoard."""
+"""Where a run's figures go: CSV files and TensorBoard."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from model.errors import TrainingError
 from model.training.trainer import StepReport
 
-FIELDS = (
+STEP_FIELDS = (
     "iteration", "box", "cls", "mask", "semantic", "mask_iou",
     "learning_rate", "images", "seconds", "waited",
 )  # fmt: skip
 
 
+def step_row(report: StepReport) -> dict[str, object]:
+    """An iteration as a row of `STEP_FIELDS`; losses and rate to their last digit."""
+    return {
+        "iteration": report.iteration,
+        **report.losses,
+        "learning_rate": report.learning_rate,
+        "images": report.images,
+        "seconds": round(report.seconds, 4),
+        "waited": round(report.waited, 4),
+    }
+
+
 class CsvLog:
-    """One row an iteration. Rows from `first_iteration` on, left by a run that was killed, are dropped."""
+    """Rows that begin with an iteration. What is written outlives a killed process.
 
-    def __init__(self, path: Path, first_iteration: int) -> None:
-        kept = _rows_before(path, first_iteration)
-        self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, FIELDS)
-        self._writer.writeheader()
-        self._writer.writerows(kept)
+    A run that goes on drops the rows from `first_iteration` on, which it will write again, and a row that
+    was cut short. Raises TrainingError when the file cannot be written, here and in `write`.
+    """
 
-    def write(self, report: StepReport) -> None:
-        """Add a row; what is written survives a killed process."""
-        row: dict[str, Any] = {
-            "iteration": report.iteration,
-            **{name: repr(value) for name, value in report.losses.items()},
-            "learning_rate": repr(report.learning_rate),
-            "images": report.images,
-            "seconds": round(report.seconds, 4),
-            "waited": round(report.waited, 4),
-        }
-        self._writer.writerow(row)
-        self._file.flush()
+    def __init__(self, path: Path, fields: Sequence[str], first_iteration: int) -> None:
+        self._path = path
+        try:
+            _drop_rows(path, first_iteration)
+            self._file = path.open("a", newline="", encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(f"{path} cannot be written: {error.strerror or error}") from error
+        self._writer = csv.DictWriter(self._file, fields)
+        if path.stat().st_size == 0:
+            self._writer.writeheader()
+
+    def write(self, row: Mapping[str, object]) -> None:
+        """Add a row."""
+        try:
+            self._writer.writerow(row)
+            self._file.flush()
+        except OSError as error:
+            raise TrainingError(f"{self._path} cannot be written: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a row that cannot be written has been told already
+            self._file.close()
 
 
-def _rows_before(path: Path, iteration: int) -> list[dict[str, str]]:
-    if iteration == 0 or not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        complete = (row for row in csv.DictReader(file) if row.get("waited"))
-        return [row for row in complete if int(row["iteration"]) < iteration]
+def _drop_rows(path: Path, first_iteration: int) -> None:
+    """One cut, so that whoever is killed in the midst of it has lost nothing."""
+    if not path.exists():
+        return
+    kept = 0
+    with path.open("r+b") as file:
+        for line in file:
+            iteration = line.split(b",", 1)[0]
+            again = iteration.isdigit() and int(iteration) >= first_iteration
+            if again or not line.endswith(b"\n"):
+                break
+            kept += len(line)
+        file.truncate(kept if first_iteration else 0)
 
 
 class TensorBoardLog:
@@ -56,7 +81,7 @@ class TensorBoardLog:
     def __init__(self, folder: Path, first_iteration: int, every: int = 20) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=first_iteration)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder), purge_step=first_iteration)
         self._every = every
 
     def write(self, report: StepReport) -> None:
@@ -68,11 +93,11 @@ class TensorBoardLog:
         values["images_per_second"] = report.images / max(report.seconds, 1e-9)
         self.scalars(report.iteration, values)
 
-    def scalars(self, iteration: int, values: dict[str, float]) -> None:
+    def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """Add figures by name."""
         for name, value in values.items():
-            self._writer.add_scalar(name, value, iteration)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, iteration)
 
     def close(self) -> None:
         """Flush and close."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()

@@ -85,7 +85,7 @@ class Recipe:
         )
 
     def with_iterations(self, iterations: int) -> Recipe:
-        """The same course over another number of iterations; the warm-up shrinks to a tenth of a short run."""
+        """The same course over another number of iterations; a warm-up takes at most a tenth of it."""
         share = iterations / self.iterations
         return dataclasses.replace(
             self,
@@ -130,7 +130,7 @@ class Recipe:
             "warmup_iterations": self.warmup_iterations >= 0,
             "warmup_start": 0 <= self.warmup_start < math.inf,
             "schedule": self.schedule in ("step", "cosine"),
-            "milestones": all(a < b for a, b in pairwise(self.milestones)),
+            "milestones": all(a <= b for a, b in pairwise(self.milestones)),
             "momentum": 0 <= self.momentum < 1,
             "clip_norm": 0 <= self.clip_norm < math.inf,
             "ema_decay": 0 <= self.ema_decay < 1,
@@ -147,7 +147,9 @@ def check_stages(stages: tuple[Stage, ...]) -> None:
     """Raise ConfigError unless the stages follow each other to the end of the run."""
     ends = [0.0, *(stage.until for stage in stages)]
     if ends[-1] != 1 or not all(a < b for a, b in pairwise(ends)):
-        raise ConfigError(f"training stages must end at growing shares of the run, the last at 1, got {ends[1:]}")
+        raise ConfigError(
+            f"training stages must end at growing shares of the run, the last at 1, got {ends[1:]}"
+        )
     for stage in stages:
         if stage.image_size is not None and not SMALLEST_INPUT <= stage.image_size <= LARGEST_INPUT:
             raise ConfigError(

@@ -61,10 +61,10 @@ def write_weights(
     try:
         save_checkpoint(path, config, state, training=training)
     except (OSError, RuntimeError) as error:  # PyTorch says RuntimeError when the disk is full
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         kept = "; the older one is kept" if path.exists() else ""
         raise TrainingError(
-            f"{path} cannot be written ({str(error).splitlines()[0]}){kept}; free some space, then go on "
-            "with --resume"
+            f"{path} cannot be written ({reason}){kept}; free some space, then go on with --resume"
         ) from error
 
 

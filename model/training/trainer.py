@@ -6,37 +6,46 @@ or not the run was stopped before it, so that weights, optimiser and iteration a
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from model.checkpoint import read_checkpoint, save_checkpoint
 from model.config import YolactConfig
 from model.errors import TrainingError
 from model.preprocessing import normalise
+from model.training.distributed import anywhere, gathered, is_first, mean, world_size
 from model.training.ema import Ema
 from model.training.loader import Batch
 from model.training.loss import LossTerms, YolactLoss
+from model.training.norms import NormStatistics, batch_norms
 from model.training.optimizer import build_optimizer
 from model.training.recipe import Recipe, Stage
+from model.training.saved_run import SavedRun, write_weights
 from model.training.targets import Targets
-from model.yolact import Yolact, build_yolact
+from model.yolact import Yolact
+
+Losses = dict[str, float]
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """One iteration: weighted losses by name, the learning rate, and where its time went, in seconds."""
+    """One iteration: weighted losses by name, averaged over devices, and where its time went, in seconds.
+
+    `images` counts those of all devices; `waited` is the part of `seconds` that the data took to come.
+    """
 
     iteration: int
-    losses: dict[str, float]
+    losses: Losses
     learning_rate: float
     images: int
     seconds: float
@@ -44,7 +53,7 @@ class StepReport:
 
 
 class Watcher(Protocol):
-    """Who is told how the run goes. Every method is called on the first device's process only."""
+    """Who is told how the run goes, on the first device's process; notices come on any."""
 
     def on_step(self, report: StepReport) -> None:
         """After each iteration."""
@@ -52,7 +61,7 @@ class Watcher(Protocol):
     def on_notice(self, text: str) -> None:
         """Something that a person should know."""
 
-    def on_checkpoint(self, iteration: int, network: Yolact, path: Path) -> None:
+    def on_checkpoint(self, iteration: int, network: Yolact) -> None:
         """After a save; `network` holds the averaged weights, in evaluation mode, at the final input size."""
 
 
@@ -77,8 +86,8 @@ class TrainStep(nn.Module):
 class Trainer:
     """Trains `network` by `recipe` and keeps `output/last.pt` (to go on) and `output/final.pt` (averaged).
 
-    `batches(stage, iteration)` yields the endless batches of a stage from that iteration on.
-    `freeze_norms` keeps the backbone's batch norms as they are, as published below 6 images a device.
+    `batches(stage, iteration)` yields the endless batches of a stage from that iteration on. With several
+    processes, one a device, each has its own batches and `recipe` is the one `for_devices`.
     """
 
     def __init__(
@@ -90,150 +99,189 @@ class Trainer:
         watcher: Watcher,
         device: torch.device,
         save_every: int = 500,
-        freeze_norms: bool = False,
-        licence: str = "",
     ) -> None:
         recipe.check()
         self.config: YolactConfig = network.config
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe = recipe
         self.batches = batches
-        self.output = output
+        self.last = output / "last.pt"
+        self.final = output / "final.pt"
         self.watcher = watcher
         self.device = device
         self.save_every = save_every
-        self.freeze_norms = freeze_norms
-        self.licence = licence
         self.optimizer = build_optimizer(network, recipe)
         self.ema = Ema(network, recipe.ema_decay)
         self.iteration = 0
-        self.stopping = False
-        self._bad_in_a_row = 0
+        self._stop_asked = False
+        self._stopped = False
+        self._skipped = 0  # in a row
+        self._told_broken: set[str] = set()
+        self._statistics = NormStatistics(network)
         self._step = self._wrap(TrainStep(self.network, recipe.precision))
 
     @property
-    def is_first(self) -> bool:
-        """True on the process that writes files and reports; the only one without torchrun."""
-        return not dist.is_initialized() or dist.get_rank() == 0
+    def finished(self) -> bool:
+        """True when every iteration is done."""
+        return self.iteration >= self.recipe.iterations
 
     def stop(self) -> None:
         """Ask the run to end after the present iteration, with everything saved."""
-        self.stopping = True
+        self._stop_asked = True
 
     def run(self) -> None:
-        """Train to the end, or until `stop`. Raises TrainingError on two non-finite losses in a row."""
-        while self.iteration < self.recipe.iterations and not self.stopping:
-            stage = self.recipe.stage(self.iteration)
-            self._enter(stage)
-            self._run_stage(stage)
-        self.save()
-        if self.iteration >= self.recipe.iterations and self.is_first:
-            final = self.output / "final.pt"
-            save_checkpoint(final, self.config, self.ema.state, self.licence)
+        """Train to the end, or until `stop` is called on any process.
 
-    def resume(self, path: Path) -> None:
-        """Go on from a `last.pt`. Raises CheckpointError on a file that is not one, or of another run."""
-        checkpoint = read_checkpoint(path, self.config)
-        training = checkpoint.training
-        if training is None:
-            raise TrainingError(f"{path}: holds weights but no training state; expected a run's last.pt")
-        self.network.load_state_dict(checkpoint.state)
-        self.optimizer.load_state_dict(training["optimizer"])
-        self.ema.load(training["ema"], training["ema_updates"])
-        self.iteration = training["iteration"]
+        Raises TrainingError on two losses in a row that are not finite, when the device's memory does not
+        suffice, and when a save fails.
+        """
+        self._stopped = anywhere(self._stop_asked, self.device)
+        try:
+            while not (self.finished or self._stopped):
+                self._run_stage(self.recipe.stage(self.iteration))
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"iteration {self.iteration}: {self.device} has not enough memory for "
+                f"{self.recipe.batch_size} images; start again with a smaller --batch-size"
+            ) from error
+        self.save()
+        if self.finished and is_first():
+            write_weights(self.final, self.config, self.ema.state)
+            self.watcher.on_checkpoint(self.iteration, self.averaged())
+
+    def resume(self, saved: SavedRun) -> None:
+        """Go on from where a run was saved. Raises TrainingError when it is not this one."""
+        self._require_same(saved)
+        self.network.load_state_dict(saved.weights)
+        try:
+            self.optimizer.load_state_dict(saved.optimizer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(f"the optimiser's state that was saved does not fit: {error}") from error
+        self.ema.load(saved.ema, saved.ema_updates)
+        self.iteration = saved.iteration
+        self._skipped = saved.skipped
 
     def save(self) -> None:
-        """Write `last.pt`. Raises TrainingError, and keeps the older file, on non-finite weights."""
-        if not self.is_first:
+        """Write `last.pt`. Raises TrainingError, and keeps the older file, on weights that are not finite."""
+        if not is_first():
             return
-        state = self.network.state_dict()
-        if not all(bool(v.isfinite().all()) for v in state.values()):
-            raise TrainingError(f"the weights at iteration {self.iteration} are not finite; last.pt is older")
-        path = self.output / "last.pt"
-        training: dict[str, Any] = {
-            "iteration": self.iteration,
-            "recipe": self.recipe.to_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "ema": self.ema.state,
-            "ema_updates": self.ema.updates,
-        }
-        save_checkpoint(path, self.config, state, self.licence, training=training)
-        self.watcher.on_checkpoint(self.iteration, self.averaged(), path)
+        SavedRun(
+            config=self.config,
+            recipe=self.recipe,
+            iteration=self.iteration,
+            weights=self.network.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            ema=self.ema.state,
+            ema_updates=self.ema.updates,
+            devices=world_size(),
+            skipped=self._skipped,
+        ).write(self.last)
 
     def averaged(self) -> Yolact:
         """A network with the averaged weights, in evaluation mode, at the final input size."""
-        network = build_yolact(self.config)
+        network = copy.deepcopy(self.network)
         network.load_state_dict(self.ema.state)
-        return network.to(self.device).eval()
+        network.set_image_size(self.config.image_size)
+        return network.eval()
 
     def _wrap(self, step: TrainStep) -> nn.Module:
-        if not dist.is_initialized():
+        # before DDP counts the parameters that it will wait for
+        if self.recipe.freeze_norms:
+            for norm in batch_norms(self.network.backbone):
+                norm.requires_grad_(False)
+        if world_size() == 1:
             return step
         # the mask IoU network sits out a batch without large masks
         return DistributedDataParallel(step, find_unused_parameters=self.config.mask_iou)
 
+    def _require_same(self, saved: SavedRun) -> None:
+        if saved.devices != world_size():
+            raise TrainingError(
+                f"the run was saved on {saved.devices} devices, whose batches cannot be drawn alike on "
+                f"{world_size()}; go on with as many processes (torchrun --nproc-per-node {saved.devices})"
+            )
+        for mine, theirs in ((self.config, saved.config), (self.recipe, saved.recipe)):
+            for field in dataclasses.fields(mine):
+                wanted, got = getattr(mine, field.name), getattr(theirs, field.name)
+                if wanted != got:
+                    raise TrainingError(
+                        f"the saved run is another one: its {field.name} is {got!r}, expected {wanted!r}"
+                    )
+
     def _enter(self, stage: Stage) -> None:
         self.network.set_image_size(stage.image_size or self.config.image_size)
         self.network.train()
-        if self.freeze_norms:
-            for module in self.network.backbone.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval().requires_grad_(False)
+        if self.recipe.freeze_norms:
+            for norm in batch_norms(self.network.backbone):
+                norm.eval()
 
     def _run_stage(self, stage: Stage) -> None:
+        self._enter(stage)
         started = time.perf_counter()
         for batch in self.batches(stage, self.iteration):
-            waited = time.perf_counter() - started
-            losses = self._learn(batch)
-            seconds = time.perf_counter() - started
-            if self.is_first:
-                rate = self.recipe.learning_rate_at(self.iteration)
-                self.watcher.on_step(
-                    StepReport(self.iteration, losses, rate, len(batch.names), seconds, waited)
-                )
-            self.iteration += 1
-            if self.stopping or self.iteration >= self.recipe.iterations:
+            self._iterate(batch, started)
+            if self.finished:
                 return
             if self.iteration % self.save_every == 0:
-                self.save()
-            if self.recipe.stage(self.iteration) is not stage:
+                self._checkpoint()
+            self._stopped = anywhere(self._stop_asked, self.device)
+            if self._stopped or self.recipe.stage(self.iteration) is not stage:
                 return
             started = time.perf_counter()
 
-    def _learn(self, batch: Batch) -> dict[str, float]:
-        """One step. A loss or gradient that is not finite changes nothing."""
+    def _iterate(self, batch: Batch, started: float) -> None:
+        waited = time.perf_counter() - started
+        self._tell_broken(batch)
         rate = self.recipe.learning_rate_at(self.iteration)
+        losses = self._learn(batch, rate)
+        seconds = time.perf_counter() - started
+        if is_first():
+            images = len(batch) * world_size()
+            self.watcher.on_step(StepReport(self.iteration, losses, rate, images, seconds, waited))
+        self.iteration += 1
+
+    def _checkpoint(self) -> None:
+        self.save()
+        # whoever asks to stop does not want to wait for a measurement
+        if is_first() and not self._stop_asked:
+            self.watcher.on_checkpoint(self.iteration, self.averaged())
+
+    def _learn(self, batch: Batch, rate: float) -> Losses:
+        """One step. A loss or gradient that is not finite changes nothing, on any device."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = batch.to(self.device, non_blocking=True)
+        self._statistics.keep()
         self.optimizer.zero_grad(set_to_none=True)
-        terms: LossTerms = self._step(batch.images, batch.targets, self.recipe.seed + self.iteration)
-        losses = {name: float(value.detach()) for name, value in terms._asdict().items()}
-        if not self._everywhere(bool(terms.total.detach().isfinite())):
-            self._skip(batch, losses)
+        moved = batch.to(self.device, non_blocking=True)
+        terms: LossTerms = self._step(moved.images, moved.targets, self.recipe.seed + self.iteration)
+        values = mean(torch.stack([term.detach() for term in terms])).tolist()
+        losses = dict(zip(LossTerms._fields, values, strict=True))
+        if not all(map(math.isfinite, values)):
+            self._skip(batch, losses, "loss")
             return losses
         terms.total.backward()
-        limit = self.recipe.clip_norm or float("inf")
+        limit = self.recipe.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
-        if not self._everywhere(bool(norm.isfinite())):
-            self._skip(batch, losses)
+        if not math.isfinite(float(norm)):
+            self._skip(batch, losses, "gradient")
             return losses
         self.optimizer.step()
         self.ema.update(self.network)
-        self._bad_in_a_row = 0
+        self._skipped = 0
         return losses
 
-    def _everywhere(self, good: bool) -> bool:
-        """True when it is so on every device."""
-        if not dist.is_initialized():
-            return good
-        flag = torch.tensor(float(good), device=self.device)
-        dist.all_reduce(flag, op=dist.ReduceOp.MIN)
-        return bool(flag)
+    def _skip(self, batch: Batch, losses: Losses, what: str) -> None:
+        self._statistics.put_back()
+        self._skipped += 1
+        names = ", ".join(name for part in gathered(batch.names) for name in part)
+        told = f"iteration {self.iteration}: {what} not finite ({losses}) on {names}"
+        if self._skipped > 1:
+            raise TrainingError(f"{told}, twice in a row; lower the learning rate or look at these images")
+        if is_first():
+            self.watcher.on_notice(f"{told}; the step is skipped")
 
-    def _skip(self, batch: Batch, losses: dict[str, float]) -> None:
-        self._bad_in_a_row += 1
-        what = f"iteration {self.iteration}: loss not finite ({losses}) on {', '.join(batch.names)}"
-        if self._bad_in_a_row > 1:
-            raise TrainingError(f"{what}, twice in a row; lower the learning rate or look at these images")
-        self.watcher.on_notice(f"{what}; the step is skipped")
+    def _tell_broken(self, batch: Batch) -> None:
+        for name in batch.broken:
+            if name not in self._told_broken:
+                self._told_broken.add(name)
+                self.watcher.on_notice(f"{name}: cannot be decoded; another image takes its place")

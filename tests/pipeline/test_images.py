@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -226,13 +227,10 @@ def test_damaged_files_give_a_frame_or_a_source_error_and_nothing_else(
         content[data.draw(st.integers(0, min(len(content) - 1, 400)))] = data.draw(st.integers(0, 255))
     path = tmp_path / "damaged"
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(SourceError):
         frame = read_image(path)
-    except SourceError as error:
-        assert "damaged" in str(error)
-    else:
-        assert frame.ndim == 3
-        assert frame.shape[2] == 3
+        assert frame.dtype == np.uint8
+        assert frame.shape[2:] == (3,)
 
 
 def test_a_folder_gives_its_images_in_natural_order(tmp_path: Path) -> None:

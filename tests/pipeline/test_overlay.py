@@ -92,7 +92,7 @@ def test_a_hole_in_a_mask_is_outlined_and_left_clear() -> None:
     ring.crops[0].pixels[15:45, 10:40] = False
     drawn = draw(frame, ring, MASKS_ONLY)
     assert not changed(frame, drawn)[40, 35]
-    assert changed(frame, drawn)[15, 35]
+    assert np.abs(drawn[24, 35].astype(int) - COLOUR_BLIND_SAFE[0]).max() < 16
 
 
 def test_masks_touch_nothing_far_outside_of_their_crops() -> None:
@@ -150,13 +150,14 @@ def test_boxes_alone_are_drawn_when_there_are_no_masks() -> None:
 
 
 def test_the_lines_of_a_box_that_fills_the_frame_are_inside_and_of_full_width() -> None:
-    size = (1080, 1920)
+    size = (3000, 4000)
     frame = grey(*size)
-    marked = changed(frame, draw(frame, detections(size, [(0, 0, 1920, 1080)]), BOXES_ONLY))
+    marked = changed(frame, draw(frame, detections(size, [(0, 0, 4000, 3000)]), BOXES_ONLY))
     width = (line_width(frame) + 1) // 2
-    assert width == 2
-    for edge in (marked[:width], marked[-width:], marked[:, :width].T, marked[:, -width:].T):
-        assert edge[:, 1:-1].all()  # the very corners are rounded
+    assert width == 3
+    for edge in (marked[:width], marked[-width:], marked[:, :width], marked[:, -width:]):
+        assert edge.all()
+    assert not marked[width:-width, width:-width].any()
 
 
 def test_a_label_sits_on_its_box_or_inside_it_at_the_top_of_the_frame() -> None:

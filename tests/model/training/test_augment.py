@@ -167,6 +167,17 @@ def test_jitter_drops_a_sliver_unless_it_fills_much_of_the_picture():
         assert view.kept[1] == (left >= config.min_visible)
 
 
+def test_jitter_keeps_whatever_is_left_of_a_crowd():
+    image = record((0, 0, 20, 20), (300, 200, 320, 220), crowd=(True, False))
+    config = replace(COMPACT, scale=(1.05, 1.05), aspect=1.0)
+
+    views = [jitter_view(image, config, rng) for rng in generators(60)]
+
+    partly = [v for v in views if 17 < max(v.window.x, v.window.y) < 20]
+    assert partly
+    assert all(v.kept[0] for v in partly)
+
+
 def picture(red: int, green: int, blue: int) -> torch.Tensor:
     return torch.tensor([red, green, blue], dtype=torch.uint8)[:, None, None].expand(3, 4, 4).contiguous()
 

@@ -157,6 +157,13 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(tmp_path: Path, kind: st
         assert not same(first[0, 0], first[1, 0])
 
 
+def test_two_entries_of_one_image_are_varied_apart(tmp_path: Path):
+    found = blocks_set(tmp_path)
+    dataset = InstanceDataset(join([found, found]), network(), KINDS["compact"], seed=0)
+
+    assert not same(dataset[0, 1], dataset[0, 1 + len(found)])
+
+
 @pytest.mark.parametrize(
     ("coverage", "labelled", "exhaustive", "has_mask"),
     [
@@ -223,7 +230,7 @@ def test_only_objects_of_labelled_classes_are_pasted(tmp_path: Path):
 
 
 def test_crowds_and_objects_with_only_a_box_are_never_pasted(tmp_path: Path):
-    path = coco_json(tmp_path, {"a.png": BLOCKS[:2], "empty.png": []}, size=(160, 120))
+    path = coco_json(tmp_path, {"a.png": BLOCKS, "empty.png": []}, size=(160, 120))
 
     def edit(content: dict[str, Any]) -> None:
         content["annotations"][0]["iscrowd"] = 1
@@ -231,7 +238,9 @@ def test_crowds_and_objects_with_only_a_box_are_never_pasted(tmp_path: Path):
 
     dataset = InstanceDataset(load_annotations(edit_json(path, edit)), network(), KINDS["paste"], seed=0)
 
-    assert all(len(dataset[epoch, 1].targets) == 0 for epoch in range(20))
+    pasted = [dataset[epoch, 1].targets for epoch in range(30)]
+    assert {len(targets) for targets in pasted} == {1}
+    assert all(not t.crowd.any() and t.masks.flatten(1).any(dim=1).all() for t in pasted)
 
 
 def test_crowds_stay_crowds(tmp_path: Path):
@@ -257,6 +266,22 @@ def test_tiny_objects_are_dropped(tmp_path: Path):
     dropped = InstanceDataset(found, network(), AugmentConfig(min_object_side=3), seed=0)[0, 0]
 
     assert (len(kept.targets), len(dropped.targets)) == (2, 1)
+
+
+def test_objects_too_small_to_leave_a_pixel_are_dropped(tmp_path: Path):
+    path = coco_json(tmp_path, {"a.png": [(x, 10, x + 2, 12) for x in range(5, 150, 7)]}, size=(160, 120))
+
+    def edit(content: dict[str, Any]) -> None:
+        for entry in content["annotations"]:
+            x, y, w, h = entry["bbox"]
+            entry["segmentation"] = [[x, y, x + w / 2, y, x, y + h / 2]]
+
+    targets = InstanceDataset(
+        load_annotations(edit_json(path, edit)), network(), AugmentConfig(), seed=0, image_size=32
+    )[0, 0].targets
+
+    assert len(targets) < 21
+    assert mask_extents(targets.masks)[1].all()
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "other size"])

@@ -1,0 +1,99 @@
+"""Whether a configuration that comes out of a file makes sense."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from model.anchors import grid_sides
+from model.config import AnchorConfig, DetectionConfig, LossConfig, YolactConfig
+from model.errors import ConfigError
+
+MAX_ANCHORS = 4_000_000
+
+
+def smallest_input(config: YolactConfig) -> int:
+    """The smallest side of the input, in pixels, that a network of this configuration can take."""
+    # the mask IoU network halves a mask five times without padding
+    return 256 if config.mask_iou else 32
+
+
+def check_limits(config: YolactConfig) -> None:
+    """Refuse a configuration that no network can be built from, or only one of absurd size.
+
+    Raises ConfigError naming the first bad setting.
+    """
+    checks = {
+        "name": isinstance(config.name, str) and len(config.name) <= 200,
+        "image_size": _whole(config.image_size, smallest_input(config), 4096),
+        "class_names": _names(config.class_names),
+        "backbone.name": isinstance(config.backbone.name, str),
+        "backbone.width": _whole(config.backbone.width, 8, 256),
+        "backbone.deformable_interval": _whole(config.backbone.deformable_interval, 0, 64),
+        "fpn_channels": _whole(config.fpn_channels, 1, 2048),
+        "protonet_channels": _whole(len(config.protonet_channels), 0, 16)
+        and all(_whole(width, 1, 2048) for width in config.protonet_channels),
+        "protonet_out_channels": _whole(config.protonet_out_channels, 1, 2048),
+        "num_prototypes": _whole(config.num_prototypes, 1, 1024),
+        "batch_norm": isinstance(config.batch_norm, bool),
+        "mask_iou": isinstance(config.mask_iou, bool),
+        "pixel_mean": len(config.pixel_mean) == 3 and all(_number(v, -1e6, 1e6) for v in config.pixel_mean),
+        "pixel_std": len(config.pixel_std) == 3 and all(_number(v, 1e-6, 1e6) for v in config.pixel_std),
+    }
+    checks |= _anchor_checks(config.anchors)
+    checks |= _loss_checks(config.loss)
+    checks |= _detection_checks(config.detection)
+    for setting, good in checks.items():
+        if not good:
+            raise ConfigError(f"config: {setting} is out of range or of a wrong type")
+    anchors = sum(cells**2 for cells in grid_sides(config.image_size)) * config.anchors.per_cell
+    if anchors > MAX_ANCHORS:
+        raise ConfigError(f"config: {anchors} anchors are too many; expected {MAX_ANCHORS} at most")
+
+
+def _anchor_checks(config: AnchorConfig) -> dict[str, bool]:
+    levels = config.sides
+    return {
+        "anchors.reference_size": _whole(config.reference_size, 32, 4096),
+        "anchors.square": isinstance(config.square, bool),
+        "anchors.sides": len(levels) == 5
+        and len({len(level) for level in levels}) == 1
+        and 1 <= len(levels[0]) <= 20
+        and all(_number(side, 1e-3, 8192) for level in levels for side in level),
+        "anchors.ratios": 1 <= len(config.ratios) <= 20 and all(_number(r, 1e-2, 1e2) for r in config.ratios),
+    }
+
+
+def _loss_checks(config: LossConfig) -> dict[str, bool]:
+    settings = dataclasses.asdict(config)
+    box_loss = settings.pop("box_loss")
+    return {
+        "loss.box_loss": box_loss in ("smooth_l1", "giou"),
+        **{f"loss.{name}": _number(value, 0, 1e6) for name, value in settings.items()},
+    }
+
+
+def _detection_checks(config: DetectionConfig) -> dict[str, bool]:
+    return {
+        "detection.confidence_threshold": _number(config.confidence_threshold, 0, 1),
+        "detection.nms_iou_threshold": _number(config.nms_iou_threshold, 0, 1),
+        "detection.nms_top_k": _whole(config.nms_top_k, 1, 1000),
+        "detection.max_detections": _whole(config.max_detections, 1, 1000),
+    }
+
+
+def _names(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and 1 <= len(value) <= 10_000
+        and all(isinstance(name, str) and len(name) <= 200 for name in value)
+    )
+
+
+def _whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _number(value: Any, low: float, high: float) -> bool:
+    # also False for nan, which compares as False with anything
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high

@@ -1,0 +1,219 @@
+"""`annotate` with odd, broken, absent or wrong input: a clear message, the exit code, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from app.cli import main
+from tests.app.conftest import Annotate
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "assets" / "photos"
+
+
+def usage_error(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """What stderr says of a command line that the parser refuses."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["annotate", *map(str, arguments)])
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_broken_photograph_fails_by_name_and_the_others_are_done(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "a2.jpg").write_bytes((DEMO / "collins.jpg").read_bytes()[:20_000])
+    (photos / "b2.png").write_text("no image")
+    assert annotate(photos, tmp_path / "nobody.jpg", "-o", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert listing(tmp_path / "out") == ["a.jpg", "b.png", "c.png"]
+    failed = said.err.splitlines()
+    assert len(failed) == 3
+    for line, name in zip(failed, ("nobody.jpg: no such file", "a2.jpg", "b2.png"), strict=True):
+        assert line.startswith("failed: ")
+        assert name in line
+    assert said.out.startswith("3 annotated, 3 failed in ")
+
+
+def test_an_empty_folder_is_a_failure_that_is_named(
+    annotate: Annotate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert annotate(tmp_path / "empty", "-o", tmp_path / "out") == 1
+    assert "empty: the folder holds no image" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_video_in_a_folder_is_named_as_skipped(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "clip.mp4").write_bytes(b"x")
+    assert annotate(photos, "-o", tmp_path / "out") == 0
+    assert "clip.mp4: a video; only photographs" in capsys.readouterr().err
+
+
+def test_an_existing_output_is_refused_without_a_word_to_do_so(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.jpg").write_text("precious")
+    assert annotate(photos, "-o", out) == 1
+    assert (out / "a.jpg").read_text() == "precious"
+    assert listing(out) == ["a.jpg", "b.png", "c.png"]
+    assert "a.jpg exists; use --overwrite or --skip-existing" in capsys.readouterr().err
+
+
+def test_overwrite_replaces_existing_outputs(annotate: Annotate, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.jpg").write_text("old")
+    assert annotate(photos, "-o", out, "--overwrite") == 0
+    assert cv2.imread(str(out / "a.jpg")) is not None
+
+
+def test_overwrite_and_skip_existing_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not allowed with" in usage_error(capsys, "a.jpg", "-o", "x", "--overwrite", "--skip-existing")
+
+
+def test_the_inputs_are_never_written_over_even_with_overwrite(
+    annotate: Annotate, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in photos.iterdir()}
+    assert annotate(photos, "-o", photos, "--overwrite") == 2
+    assert "is one of the inputs" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in photos.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--score-threshold", "1.01"),
+        ("--score-threshold", "nan"),
+        ("--score-threshold", "high"),
+        ("--alpha", "-0.1"),
+        ("--alpha", "2"),
+        ("--top-k", "0"),
+        ("--top-k", "2.5"),
+        ("--image-size", "31"),
+        ("--image-size", "4097"),
+        ("--image-size", "²"),
+        ("--nms", "soft"),
+        ("--classes", "person,,dog"),
+    ],
+)
+def test_an_option_out_of_range_is_a_usage_error_that_quotes_it(
+    capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    said = usage_error(capsys, "a.jpg", "-o", "out", f"{option}={value}")
+    assert f"argument {option}: " in said
+    assert repr(value) in said
+
+
+def test_output_and_inputs_are_required(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "-o/--output" in usage_error(capsys, "a.jpg")
+    assert "PHOTO|FOLDER|GLOB" in usage_error(capsys, "-o", "out")
+
+
+def test_an_unknown_class_is_a_usage_error_with_the_nearest_name(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert annotate(photos, "-o", tmp_path / "out", "--classes", "persons") == 2
+    assert "did you mean 'person'?" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_device_is_a_usage_error(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert annotate(photos, "-o", tmp_path / "out", "--device", "gpu") == 2
+    assert "'gpu'" in capsys.readouterr().err
+
+
+def test_absent_weights_are_named(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert annotate(photos, "-o", tmp_path / "out", "--weights", tmp_path / "none.pt") == 1
+    assert "none.pt" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_broken_weights_are_named(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.pt").write_bytes(b"PK\x03\x04 and no more")
+    assert annotate(photos, "-o", tmp_path / "out", "--weights", tmp_path / "broken.pt") == 1
+    said = capsys.readouterr()
+    assert "broken.pt: " in said.err
+    assert said.out == ""
+
+
+def test_pictures_of_every_kind_go_all_the_way_through(annotate: Annotate, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    kinds = {
+        "one_pixel.png": (1, 1, 3),
+        "one_row.png": (1, 300, 3),
+        "one_column.png": (301, 1, 3),
+        "odd.png": (37, 53, 3),
+        "grey.png": (30, 40),
+        "alpha.png": (30, 40, 4),
+    }
+    for name, shape in kinds.items():
+        cv2.imwrite(str(folder / name), rng.integers(0, 255, shape, np.uint8))
+    cv2.imwrite(str(folder / "deep.png"), rng.integers(0, 65535, (30, 40, 3), np.uint16))
+    assert annotate(folder, "-o", tmp_path / "out", "--json") == 0
+    for name, shape in {**kinds, "deep.png": (30, 40)}.items():
+        assert cv2.imread(str(tmp_path / "out" / name)).shape == (*shape[:2], 3)
+
+
+def test_a_name_with_brackets_and_no_ascii_survives(annotate: Annotate, photos: Path, tmp_path: Path) -> None:
+    shutil.copy(photos / "a.jpg", photos / "café [bold] (1).jpg")
+    assert annotate(photos / "café [bold] (1).jpg", "-o", tmp_path / "out", "--json") == 0
+    record = json.loads((tmp_path / "out" / "café [bold] (1).json").read_text())
+    assert record["image"] == "café [bold] (1).jpg"
+
+
+def test_ctrl_c_leaves_whole_files_only_and_exits_with_130(weights: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "many", tmp_path / "out"
+    folder.mkdir()
+    for number in range(150):
+        shutil.copy(DEMO / "launch_pad.jpg", folder / f"{number}.jpg")
+    # a shell that runs tests in the background makes them ignore the signal; this one listens
+    script = (
+        "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from app.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "annotate", folder, "-o", out, "--json", "--weights", weights]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        deadline = time.monotonic() + 60
+        while not list(out.glob("*.jpg")):
+            assert time.monotonic() < deadline
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        told, complaint = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert b"interrupted" in complaint
+    assert b"Traceback" not in complaint
+    pictures = sorted(out.glob("*.jpg"))
+    assert 1 <= len(pictures) < 150
+    assert f"{len(pictures)} annotated".encode() in told
+    assert {path.suffix for path in out.iterdir()} == {".jpg", ".json"}
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert all(cv2.imread(str(path)).shape == (800, 1200, 3) for path in pictures)

@@ -1,0 +1,114 @@
+"""Configurations as values, and which of those out of a file are refused."""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+
+from model.config import PRESETS, YolactConfig, preset
+from model.config_limits import check_limits
+from model.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_survives_a_file_and_is_within_the_limits(name: str):
+    text = json.dumps(PRESETS[name].to_dict())
+
+    back = YolactConfig.from_dict(json.loads(text))
+
+    assert back == PRESETS[name]
+    assert hash(back) == hash(PRESETS[name])
+    check_limits(back)
+
+
+def test_a_configuration_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PRESETS["livemask_s"].image_size = 5  # type: ignore[misc]
+
+
+def test_an_unknown_preset_is_answered_with_the_names_there_are():
+    with pytest.raises(ConfigError, match=r"'yolo'.*livemask_s.*livemask_n"):
+        preset("yolo")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"surprise": 1}, "config: setting 'surprise' is unknown"),
+        ({"backbone": {"name": "resnet18", "width": 64}}, "config.backbone: setting 'deformable_int.*missing"),
+        ({"loss": 3}, "config.loss: expected a table of settings, got int"),
+    ],
+)
+def test_settings_of_another_version_are_named(change: dict[str, Any], said: str):
+    with pytest.raises(ConfigError, match=said):
+        YolactConfig.from_dict(PRESETS["livemask_n"].to_dict() | change)
+
+
+BAD_SETTINGS: list[tuple[str, Any]] = [
+    ("name", 7),
+    ("image_size", 31),
+    ("image_size", 10**9),
+    ("image_size", 416.0),
+    ("image_size", True),
+    ("class_names", ()),
+    ("class_names", "person"),
+    ("class_names", (1, 2)),
+    ("class_names", ("x",) * 10_001),
+    ("backbone.name", 3),
+    ("backbone.width", 10**6),
+    ("backbone.deformable_interval", -1),
+    ("fpn_channels", 10**6),
+    ("protonet_channels", (64,) * 1000),
+    ("protonet_channels", (64, 0)),
+    ("protonet_out_channels", -1),
+    ("num_prototypes", 10**9),
+    ("batch_norm", 1),
+    ("mask_iou", None),
+    ("pixel_mean", (0.0, math.nan, 0.0)),
+    ("pixel_mean", (0.0, 0.0)),
+    ("pixel_std", (1.0, 0.0, 1.0)),
+    ("pixel_std", (math.inf, 1.0, 1.0)),
+    ("anchors.sides", ((8.0,),) * 4),
+    ("anchors.sides", ((8.0,), (8.0,), (8.0,), (8.0,), (8.0, 9.0))),
+    ("anchors.sides", ((math.nan,),) * 5),
+    ("anchors.ratios", ()),
+    ("anchors.ratios", (0.0,)),
+    ("anchors.reference_size", 0),
+    ("anchors.square", "no"),
+    ("loss.box_loss", "l2"),
+    ("loss.class_weight", math.nan),
+    ("loss.negatives_per_positive", -3),
+    ("detection.confidence_threshold", math.nan),
+    ("detection.nms_iou_threshold", 2),
+    ("detection.nms_top_k", 10**12),
+    ("detection.max_detections", 10**9),
+]
+
+
+@pytest.mark.parametrize(("setting", "value"), BAD_SETTINGS)
+def test_a_setting_out_of_range_is_named(setting: str, value: Any):
+    with pytest.raises(ConfigError, match=f"config: {setting} is out of range"):
+        check_limits(changed(PRESETS["livemask_n"], setting, value))
+
+
+def test_settings_that_are_fine_alone_may_be_too_many_anchors_together():
+    config = dataclasses.replace(PRESETS["livemask_n"], image_size=4096)
+    config = changed(config, "anchors.sides", (tuple(range(1, 21)),) * 5)
+    with pytest.raises(ConfigError, match="anchors are too many"):
+        check_limits(config)
+
+
+def test_a_network_that_re_scores_needs_a_larger_input():
+    config = dataclasses.replace(PRESETS["yolact_plus_resnet50"], image_size=255)
+    with pytest.raises(ConfigError, match="image_size"):
+        check_limits(config)
+
+
+def changed(config: YolactConfig, setting: str, value: Any) -> YolactConfig:
+    if "." not in setting:
+        return dataclasses.replace(config, **{setting: value})
+    part, name = setting.split(".")
+    inner = dataclasses.replace(getattr(config, part), **{name: value})
+    return dataclasses.replace(config, **{part: inner})

@@ -1,0 +1,79 @@
+"""What a user may ask of detection, and what is answered when it makes no sense."""
+
+import math
+from typing import Any
+
+import pytest
+
+from model.classes import COCO_CLASSES
+from model.config import preset
+from model.errors import ConfigError
+from model.options import NMS_KINDS, DetectOptions, class_indices
+
+CONFIG = preset("livemask_n")
+
+
+def test_the_defaults_are_a_threshold_of_0_3_and_at_most_100():
+    options = DetectOptions()
+
+    options.check(CONFIG)
+    assert (options.score_threshold, options.max_detections, options.nms) == (0.3, 100, "fast")
+    assert options.classes is None
+    assert options.crop_masks
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        {"score_threshold": 0.0},
+        {"score_threshold": 1.0},
+        {"max_detections": 1},
+        {"classes": (0, 79)},
+        *({"nms": kind} for kind in NMS_KINDS),
+    ],
+)
+def test_settings_at_the_edge_of_their_range_are_taken(good: dict[str, Any]):
+    DetectOptions(**good).check(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"score_threshold": -0.1}, "score threshold must be 0 to 1, got -0.1"),
+        ({"score_threshold": 30}, "score threshold must be 0 to 1, got 30"),
+        ({"score_threshold": math.nan}, "score threshold must be 0 to 1, got nan"),
+        ({"max_detections": 0}, "at most 1 to 100 detections can be asked for, got 0"),
+        ({"max_detections": 101}, "at most 1 to 100 detections can be asked for, got 101"),
+        ({"nms": "soft"}, "no NMS is named 'soft'; there are fast, class-agnostic, exact"),
+        ({"classes": (0, 80)}, "class indices must be 0 to 79"),
+        ({"classes": (-1,)}, "class indices must be 0 to 79"),
+        ({"classes": ()}, "at least one"),
+    ],
+)
+def test_settings_out_of_range_are_named_with_what_was_expected(bad: dict[str, Any], said: str):
+    with pytest.raises(ConfigError, match=said):
+        DetectOptions(**bad).check(CONFIG)
+
+
+def test_class_names_become_sorted_indices_without_repetition():
+    assert class_indices(["dog", "person", "dog"], COCO_CLASSES) == (0, 16)
+    assert class_indices(None, COCO_CLASSES) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("persn", "knows? no class 'persn'; did you mean 'person'"),
+        ("Dog", "no class 'Dog'; did you mean 'dog'"),
+        ("aeroplane", "did you mean 'airplane'"),
+        ("quasar", "they know person, bicycle, .* …"),
+    ],
+)
+def test_an_unknown_class_is_answered_with_the_nearest_name(name: str, said: str):
+    with pytest.raises(ConfigError, match=said):
+        class_indices([name], COCO_CLASSES)
+
+
+def test_no_class_at_all_is_an_error_and_not_all_classes():
+    with pytest.raises(ConfigError, match="leave the choice out"):
+        class_indices([], COCO_CLASSES)

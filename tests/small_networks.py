@@ -1,0 +1,74 @@
+"""Networks and raw outputs small enough to test with."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.anchors import make_anchors
+from model.boxes import encode
+from model.config import AnchorConfig, YolactConfig, preset
+from model.heads import MaskIoUNet
+from model.yolact import RawOutputs, Yolact, build_yolact
+
+SMALL = dataclasses.replace(preset("livemask_n"), image_size=64, class_names=("cat", "dog", "bird"))
+# one anchor a cell: 8² + 4² + 2² + 1 + 1 = 86 of them
+SPARSE = dataclasses.replace(
+    SMALL, anchors=AnchorConfig(((16.0,), (24.0,), (32.0,), (48.0,), (64.0,)), (1.0,), reference_size=64)
+)
+
+
+def small_network(config: YolactConfig = SMALL, seed: int = 0) -> Yolact:
+    """In evaluation mode, with random weights and batch norms that do something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = build_yolact(config)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+                torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+                torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return network.eval()
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """All that is needed to read raw outputs, without a network behind it."""
+
+    config: YolactConfig
+    anchors: Tensor
+    mask_iou_net: MaskIoUNet | None = None
+
+
+def decoding(config: YolactConfig = SPARSE, mask_iou_net: MaskIoUNet | None = None) -> Decoding:
+    return Decoding(config, make_anchors(config.anchors, config.image_size), mask_iou_net)
+
+
+def raw_outputs(
+    decoder: Decoding,
+    objects: list[tuple[tuple[float, float, float, float], dict[int, float]]],
+    prototypes: Tensor | None = None,
+) -> RawOutputs:
+    """What a network would say that sees just these objects: (box, {class: probability}), relative corners.
+
+    Object i sits in anchor i; the first prototype covers the image, and every mask consists of it alone.
+    """
+    config = decoder.config
+    probabilities = torch.zeros(len(decoder.anchors), config.num_classes + 1)
+    deltas = torch.zeros(len(decoder.anchors), 4)
+    for row, (box, of_class) in enumerate(objects):
+        deltas[row] = encode(torch.tensor(box), decoder.anchors[row])
+        for index, probability in of_class.items():
+            probabilities[row, index + 1] = probability
+    probabilities[:, 0] = 1 - probabilities[:, 1:].sum(-1)
+    coefficients = torch.zeros(len(decoder.anchors), config.num_prototypes)
+    coefficients[:, 0] = 1
+    if prototypes is None:
+        prototypes = torch.zeros(16, 16, config.num_prototypes)
+        prototypes[..., 0] = 10
+    logits = probabilities.clamp(min=1e-12).log()
+    return RawOutputs(deltas[None], logits[None], coefficients[None], prototypes[None])
