@@ -138,6 +138,7 @@ def _pending(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> l
 def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> None:
     import torch
 
+    from app.progress import progress_bar
     from model import load_predictor
     from model.catalog import DEFAULT_WEIGHTS
     from model.errors import SinkError, SourceError
@@ -150,7 +151,7 @@ def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report)
         masks=not args.no_masks, boxes=not args.no_boxes, labels=not args.no_labels, alpha=args.alpha
     )
     facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
-    with _progress() as progress:
+    with progress_bar() as progress:
         for job in progress.track(jobs, description="annotating"):
             try:
                 annotate(job, predictor, style, facts, keep_existing=args.skip_existing)
@@ -194,15 +195,6 @@ def _record(job: Job, detections: Detections, facts: dict[str, Any]) -> dict[str
         "box_order": "x, y, width, height in pixels from the top left corner",
         "detections": detections.to_coco(),
     }
-
-
-def _progress() -> Any:
-    """A progress bar on stderr; nothing at all where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 def _print_report(report: Report, seconds: float, out: Path) -> None:

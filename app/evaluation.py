@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
-from rich.console import Console
-from rich.progress import Progress
 
+from app.progress import progress_bar
 from model.detections import Detections
 from model.errors import DataError, SourceError
 from model.predictor import Predictor
@@ -75,7 +74,7 @@ def measure_run(task: Task, label: str, predictor: Predictor) -> tuple[Measureme
     _warm_up(predictor, images[0])
     watch = _Watch()
     started = time.perf_counter()
-    with _progress() as progress:
+    with progress_bar() as progress:
         shown = progress.track(images, description=label or "evaluating")
         results = coco_results(task.truth, _detected(predictor, shown, task, watch), task.classes)
     elapsed = time.perf_counter() - started
@@ -119,9 +118,3 @@ def _detected(
 def _settings(predictor: Predictor) -> dict[str, Any]:
     options = dataclasses.asdict(predictor.options)
     return {**options, "image_size": predictor.config.image_size, "device": str(predictor.device)}
-
-
-def _progress() -> Progress:
-    """A progress bar on stderr; nothing at all where stderr is no terminal."""
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -146,11 +145,10 @@ def _print_catalog(entries: list[CatalogEntry]) -> None:
 @contextlib.contextmanager
 def _progress_bar(name: str) -> Iterator[Progress]:
     """A callback that draws on the error output, or draws nothing where that is not a terminal."""
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
 
-    console = Console(file=sys.stderr)
+    from app.progress import progress_bar
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -158,6 +156,6 @@ def _progress_bar(name: str) -> Iterator[Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress_bar(*columns) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

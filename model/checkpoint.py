@@ -222,8 +222,11 @@ def _compare(
                 f"{path}: {key}: not a part of {config_name}; are these weights of another model?"
             )
     claimed = sum(weights[key].nbytes for key in expected if key in weights)
-    if claimed > path.stat().st_size:
-        raise CheckpointError(f"{path}: its weights share numbers, which no network's do; it is forged")
+    held = path.stat().st_size
+    if claimed > held:
+        raise CheckpointError(
+            f"{path}: its weights claim {claimed} bytes, but the file has {held}; it is truncated or forged"
+        )
 
 
 def _may_be_absent(key: str) -> bool:

@@ -177,7 +177,9 @@ _PLUS_ANCHORS = AnchorConfig(
 _COMPACT_ANCHORS = AnchorConfig(
     sides=((24.0,), (48.0,), (96.0,), (192.0,), (320.0,)), ratios=(1.0, 0.5, 0.25), reference_size=416
 )
-_COMPACT_LOSS = LossConfig(box_weight=3.0, min_negatives=100, max_masks_per_image=40, box_loss="giou")
+# lower thresholds, since a person among so few anchors has three that overlap by half; and negatives in
+# every image, since images without people must teach too
+_COMPACT_LOSS = LossConfig(positive_iou=0.35, negative_iou=0.3, min_negatives=30, max_masks_per_image=40)
 
 
 def _official(name: str, backbone: BackboneConfig, image_size: int = 550, **changes: Any) -> YolactConfig:

@@ -10,11 +10,19 @@ from torch import Tensor
 
 from model.anchors import make_anchors
 from model.boxes import encode
-from model.config import AnchorConfig, YolactConfig, preset
+from model.config import AnchorConfig, BackboneConfig, YolactConfig, preset
 from model.heads import MaskIoUNet
 from model.yolact import RawOutputs, Yolact, build_yolact
 
 SMALL = dataclasses.replace(preset("livemask_n"), image_size=64, class_names=("cat", "dog", "bird"))
+# 0.2 MB of weights
+TINY = dataclasses.replace(
+    SMALL,
+    backbone=BackboneConfig("resnet18", width=8),
+    fpn_channels=16,
+    protonet_channels=(16,),
+    protonet_out_channels=16,
+)
 # one anchor a cell: 8² + 4² + 2² + 1 + 1 = 86 of them
 SPARSE = dataclasses.replace(
     SMALL, anchors=AnchorConfig(((16.0,), (24.0,), (32.0,), (48.0,), (64.0,)), (1.0,), reference_size=64)

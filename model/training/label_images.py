@@ -14,7 +14,9 @@ from PIL import Image
 from model.training.annotations import Instance
 from model.training.rle import encode_mask, rle_box
 
-MAX_VALUES = 256
+# a mask with more values than the first, most of them on fewer pixels than the second, was smoothed
+FEW_VALUES = 8
+SPECK = 16
 _ONE_CHANNEL = frozenset({"1", "L", "P", "I", "I;16"})
 
 
@@ -59,11 +61,12 @@ def checked_labels(labels: NDArray[Any], width: int, height: int) -> NDArray[np.
 def regions(labels: NDArray[np.int64], void: int | None = None) -> Iterator[LabelledRegion]:
     """The region of every value but 0 and `void`, by rising value.
 
-    Raises ValueError when there are too many values to be numbers of objects, as in a mask whose edges
-    were smoothed.
+    Raises ValueError when most values are specks, as in a mask whose edges were smoothed.
     """
-    values = [int(v) for v in np.unique(labels) if v not in (0, void)]
-    if len(values) >= MAX_VALUES - 1:
-        raise ValueError("mask of too many values: its edges were smoothed, or it is a photograph")
-    for value in values:
+    values, areas = np.unique(labels, return_counts=True)
+    counted = (values != 0) & (values != void)
+    values, areas = values[counted], areas[counted]
+    if len(values) > FEW_VALUES and np.mean(areas < SPECK) > 0.5:
+        raise ValueError("mask of many values on few pixels each: its edges were smoothed")
+    for value in values.tolist():
         yield LabelledRegion(value, labels == value)

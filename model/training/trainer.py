@@ -36,6 +36,10 @@ from model.yolact import Yolact
 
 Losses = dict[str, float]
 
+# the last level of a smaller input has one pixel, on which PyTorch's bf16 weight gradients of a strided
+# convolution are not initialised on a CPU
+_SMALLEST_BF16_ON_CPU = 65
+
 
 @dataclass(frozen=True)
 class StepReport:
@@ -77,7 +81,7 @@ class TrainStep(nn.Module):
     def forward(self, images: Tensor, targets: list[Targets], seed: int) -> LossTerms:
         """images: [B, 3, S, S] uint8 RGB. The network runs in `precision`, the loss in float32."""
         prepared = normalise(images, self.network.config).contiguous(memory_format=torch.channels_last)
-        half = self.precision == "bf16"
+        half = self.precision == "bf16" and (images.is_cuda or images.shape[-1] >= _SMALLEST_BF16_ON_CPU)
         with torch.autocast(images.device.type, torch.bfloat16) if half else nullcontext():
             raw = self.network(prepared)
         return self.loss(raw, self.network, targets, torch.Generator().manual_seed(seed))

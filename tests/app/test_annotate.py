@@ -62,7 +62,6 @@ def test_files_folders_and_patterns_mix_and_each_photograph_is_taken_once(
     assert listing(out) == ["a.jpg", "b.png", "c.png"]
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
 def test_json_holds_every_detection_with_boxes_and_masks_of_the_image_size(
     annotate: Annotate, photos: Path, tmp_path: Path
 ) -> None:

@@ -56,7 +56,9 @@ def test_resnet50_is_torchvisions_without_its_classifier():
 
 def renamed(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     stages = {f"layer{n + 1}.": f"layers.{n}." for n in range(4)}
-    names = {key: next((key.replace(a, b) for a, b in stages.items() if key.startswith(a)), key) for key in state}
+    names = {
+        key: next((key.replace(a, b) for a, b in stages.items() if key.startswith(a)), key) for key in state
+    }
     return {names[key]: value for key, value in state.items() if not key.startswith("fc.")}
 
 

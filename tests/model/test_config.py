@@ -37,7 +37,10 @@ def test_an_unknown_preset_is_answered_with_the_names_there_are():
     ("change", "said"),
     [
         ({"surprise": 1}, "config: setting 'surprise' is unknown"),
-        ({"backbone": {"name": "resnet18", "width": 64}}, "config.backbone: setting 'deformable_int.*missing"),
+        (
+            {"backbone": {"name": "resnet18", "width": 64}},
+            "config.backbone: setting 'deformable_int.*missing",
+        ),
         ({"loss": 3}, "config.loss: expected a table of settings, got int"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The three kinds of NMS against plain loops, and the promise that the fast ones never wait for the device."""
+"""The three kinds of NMS against plain loops."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ def slow_fast_nms(boxes: list[list[float]], scores: list[list[float]], config: D
     ]
     found = []
     for c, of_class in enumerate(scores):
-        ranked = sorted(candidates, key=lambda a: -of_class[a])[: config.nms_top_k]  # noqa: B023
+        ranked = sorted(candidates, key=lambda a: -of_class[a])[: config.nms_top_k]
         for place, a in enumerate(ranked):
             # also what is dropped itself drops others: that makes it fast
             if all(iou(boxes[a], boxes[better]) <= config.nms_iou_threshold for better in ranked[:place]):
@@ -57,7 +57,7 @@ def slow_exact_nms(boxes: list[list[float]], scores: list[list[float]], config: 
     found = []
     for c, of_class in enumerate(scores):
         kept: list[int] = []
-        for a in sorted(range(len(boxes)), key=lambda a: -of_class[a]):  # noqa: B023
+        for a in sorted(range(len(boxes)), key=lambda a: -of_class[a]):
             if of_class[a] > config.confidence_threshold and all(
                 iou(boxes[a], boxes[better]) <= config.nms_iou_threshold for better in kept
             ):
@@ -74,7 +74,9 @@ def listed(kept: Kept, image: int = 0) -> Found:
     valid = kept.valid[image]
     count = int(valid.sum())
     assert bool(valid[:count].all())
-    rows = zip(kept.scores[image].tolist(), kept.classes[image].tolist(), kept.anchors[image].tolist(), strict=True)
+    rows = zip(
+        kept.scores[image].tolist(), kept.classes[image].tolist(), kept.anchors[image].tolist(), strict=True
+    )
     return list(rows)[:count]
 
 

@@ -39,7 +39,6 @@ def as_detections(truth: COCO, image: dict[str, Any], names: dict[int, str]) -> 
 
 
 # pycocotools decodes into an array type that NumPy 2 calls outdated
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_labels_taken_for_detections_are_perfect_but_for_what_is_left_out():
     truth = load_ground_truth(LABELS)
     names = {category["id"]: category["name"] for category in truth.dataset["categories"]}

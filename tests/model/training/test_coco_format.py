@@ -17,7 +17,6 @@ from model.training.rle import decode_mask, run_lengths
 from tests.tiny_data import annotation, coco_json, draw_blocks, edit_json, polygon, save_image
 
 # pycocotools 2.0.11 does not know numpy's latest protocol
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 BLOCK = (10, 8, 30, 40)
 Edit = Callable[[dict[str, Any]], Any]

@@ -22,7 +22,6 @@ from model.training.scene import mask_extents
 from tests.tiny_data import COLOURS, GROUND, Block, coco_json, draw_blocks, edit_json, save_image
 
 # pycocotools 2.0.11 does not know numpy's latest protocol
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SIDE = 96
 BLOCKS: list[Block] = [(20, 10, 60, 70), (90, 40, 150, 110), (65, 5, 85, 30)]

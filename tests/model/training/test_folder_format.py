@@ -4,14 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from model.errors import ConfigError, DataError
 from model.training.data_formats import load_annotations
 from model.training.rle import decode_mask
 from tests.tiny_data import Block, draw_blocks, save_image
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def save_mask(path: Path, regions: dict[int, Block], size: tuple[int, int] = (64, 48)) -> None:
@@ -84,7 +82,9 @@ def test_masks_that_do_not_fit_are_counted_and_named(tmp_path: Path):
     save_mask(masks / "size.png", {1: (0, 0, 10, 10)}, size=(32, 24))
     save_image(masks / "colour.png", draw_blocks(64, 48, []))
     (masks / "broken.png").write_bytes(b"no mask")
-    save_image(masks / "smooth.png", np.arange(48 * 64).reshape(48, 64).astype(np.uint8))
+    big = Image.new("L", (640, 480))
+    ImageDraw.Draw(big).ellipse((100, 50, 540, 430), fill=255)
+    big.resize((64, 48), Image.Resampling.BILINEAR).save(masks / "smooth.png")
 
     found = load_annotations(tmp_path)
 
@@ -92,6 +92,14 @@ def test_masks_that_do_not_fit_are_counted_and_named(tmp_path: Path):
     told = " ".join(map(str, found.skipped))
     for name in ("size", "colour", "broken", "smooth"):
         assert f"({name}.jpg)" in told
+
+
+def test_many_small_objects_are_no_smoothed_edge(tmp_path: Path):
+    save_picture(tmp_path, "a.jpg")
+    blocks = {n + 1: (4 * (n % 16), 5 * (n // 16), 4 * (n % 16) + 4, 5 * (n // 16) + 4) for n in range(120)}
+    save_mask(tmp_path / "masks" / "a.png", blocks)
+
+    assert len(load_annotations(tmp_path).images[0].instances) == 120
 
 
 def test_masks_with_a_palette_and_of_one_bit_are_read_by_value(tmp_path: Path):

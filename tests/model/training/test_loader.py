@@ -19,8 +19,6 @@ from model.training.dataset import InstanceDataset
 from model.training.loader import Batch, EndlessSampler, build_loader, collate
 from tests.tiny_data import Block, coco_json
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 BLOCKS: list[Block] = [(5, 5, 30, 40), (35, 10, 60, 44)]
 NETWORK = replace(preset("livemask_n"), class_names=("person", "car"), image_size=32)
 

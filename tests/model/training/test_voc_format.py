@@ -14,8 +14,6 @@ from model.errors import DataError
 from model.training.data_formats import load_annotations
 from tests.tiny_data import draw_blocks, save_image
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 DOG, PERSON = PASCAL_CLASSES.index("dog") + 1, PASCAL_CLASSES.index("person") + 1
 
 

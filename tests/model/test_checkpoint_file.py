@@ -1,0 +1,240 @@
+"""Files that nobody vouches for: truncated, corrupted, with code in them, or claiming too much."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.checkpoint import load_checkpoint, official_name, save_checkpoint
+from model.errors import CheckpointError
+from tests.forgery import Claim, Storage, forge_legacy, forge_zip, nested_lists
+from tests.small_networks import TINY, small_network
+from tests.source_tree import ROOT
+
+STATE = small_network(TINY).state_dict()
+TERA = 10**12
+
+
+def native(path: Path) -> Path:
+    save_checkpoint(path, TINY, STATE)
+    return path
+
+
+def old(path: Path) -> Path:
+    torch.save({official_name(k): v for k, v in STATE.items()}, path, _use_new_zipfile_serialization=False)
+    return path
+
+
+def cuts(size: int) -> Iterator[int]:
+    yield from (0, 1, 2, 4, 100, 1000)
+    yield from range(size // 23, size, size // 23)
+    yield from (size - 100, size - 22, size - 2, size - 1)
+
+
+@pytest.mark.parametrize("write", [native, old])
+def test_a_truncated_file_is_refused_by_name_wherever_it_ends(tmp_path: Path, write: Callable[[Path], Path]):
+    whole = write(tmp_path / "whole.pt").read_bytes()
+    path = tmp_path / "cut.pt"
+    for length in cuts(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError, match=r"cut\.pt: .*(truncated|another model)"):
+            load_checkpoint(path, TINY)
+
+
+@pytest.mark.parametrize("write", [native, old])
+def test_a_file_with_wrong_bytes_is_read_or_refused_but_never_ends_otherwise(
+    tmp_path: Path, write: Callable[[Path], Path]
+):
+    whole = write(tmp_path / "whole.pt").read_bytes()
+    path = tmp_path / "wrong.pt"
+    random = np.random.default_rng(0)
+    refused = 0
+    ends = [*random.integers(0, 12_000, 60), *random.integers(len(whole) - 12_000, len(whole), 30)]
+    for position in ends:
+        broken = bytearray(whole)
+        broken[position] ^= int(random.integers(1, 256))
+        path.write_bytes(broken)
+        try:
+            load_checkpoint(path, TINY)
+        except CheckpointError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 10
+
+
+class Touch:
+    """Would create a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "older container"])
+def test_code_in_a_file_is_refused_and_never_run(tmp_path: Path, zipped: bool):
+    path = tmp_path / "a.pth"
+    torch.save({"proto_net.0.weight": Touch(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
+
+    with pytest.raises(CheckpointError, match=r"a\.pth: it holds pickled code, which is never run"):
+        load_checkpoint(path, TINY)
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pickle_that_is_no_pytorch_file_is_refused(tmp_path: Path):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(CheckpointError, match="not a PyTorch file"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "content", [torch.UntypedStorage(3), {1, 2}, 1j], ids=lambda content: type(content).__name__
+)
+def test_what_is_neither_tensor_number_nor_text_is_refused(tmp_path: Path, content: Any):
+    torch.save({"proto_net.0.weight": content}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="expected tensors, numbers and text only"):
+        load_checkpoint(tmp_path / "a.pth", TINY)
+
+
+def test_a_tensor_that_is_described_but_not_held_is_refused(tmp_path: Path):
+    state = {k: v.to("meta") if k == "head.bbox_layer.bias" else v for k, v in STATE.items()}
+    torch.save({official_name(k): v for k, v in state.items()}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"prediction_layers\.0\.bbox_layer\.bias: .*does not hold it"):
+        load_checkpoint(tmp_path / "a.pth", TINY)
+
+
+def weights(content: dict[str, Any], **config: Any) -> dict[str, Any]:
+    """A native file's content of a network that has these weights."""
+    settings = TINY.to_dict() | config
+    return {"format": "livemask", "version": 1, "config": settings, "weights": content, "training": None}
+
+
+def whole(numbers: int, key: str = "0") -> Claim:
+    return Claim((numbers,), (1,), Storage(numbers, key))
+
+
+def laughs() -> Any:
+    value: Any = []
+    for _ in range(25):
+        value = [value, value]
+    return value
+
+
+def itself() -> Any:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+def spread_weights() -> dict[str, Any]:
+    """Every weight a view of the same one number: all shapes are right."""
+    return {
+        key: Claim(tuple(value.shape), (0,) * value.ndim, Storage(1)) if value.is_floating_point() else value
+        for key, value in _wide_shapes().items()
+        if not key.endswith("num_batches_tracked")
+    }
+
+
+WIDE = {"fpn_channels": 2048, "protonet_out_channels": 2048, "num_prototypes": 1024}
+
+
+def _wide_shapes() -> dict[str, torch.Tensor]:
+    from model.config import YolactConfig
+    from model.yolact import build_yolact
+
+    with torch.device("meta"):
+        return build_yolact(YolactConfig.from_dict(TINY.to_dict() | WIDE)).state_dict()
+
+
+ABSURD: dict[str, dict[str, Any]] = {
+    "no number": {"pixel_mean": [float("nan")] * 3},
+    "a huge input": {"image_size": 10**9},
+    "countless channels": {"fpn_channels": 10**9},
+    "countless layers": {"protonet_channels": [16] * 100_000},
+    "countless prototypes": {"num_prototypes": 10**12},
+    "deep class names": {"class_names": laughs()},
+}
+# name -> what forges a file at a path
+FORGERIES: dict[str, Callable[[Path], Path]] = {
+    "terabytes, zip": lambda path: forge_zip(path, {"proto_net.0.weight": whole(TERA)}),
+    "terabytes, older": lambda path: forge_legacy(path, {"proto_net.0.weight": whole(TERA)}),
+    "gigabytes, zip": lambda path: forge_zip(path, {"proto_net.0.weight": whole(2**30)}),
+    "gigabytes, older": lambda path: forge_legacy(path, {"proto_net.0.weight": whole(2**30)}),
+    "terabytes in training": lambda path: forge_zip(path, weights({}) | {"training": {"x": whole(TERA)}}),
+    "a small view of terabytes": lambda path: forge_legacy(
+        path, {"proto_net.0.weight": Claim((2,), (1,), Storage(TERA))}
+    ),
+    "a view beyond its storage": lambda path: forge_zip(
+        path, {"proto_net.0.weight": Claim((2**30,), (1,), Storage(4))}
+    ),
+    "a bare storage of gigabytes": lambda path: forge_legacy(path, {"proto_net.0.weight": Storage(2**32)}),
+    "one number spread over terabytes": lambda path: forge_zip(
+        path, {"proto_net.0.weight": Claim((TERA,), (0,), Storage(4))}
+    ),
+    "one number spread over all weights": lambda path: forge_zip(path, weights(spread_weights(), **WIDE)),
+    "a product beyond 64 bits": lambda path: forge_zip(
+        path, {"proto_net.0.weight": Claim((2**40, 2**40), (0, 0), Storage(4))}
+    ),
+    "compressed zeros": lambda path: forge_zip(
+        path, {"proto_net.0.weight": whole(2**28)}, zipfile.ZIP_DEFLATED, numbers=2**26
+    ),
+    "nested lists, zip": lambda path: forge_zip(path, nested_lists(1_000_000)),
+    "nested lists, older": lambda path: forge_legacy(path, nested_lists(1_000_000)),
+    "a list of itself": lambda path: forge_zip(path, {"proto_net.0.weight": itself()}),
+    "a list named a million times": lambda path: forge_zip(path, {"proto_net.0.weight": laughs()}),
+    **{
+        f"a configuration with {name}": lambda path, change=change: forge_zip(path, weights({}, **change))
+        for name, change in ABSURD.items()
+    },
+}
+READER = """
+import json, resource, sys, time
+from model.checkpoint import load_checkpoint
+from model.errors import CheckpointError
+from tests.small_networks import TINY
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+good, *paths = sys.argv[1:]
+load_checkpoint(good)
+for path in paths:
+    before, start, said = peak(), time.monotonic(), None
+    try:
+        load_checkpoint(path, None if path.endswith(".pt") else TINY)
+    except CheckpointError as error:
+        said = str(error)
+    print(json.dumps([said, peak() - before, time.monotonic() - start]))
+"""
+
+
+def test_forged_files_are_refused_quickly_and_with_little_memory(tmp_path: Path):
+    paths = [forge(tmp_path / f"{i}.pt") for i, forge in enumerate(FORGERIES.values())]
+    good = native(tmp_path / "good.pt")
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", READER, str(good), *map(str, paths)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr
+    results = dict(zip(FORGERIES, map(json.loads, done.stdout.splitlines()), strict=True))
+    assert {name: said for name, (said, _, _) in results.items() if said is None} == {}
+    # the largest forged pickle itself holds some megabytes
+    assert {name: mb for name, (_, mb, _) in results.items() if mb > 200} == {}
+    assert {name: seconds for name, (_, _, seconds) in results.items() if seconds > 10} == {}
+    assert all(len(said) < 500 for said, _, _ in results.values())

@@ -1,0 +1,271 @@
+"""From raw outputs to detections."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from model.detections import Detections
+from model.errors import ConfigError
+from model.heads import MaskIoUNet
+from model.masks import assemble, crop
+from model.options import NMS_KINDS, DetectOptions
+from model.postprocessing import find, postprocess
+from model.yolact import RawOutputs
+from tests.small_networks import SMALL, SPARSE, Decoding, decoding, raw_outputs, small_network
+
+LEFT, RIGHT = (0.0, 0.25, 0.5, 0.75), (0.5, 0.25, 1.0, 0.75)
+DECODER = decoding()
+
+
+def found(objects: Any, decoder: Decoding = DECODER, **options: Any) -> Detections:
+    """Detections in a frame 40 high and 80 wide."""
+    return postprocess(raw_outputs(decoder, objects), decoder, [(40, 80)], **options)[0]
+
+
+def test_detections_come_best_first_in_frame_pixels():
+    result = found([(LEFT, {0: 0.6}), (RIGHT, {2: 0.9})])
+
+    assert result.names == ("bird", "cat")
+    np.testing.assert_allclose(result.boxes, [[40, 10, 80, 30], [0, 10, 40, 30]], atol=1e-3)
+    np.testing.assert_allclose(result.scores, [0.9, 0.6], atol=1e-5)
+    assert np.array_equal(result.scores, result.box_scores)
+    assert (result.boxes.dtype, result.scores.dtype, result.classes.dtype) == (
+        np.float32,
+        np.float32,
+        np.int64,
+    )
+
+
+def test_the_default_threshold_is_0_3_on_the_class_score():
+    objects = [(LEFT, {0: 0.31}), (RIGHT, {2: 0.29})]
+    assert found(objects).names == ("cat",)
+    assert found(objects, score_threshold=0.28).names == ("cat", "bird")
+
+
+def test_boxes_are_clamped_to_the_frame_but_overlap_as_they_are():
+    # inside the frame these two are the same, outside they are not
+    wide, narrow = (-3.0, 0.25, 0.5, 0.75), (-0.1, 0.25, 0.5, 0.75)
+    result = found([(wide, {0: 0.9}), (narrow, {0: 0.8})])
+    np.testing.assert_allclose(result.boxes, [[0, 10, 40, 30]] * 2, atol=1e-3)
+
+
+def test_nothing_found_is_an_empty_record_with_masks_of_the_frames_size():
+    result = found([(LEFT, {0: 0.2})])
+    assert len(result) == 0
+    assert result.masks.shape == (0, 40, 80)
+
+
+def test_no_more_than_asked_for_remain_and_they_are_the_best():
+    objects = [((0.1 * i, 0, 0.1 * i + 0.09, 1.0), {0: 0.4 + 0.05 * i}) for i in range(10)]
+    assert len(found(objects)) == 10
+    np.testing.assert_allclose(found(objects, max_detections=3).scores, [0.85, 0.8, 0.75], atol=1e-5)
+
+
+@pytest.mark.parametrize("nms", NMS_KINDS)
+def test_classes_that_are_not_looked_for_take_no_part(nms: str):
+    objects = [(LEFT, {0: 0.5, 2: 0.4}), (RIGHT, {1: 0.9})]
+    assert found(objects, nms=nms, classes=(2,)).names == ("bird",)
+    assert found(objects, nms=nms, classes=(2, 1, 1)).names == ("dog", "bird")
+
+
+@pytest.mark.parametrize("nms", NMS_KINDS)
+def test_every_kind_of_nms_gives_records_of_one_form(nms: str):
+    result = found([(LEFT, {0: 0.6}), (RIGHT, {2: 0.9})], nms=nms)
+    assert result.names == ("bird", "cat")
+    assert result.masks.shape == (2, 40, 80)
+
+
+@pytest.mark.parametrize("bad", [{"score_threshold": 2}, {"nms": "none"}, {"max_detections": 0}])
+def test_settings_that_make_no_sense_are_refused(bad: dict[str, Any]):
+    with pytest.raises(ConfigError):
+        found([], **bad)
+
+
+def test_masks_reach_no_further_than_box_and_padding_unless_cropping_is_off():
+    cropped, whole = found([(LEFT, {0: 0.9})]), found([(LEFT, {0: 0.9})], crop_masks=False)
+
+    rows, columns = np.nonzero(cropped.masks[0])
+    # 16 prototype pixels are 40 by 80 frame pixels: a padding of 2.5 and 5
+    assert (rows.min(), rows.max(), columns.max()) == pytest.approx((10, 30, 40), abs=6)
+    assert whole.masks.all()
+
+
+def test_masks_are_those_of_the_slow_full_frame_way():
+    network = small_network()
+    with torch.inference_mode():
+        raw = network(torch.randn(2, 3, 64, 64))
+        raw = raw._replace(box_deltas=raw.box_deltas * 5)
+        sizes = [(45, 71), (7, 200)]
+        results = postprocess(raw, network, sizes, score_threshold=0.05, max_detections=20)
+        found = find(raw, network, DetectOptions(0.05, 20))
+
+    for image, (result, size) in enumerate(zip(results, sizes, strict=True)):
+        assert len(result) == 20
+        for row, mask in enumerate(result.masks):
+            expected = slow_mask(raw, image, found.boxes[image, row], result, row, network, size)
+            undecided = np.abs(expected - 0.5) < 1e-5
+            assert (undecided | (mask == (expected > 0.5))).all()
+
+
+def slow_mask(
+    raw: RawOutputs,
+    image: int,
+    box: Tensor,
+    result: Detections,
+    row: int,
+    network: Any,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """The mask of the anchor that has this class score, enlarged as a whole."""
+    probabilities = raw.class_logits[image].softmax(-1)[:, 1 + result.classes[row]]
+    anchor = int((probabilities - float(result.scores[row])).abs().argmin())
+    mask = assemble(raw.prototypes[image][None], raw.mask_coefficients[image, anchor][None, None])[0, 0]
+    cropped = crop(mask, box)
+    return F.interpolate(cropped[None, None], size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
+
+
+def test_boxes_only_outputs_give_the_same_boxes_and_no_masks():
+    network, images = small_network(), torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        full = postprocess(network(images), network, [(64, 64)], score_threshold=0.0)[0]
+        boxes = postprocess(network(images, with_masks=False), network, [(64, 64)], score_threshold=0.0)[0]
+
+    assert not boxes.has_masks
+    assert full.has_masks
+    np.testing.assert_array_equal(boxes.boxes, full.boxes)
+
+
+class Rates(MaskIoUNet):
+    """Rates a mask by its area, so that a test knows what to expect."""
+
+    def forward(self, masks: Tensor) -> Tensor:
+        share = masks.mean(dim=(1, 2))[:, None]
+        return torch.cat([share, share * 2, share * 0], dim=1)
+
+
+def test_re_scoring_multiplies_sorts_again_and_keeps_the_class_score():
+    decoder = decoding(mask_iou_net=Rates(3))
+    small, large = (0.0, 0.0, 0.3, 0.3), (0.3, 0.3, 1.0, 1.0)
+
+    result = found([(small, {0: 0.9}), (large, {1: 0.5})], decoder)
+
+    assert result.names == ("dog", "cat")
+    np.testing.assert_allclose(result.box_scores, [0.5, 0.9], atol=1e-5)
+    shares = [float(torch.sigmoid(torch.tensor(10.0))) * area / 256 for area in (13 * 13, 6 * 6)]
+    np.testing.assert_allclose(result.scores, [0.5 * shares[0] * 2, 0.9 * shares[1]], rtol=0.2)
+    # masks and boxes went along
+    assert result.masks[0].sum() > result.masks[1].sum()
+    assert result.boxes[0, 2] > result.boxes[1, 2]
+
+
+def test_the_users_threshold_is_on_the_class_score_even_with_re_scoring_and_the_cut_comes_last():
+    decoder = decoding(mask_iou_net=Rates(3))
+    small, large = (0.0, 0.0, 0.3, 0.3), (0.3, 0.3, 1.0, 1.0)
+    objects = [(small, {0: 0.9}), (large, {1: 0.5})]
+
+    assert found(objects, decoder, score_threshold=0.45).names == ("dog", "cat")
+    assert found(objects, decoder, score_threshold=0.55).names == ("cat",)
+    assert found(objects, decoder, max_detections=1).names == ("dog",)
+
+
+def test_a_box_that_is_not_finite_is_left_out_and_suppresses_nothing():
+    raw = raw_outputs(DECODER, [(LEFT, {0: 0.9}), (LEFT, {0: 0.8}), (LEFT, {0: 0.7})])
+    raw.box_deltas[0, 0] = torch.tensor([0, 0, 1e9, 1e9])
+    raw.box_deltas[0, 1, 0] = float("nan")
+
+    result = postprocess(raw, DECODER, [(40, 80)])[0]
+
+    np.testing.assert_allclose(result.scores, [0.7], atol=1e-5)
+
+
+def test_a_frame_of_one_pixel_is_a_frame():
+    raw = raw_outputs(DECODER, [(LEFT, {0: 0.9})])
+    result = postprocess(raw, DECODER, [(1, 1)])[0]
+    assert result.masks.shape == (1, 1, 1)
+
+
+def test_outputs_that_still_carry_gradients_are_read_all_the_same():
+    network = small_network()
+    assert len(postprocess(network(torch.rand(1, 3, 64, 64)), network, [(9, 9)], score_threshold=0.0)[0]) > 0
+
+
+def test_as_many_frame_sizes_as_images_are_asked_for():
+    with pytest.raises(ValueError, match="zip"):
+        postprocess(raw_outputs(DECODER, []), DECODER, [(1, 1), (2, 2)])
+
+
+class NoUpload(TorchFunctionMode):
+    """Fails on what would copy values from the host to the device, which waits for the device."""
+
+    UPLOADS = (torch.tensor, torch.as_tensor, Tensor.new_tensor, torch.from_numpy)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        index = args[1] if func in (Tensor.__getitem__, Tensor.__setitem__) else None
+        assert func not in self.UPLOADS, func
+        assert not isinstance(index, list), "an index of Python numbers is uploaded"
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def never_waiting() -> Iterator[None]:
+    with NoUpload():
+        yield
+
+
+def meta_outputs(anchors: int, masks: bool) -> RawOutputs:
+    """Outputs without values: whatever asks for one, to wait for it or to shape by it, fails."""
+    shapes = [(2, anchors, 4), (2, anchors, 4), (2, anchors, 32), (2, 64, 64, 32)]
+    parts: list[Tensor | None] = [torch.empty(shape, device="meta") for shape in shapes]
+    return RawOutputs(*parts[:3], parts[3] if masks else None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("nms", ["fast", "class-agnostic"])
+@pytest.mark.parametrize(
+    "options", [{}, {"classes": (0, 2)}, {"crop_masks": False}, {"boxes_only": True}, {"iou": True}]
+)
+def test_finding_has_a_fixed_shape_and_never_waits_for_the_device(nms: str, options: dict[str, Any]):
+    boxes_only, rescored = options.get("boxes_only", False), options.get("iou", False)
+    settings = {k: v for k, v in options.items() if k in ("classes", "crop_masks")}
+    decoder = Decoding(
+        dataclasses.replace(SPARSE, image_size=256),
+        torch.empty(1500, 4, device="meta"),
+        MaskIoUNet(3).to("meta") if rescored else None,
+    )
+    raw = meta_outputs(1500, masks=not boxes_only)
+    chosen = DetectOptions(nms=nms, max_detections=50, **settings)
+    find(raw, decoder, chosen)  # what is uploaded once, at the first frame, may be
+
+    with never_waiting():
+        result = find(raw, decoder, chosen)
+
+    assert result.boxes.shape == (2, 50, 4)
+    assert (result.masks is None) == boxes_only
+    assert {tuple(part.shape[:2]) for part in result if part is not None} == {(2, 50)}
+
+
+def test_exact_nms_does_wait_and_the_test_above_would_see_it():
+    decoder = Decoding(SPARSE, torch.empty(1500, 4, device="meta"))
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        find(meta_outputs(1500, masks=True), decoder, DetectOptions(nms="exact"))
+    with pytest.raises(AssertionError), never_waiting():
+        torch.zeros(2).new_tensor([1, 2])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here, which would tell for certain")
+def test_a_gpu_is_never_waited_for():
+    network = small_network(SMALL).cuda()
+    raw = network(torch.rand(1, 3, 64, 64, device="cuda"))
+    find(raw, network, DetectOptions(classes=(1,)))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        find(raw, network, DetectOptions(classes=(1,)))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
