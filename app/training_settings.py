@@ -15,6 +15,8 @@ from model.training.augment import augmentation
 from model.training.recipe import Recipe, Stage, check_stages, recipe_for
 
 FILE = "run.json"
+# the mask IoU network halves a map of prototypes five times, without padding
+SMALLEST_RESCORED_INPUT = 249
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,15 @@ class Settings:
             raise ConfigError(f"--weights hold a backbone already; leave out --backbone {self.backbone}")
         if self.val is None and (self.val_images or self.val_limit):
             raise ConfigError("--val-images and --val-limit say how to measure on --val, which is not given")
-        self.recipe()
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        config = preset(self.config)
+        sizes = [self.image_size or config.image_size, *(s.image_size for s in self.recipe().stages)]
+        if config.mask_iou and any(size and size < SMALLEST_RESCORED_INPUT for size in sizes):
+            raise ConfigError(
+                f"{self.config} re-scores masks, which needs an input of {SMALLEST_RESCORED_INPUT} pixels or more"
+            )
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:

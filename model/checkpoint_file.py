@@ -95,8 +95,7 @@ def _check_parts(content: Any, file_size: int) -> None:
 def _check_claim(claimed: int, file_size: int) -> None:
     if claimed > file_size:
         raise CheckpointError(
-            f"it claims to hold {claimed} bytes in one piece, but the file has {file_size}; "
-            "it is truncated or forged"
+            f"it claims to hold {claimed} bytes, but the file has {file_size}; it is truncated or forged"
         )
 
 

@@ -45,6 +45,7 @@ class CsvLog:
         self._writer = csv.DictWriter(self._file, fields)
         if path.stat().st_size == 0:
             self._writer.writeheader()
+            self._file.flush()
 
     def write(self, row: Mapping[str, object]) -> None:
         """Add a row."""

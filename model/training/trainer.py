@@ -11,34 +11,28 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.config import YolactConfig
 from model.errors import TrainingError
-from model.preprocessing import normalise
 from model.training.distributed import anywhere, gathered, is_first, mean, world_size
 from model.training.ema import Ema
 from model.training.loader import Batch
-from model.training.loss import LossTerms, YolactLoss
+from model.training.loss import LossTerms
 from model.training.norms import NormStatistics, batch_norms
 from model.training.optimizer import build_optimizer
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, write_weights
-from model.training.targets import Targets
+from model.training.train_step import TrainStep
 from model.yolact import Yolact
 
 Losses = dict[str, float]
-
-# the last level of a smaller input has one pixel, on which PyTorch's bf16 weight gradients of a strided
-# convolution are not initialised on a CPU
-_SMALLEST_BF16_ON_CPU = 65
 
 
 @dataclass(frozen=True)
@@ -67,24 +61,6 @@ class Watcher(Protocol):
 
     def on_checkpoint(self, iteration: int, network: Yolact) -> None:
         """After a save; `network` holds the averaged weights, in evaluation mode, at the final input size."""
-
-
-class TrainStep(nn.Module):
-    """Forward pass and loss in one module, so that gradients of all parts are averaged between devices."""
-
-    def __init__(self, network: Yolact, precision: str) -> None:
-        super().__init__()
-        self.network = network
-        self.loss = YolactLoss(network.config)
-        self.precision = precision
-
-    def forward(self, images: Tensor, targets: list[Targets], seed: int) -> LossTerms:
-        """images: [B, 3, S, S] uint8 RGB. The network runs in `precision`, the loss in float32."""
-        prepared = normalise(images, self.network.config).contiguous(memory_format=torch.channels_last)
-        half = self.precision == "bf16" and (images.is_cuda or images.shape[-1] >= _SMALLEST_BF16_ON_CPU)
-        with torch.autocast(images.device.type, torch.bfloat16) if half else nullcontext():
-            raw = self.network(prepared)
-        return self.loss(raw, self.network, targets, torch.Generator().manual_seed(seed))
 
 
 class Trainer:

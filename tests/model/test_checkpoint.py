@@ -205,6 +205,16 @@ def test_a_native_file_with_a_broken_part_is_told_which(tmp_path: Path, change: 
         load_checkpoint(native(tmp_path / "a.pt", **change))
 
 
+def test_weights_that_share_their_numbers_are_refused(tmp_path: Path):
+    numbers = torch.zeros(max(value.numel() for value in STATE.values()))
+    weights = {
+        key: numbers[: value.numel()].view(value.shape) if value.is_floating_point() else value
+        for key, value in STATE.items()
+    }
+    with pytest.raises(CheckpointError, match=r"weights claim \d+ bytes, but the file has"):
+        load_checkpoint(native(tmp_path / "a.pt", weights=weights))
+
+
 def test_text_that_is_no_text_is_left_out(tmp_path: Path):
     checkpoint = read_checkpoint(native(tmp_path / "a.pt", licence=5, notes=None))
     assert (checkpoint.licence, checkpoint.notes) == ("", "")

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import load_checkpoint, official_name, save_checkpoint
+from model.checkpoint import load_checkpoint, official_name, read_checkpoint, save_checkpoint
+from model.config import YolactConfig
 from model.errors import CheckpointError
+from model.yolact import build_yolact
 from tests.forgery import Claim, Storage, forge_legacy, forge_zip, nested_lists
 from tests.small_networks import TINY, small_network
 from tests.source_tree import ROOT
@@ -56,18 +58,21 @@ def test_a_file_with_wrong_bytes_is_read_or_refused_but_never_ends_otherwise(
     whole = write(tmp_path / "whole.pt").read_bytes()
     path = tmp_path / "wrong.pt"
     random = np.random.default_rng(0)
-    refused = 0
-    ends = [*random.integers(0, 12_000, 60), *random.integers(len(whole) - 12_000, len(whole), 30)]
-    for position in ends:
-        broken = bytearray(whole)
-        broken[position] ^= int(random.integers(1, 256))
-        path.write_bytes(broken)
-        try:
-            load_checkpoint(path, TINY)
-        except CheckpointError as error:
-            assert str(path) in str(error)
-            refused += 1
-    assert refused > 10
+    # the pickle is at the start, a zip archive's directory at the end
+    places = [*random.integers(0, 12_000, 20), *random.integers(len(whole) - 12_000, len(whole), 10)]
+    refused = [path for place in places if refusal(path, whole, int(place))]
+    assert len(refused) > 5
+
+
+def refusal(path: Path, content: bytes, place: int) -> bool:
+    broken = bytearray(content)
+    broken[place] ^= 0x5A
+    path.write_bytes(broken)
+    try:
+        read_checkpoint(path, TINY)
+    except CheckpointError:
+        return True
+    return False
 
 
 class Touch:
@@ -150,9 +155,6 @@ WIDE = {"fpn_channels": 2048, "protonet_out_channels": 2048, "num_prototypes": 1
 
 
 def _wide_shapes() -> dict[str, torch.Tensor]:
-    from model.config import YolactConfig
-    from model.yolact import build_yolact
-
     with torch.device("meta"):
         return build_yolact(YolactConfig.from_dict(TINY.to_dict() | WIDE)).state_dict()
 
@@ -189,8 +191,8 @@ FORGERIES: dict[str, Callable[[Path], Path]] = {
     "compressed zeros": lambda path: forge_zip(
         path, {"proto_net.0.weight": whole(2**28)}, zipfile.ZIP_DEFLATED, numbers=2**26
     ),
-    "nested lists, zip": lambda path: forge_zip(path, nested_lists(1_000_000)),
-    "nested lists, older": lambda path: forge_legacy(path, nested_lists(1_000_000)),
+    "nested lists, zip": lambda path: forge_zip(path, nested_lists(200_000)),
+    "nested lists, older": lambda path: forge_legacy(path, nested_lists(200_000)),
     "a list of itself": lambda path: forge_zip(path, {"proto_net.0.weight": itself()}),
     "a list named a million times": lambda path: forge_zip(path, {"proto_net.0.weight": laughs()}),
     **{

@@ -29,13 +29,13 @@ def test_sgd_decays_biases_and_norms_too_as_published():
 def test_sgd_takes_the_step_of_the_textbook():
     parameter = torch.nn.Conv2d(1, 1, 1, bias=False)
     optimizer = build_optimizer(parameter, dataclasses.replace(SGD, learning_rate=0.1, weight_decay=0.5))
-    weight, velocity = float(parameter.weight), 0.0
+    weight, velocity = parameter.weight.item(), 0.0
     for gradient in (2.0, -1.0):
         parameter.weight.grad = torch.full_like(parameter.weight, gradient)
         optimizer.step()
         velocity = 0.9 * velocity + gradient + 0.5 * weight
         weight -= 0.1 * velocity
-        assert float(parameter.weight) == pytest.approx(weight, rel=1e-5)
+        assert parameter.weight.item() == pytest.approx(weight, rel=1e-5)
 
 
 def test_adamw_decays_kernels_but_neither_biases_nor_norms():
