@@ -100,7 +100,13 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         metavar="UNTIL:PX:AUGMENTATION,…",
         help="input size and augmentation by share of the run, such as 0.7:288:compact,1:416:light",
     )
-    group.add_argument("--seed", type=_zero_or_more, default=0, metavar="N")
+    group.add_argument(
+        "--seed",
+        type=_zero_or_more,
+        default=0,
+        metavar="N",
+        help="of all that is random (default: %(default)s)",
+    )
     group.add_argument(
         "--save-every", type=at_least_one, default=500, metavar="N", help="iterations (default: %(default)s)"
     )

@@ -123,7 +123,7 @@ class Settings:
         sizes = [self.image_size or config.image_size, *(s.image_size for s in self.recipe().stages)]
         if config.mask_iou and any(size and size < SMALLEST_RESCORED_INPUT for size in sizes):
             raise ConfigError(
-                f"{self.config} re-scores masks, which needs an input of {SMALLEST_RESCORED_INPUT} pixels or more"
+                f"{self.config} re-scores masks: its input has {SMALLEST_RESCORED_INPUT} pixels or more"
             )
 
 

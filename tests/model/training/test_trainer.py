@@ -26,7 +26,7 @@ def assert_same(a, b):
         torch.testing.assert_close(value, b[key], rtol=0, atol=0, msg=key)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a process that dies."""
 
 
@@ -34,7 +34,7 @@ def kill_after(watcher, iteration):
     def on_step(report):
         watcher.reports.append(report)
         if report.iteration == iteration:
-            raise Killed
+            raise KilledError
 
     watcher.on_step = on_step
 
@@ -115,7 +115,7 @@ def test_a_run_that_was_cut_and_resumed_is_bit_for_bit_the_run_that_was_not(tmp_
     whole.run()
     first, before = make_trainer(tmp_path, recipe, save_every=cut)
     kill_after(before, cut)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         first.run()
     second, after = make_trainer(tmp_path, recipe, network=make_network(seed=9))
     second.resume(read_saved_run(tmp_path / "last.pt"))
@@ -216,7 +216,7 @@ def test_two_in_a_row_stop_the_run_even_when_it_was_resumed_between_them(tmp_pat
         first.run()
     second, _ = make_trainer(tmp_path, batches=batches)
     second.resume(read_saved_run(tmp_path / "last.pt"))
-    with pytest.raises(TrainingError, match="iteration 2: .* twice in a row"):
+    with pytest.raises(TrainingError, match=r"iteration 2: .* twice in a row"):
         second.run()
 
 
