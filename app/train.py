@@ -108,6 +108,9 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="of all that is random (default: %(default)s)",
     )
     group.add_argument(
+        "--licence", default="", metavar="TEXT", help="a licence note that goes into the weights"
+    )
+    group.add_argument(
         "--save-every", type=at_least_one, default=500, metavar="N", help="iterations (default: %(default)s)"
     )
 

@@ -60,7 +60,9 @@ def build_trainer(
                 watcher.on_notice("\n".join(annotations.summary()))
             network, recipe = _network(settings, config, recipe, saved, watcher)
             batches = Batches(annotations, config, recipe, workers, place.type == "cuda")
-            trainer = Trainer(network, recipe, batches, output, watcher, place, settings.save_every)
+            trainer = Trainer(
+                network, recipe, batches, output, watcher, place, settings.save_every, settings.licence
+            )
             if saved is not None:
                 trainer.resume(saved)
             if is_first():

@@ -44,6 +44,7 @@ class Settings:
     stages: str | None = None
     seed: int = 0
     save_every: int = 500
+    licence: str = ""
 
     @staticmethod
     def from_arguments(arguments: Mapping[str, Any]) -> Settings:

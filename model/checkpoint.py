@@ -112,7 +112,8 @@ def save_checkpoint(
 ) -> None:
     """Write a native file; a file of that name is replaced only when the new one is complete.
 
-    `half` stores float16, half the size, good enough for inference.
+    `half` stores the convolutions' weights in float16, half the size, good enough for inference; biases
+    and norms, which are few, stay as they are.
     """
     path = Path(path)
     weights = {k: _stored(v, half) for k, v in state.items()}
@@ -135,7 +136,7 @@ def save_checkpoint(
 
 def _stored(value: Tensor, half: bool) -> Tensor:
     value = value.detach().cpu()
-    return value.half() if half and value.is_floating_point() else value.clone()
+    return value.half() if half and value.ndim > 1 else value.clone()
 
 
 def _native_config(path: Path, sketch: dict[str, Any], config: YolactConfig | None) -> YolactConfig:

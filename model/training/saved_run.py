@@ -51,15 +51,20 @@ class SavedRun:
             "devices": self.devices,
             "skipped": self.skipped,
         }
-        write_weights(path, self.config, self.weights, training)
+        _replace(path, self.config, self.weights, training=training)
 
 
-def write_weights(
-    path: Path, config: YolactConfig, state: Mapping[str, Tensor], training: dict[str, Any] | None = None
-) -> None:
-    """Replace the file at `path`. Raises TrainingError, and leaves it as it was, when that fails."""
+def write_weights(path: Path, config: YolactConfig, state: Mapping[str, Tensor], licence: str = "") -> None:
+    """Replace the file at `path` by weights for use, in half precision, with their licence note.
+
+    Raises TrainingError, and leaves the file as it was, when that fails.
+    """
+    _replace(path, config, state, licence=licence, half=True)
+
+
+def _replace(path: Path, config: YolactConfig, state: Mapping[str, Tensor], **rest: Any) -> None:
     try:
-        save_checkpoint(path, config, state, training=training)
+        save_checkpoint(path, config, state, **rest)
     except (OSError, RuntimeError) as error:  # PyTorch says RuntimeError when the disk is full
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         kept = "; the older one is kept" if path.exists() else ""

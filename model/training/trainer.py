@@ -64,7 +64,8 @@ class Watcher(Protocol):
 
 
 class Trainer:
-    """Trains `network` by `recipe` and keeps `output/last.pt` (to go on) and `output/final.pt` (averaged).
+    """Trains `network` by `recipe` and keeps `output/last.pt` (to go on) and `output/final.pt` (averaged,
+    in half precision, with the note `licence`).
 
     `batches(stage, iteration)` yields the endless batches of a stage from that iteration on. With several
     processes, one a device, each has its own batches and `recipe` is the one `for_devices`.
@@ -79,6 +80,7 @@ class Trainer:
         watcher: Watcher,
         device: torch.device,
         save_every: int = 500,
+        licence: str = "",
     ) -> None:
         recipe.check()
         self.config: YolactConfig = network.config
@@ -90,6 +92,7 @@ class Trainer:
         self.watcher = watcher
         self.device = device
         self.save_every = save_every
+        self.licence = licence
         self.optimizer = build_optimizer(network, recipe)
         self.ema = Ema(network, recipe.ema_decay)
         self.iteration = 0
@@ -126,7 +129,7 @@ class Trainer:
             ) from error
         self.save()
         if self.finished and is_first():
-            write_weights(self.final, self.config, self.ema.state)
+            write_weights(self.final, self.config, self.ema.state, self.licence)
             self.watcher.on_checkpoint(self.iteration, self.averaged())
 
     def resume(self, saved: SavedRun) -> None:

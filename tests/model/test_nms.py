@@ -96,7 +96,7 @@ def crowded_scenes(draw: st.DrawFn) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("kind", NMS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(crowded_scenes())
 def test_every_kind_finds_what_plain_loops_find(kind: str, scene: tuple[Tensor, Tensor]):
     boxes, scores = scene

@@ -204,7 +204,6 @@ def test_automatic_means_a_gpu_where_there_is_one():
 PACKAGE: dict[str, str] = {
     "the submodules came first": "import model.preprocessing, model.postprocessing, model.detections",
     "the names came first": "from model import preprocess",
-    "everything came first": "from model import *",
 }
 
 
