@@ -42,7 +42,8 @@ class Detections:
 
     image_size:  (height, width) of the frame in pixels
     boxes:       [N, 4] float32, x1 y1 x2 y2 in frame pixels, clamped to the frame
-    scores:      [N] float32 in 0..1; class probability, for YOLACT++ times the predicted mask IoU
+    scores:      [N] float32; class probability, 0..1; for YOLACT++ times the predicted mask IoU, which
+                 has no upper bound
     classes:     [N] int64, indices into `class_names`
     class_names: names of the model's classes, background not counted
     crops:       N masks, each cropped to its padded box; None when only boxes were asked for

@@ -38,12 +38,28 @@ class PredictionHead(nn.Module):
 
     def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
         """levels: [B, channels, h, w] each, P3 first."""
-        shared = [self.upfeature(level) for level in levels]
+        shared = self._shared_features(levels)
         return HeadOutputs(
             _rows([self.bbox_layer(x) for x in shared], 4),
             _rows([self.conf_layer(x) for x in shared], self.num_classes + 1),
             _rows([self.mask_layer(x) for x in shared], self.num_prototypes).tanh(),
         )
+
+    def _shared_features(self, levels: tuple[Tensor, ...]) -> list[Tensor]:
+        """The first convolution's features, [B, channels, h, w] a level.
+
+        In training its norm sees the pixels of all levels at once. Normalised level by level they would have
+        statistics of their own, while the running ones, which count at inference, mix the levels.
+        """
+        block = self.upfeature[0]
+        if not (self.training and isinstance(block, nn.Sequential)):
+            return [self.upfeature(level) for level in levels]
+        convolution, norm = block
+        maps = [convolution(level) for level in levels]
+        # [B, C, h, w] a level -> [B, C, pixels of all levels, 1]
+        flat = torch.cat([m.flatten(2) for m in maps], dim=2)[..., None]
+        parts = F.relu(norm(flat)).squeeze(3).split([m[0, 0].numel() for m in maps], dim=2)
+        return [part.reshape(m.shape) for part, m in zip(parts, maps, strict=True)]
 
 
 def _rows(maps: list[Tensor], width: int) -> Tensor:

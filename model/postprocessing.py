@@ -68,6 +68,7 @@ def postprocess(
     return to_detections(found, image_sizes, network.config.class_names)
 
 
+@torch.no_grad()
 def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
     """The part that runs on the device: fixed shapes, and no synchronisation unless the NMS is exact."""
     config = network.config
@@ -87,9 +88,7 @@ def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None)
     if raw.prototypes is not None:
         coefficients = _rows(raw.mask_coefficients, kept.anchors)
-        found = _with_masks(found, raw.prototypes, coefficients, options.crop_masks)
-        if network.mask_iou_net is not None:
-            found = _rescore(found, network.mask_iou_net)
+        found = _with_masks(found, assemble(raw.prototypes, coefficients), options, network.mask_iou_net)
     return _map(found, lambda part: part[:, : options.max_detections])
 
 
@@ -97,7 +96,7 @@ def to_detections(
     found: Found, image_sizes: Sequence[tuple[int, int]], class_names: tuple[str, ...]
 ) -> list[Detections]:
     """The part that runs on the host: downloads what was found and cuts masks out at the frame's size."""
-    host = _map(found, lambda part: part.detach().cpu())
+    host = _map(found, lambda part: part.cpu())
     images = zip(range(len(host.scores)), image_sizes, strict=True)
     return [_record(host, image, size, class_names) for image, size in images]
 
@@ -118,29 +117,31 @@ def _rows(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
 
 
-def _with_masks(found: Found, prototypes: Tensor, coefficients: Tensor, crop_masks: bool) -> Found:
-    masks = assemble(prototypes, coefficients)
+def _with_masks(
+    found: Found, masks: Tensor, options: DetectOptions, mask_iou_net: MaskIoUNet | None
+) -> Found:
+    """masks: [B, D, Hp, Wp], uncropped. Crops them if asked to, and re-scores by the cropped ones."""
     height, width = masks.shape[-2:]
     bounds = crop_bounds(found.boxes, height, width)
-    if crop_masks:
-        return found._replace(masks=masks * inside(bounds, height, width), bounds=bounds)
-    whole = torch.zeros_like(bounds)
-    whole[..., 2] = width
-    whole[..., 3] = height
-    return found._replace(masks=masks, bounds=whole)
+    cropped = masks * inside(bounds, height, width)
+    if options.crop_masks:
+        found = found._replace(masks=cropped, bounds=bounds)
+    else:
+        whole = torch.zeros_like(bounds)
+        whole[..., 2] = width
+        whole[..., 3] = height
+        found = found._replace(masks=masks, bounds=whole)
+    return found if mask_iou_net is None else _rescored(found, cropped, mask_iou_net)
 
 
-def _rescore(found: Found, mask_iou_net: MaskIoUNet) -> Found:
+def _rescored(found: Found, cropped: Tensor, mask_iou_net: MaskIoUNet) -> Found:
     """Score x the IoU that the mask IoU network predicts for the class, best first again."""
-    assert found.masks is not None
     batch, places = found.scores.shape
-    predicted = mask_iou_net(found.masks.flatten(0, 1)).view(batch, places, -1)  # [B, D, C]
-    iou = predicted.gather(2, found.classes[..., None]).squeeze(2)
-    scores = found.scores * iou
+    predicted = mask_iou_net(cropped.flatten(0, 1)).view(batch, places, -1)  # [B, D, C]
+    scores = found.scores * predicted.gather(2, found.classes[..., None]).squeeze(2)
     order = scores.masked_fill(~found.valid, -1.0).argsort(dim=1, descending=True, stable=True)
-    found = found._replace(scores=scores)
     rows = torch.arange(batch, device=order.device)[:, None]
-    return _map(found, lambda part: part[rows, order])
+    return _map(found._replace(scores=scores), lambda part: part[rows, order])
 
 
 def _record(

@@ -40,7 +40,7 @@ def test_a_small_network_learns_eight_images(shapes, tmp_path):
 
 
 def test_an_official_configuration_learns_eight_images_with_its_own_loss_and_optimiser(shapes, tmp_path):
-    quick = ("--iterations", 240, "--warmup", 40, "--learning-rate", 4e-3)
+    quick = ("--iterations", 120, "--warmup", 40, "--learning-rate", 4e-3)
     size = ("--image-size", 96, "--stages", "1:96:none")
     metrics = learned(shapes, tmp_path / "run", "--config", "yolact_resnet50", *size, *quick)
     assert metrics.masks.ap50 >= 0.95
