@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.server
 import shutil
 import ssl
@@ -14,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from model.transfer import HTTPS_ONLY, Progress, TransferRules, fetch
+
 ETAG = '"version-1"'
+CONTENT = bytes(range(256)) * 300
+IN_THE_CLEAR = dataclasses.replace(HTTPS_ONLY, schemes=("http",), max_bytes=200_000, timeout=5.0)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -187,3 +192,17 @@ def tls_context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+def get(
+    server: WeightsServer, part: Path, rules: TransferRules = IN_THE_CLEAR, progress: Progress | None = None
+) -> bytes:
+    """What `fetch` makes of the server's answer."""
+    part.parent.mkdir(exist_ok=True)
+    fetch(server.address, part, rules, progress)
+    return part.read_bytes()
+
+
+def nothing_is_kept(part: Path) -> bool:
+    """Whether the folder of an unfinished download is empty."""
+    return not list(part.parent.iterdir())

@@ -6,34 +6,9 @@ import sys
 import pytest
 
 from app.cli import main
-from model import catalog
 from model.catalog import CATALOG, CatalogEntry
 from model.weight_pins import read_pins
-from tests.weights_server import certify, serving, tls_context, whole
-
-CONTENT = bytes(range(256)) * 300
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LIVEMASK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LIVEMASK_OFFLINE", raising=False)
-    monkeypatch.setenv("NO_PROXY", "*")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def bundle(tmp_path, monkeypatch):
-    """A folder of bundled weights that is the test's own."""
-    folder = tmp_path / "bundled"
-    folder.mkdir()
-    monkeypatch.setattr(catalog, "BUNDLED_FOLDER", folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return certify(tmp_path_factory.mktemp("tls"))
+from tests.weights_server import CONTENT, serving, tls_context, whole
 
 
 @pytest.fixture

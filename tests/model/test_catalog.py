@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from model import catalog
 from model.catalog import CATALOG, DEFAULT_WEIGHTS, cache_folder, find_entry, resolve_weights
 from model.config import PRESETS
 from model.errors import CheckpointError, ConfigError, DownloadError
@@ -18,21 +17,6 @@ PUBLISHED = {
     "yolact_plus_resnet50": 34.1,
     "yolact_plus_base": 34.6,
 }
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LIVEMASK_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def bundle(tmp_path, monkeypatch):
-    """A folder of bundled weights that is the test's own."""
-    folder = tmp_path / "bundled"
-    folder.mkdir()
-    monkeypatch.setattr(catalog, "BUNDLED_FOLDER", folder)
-    return folder
 
 
 def downloaded(name, content=b"weights"):

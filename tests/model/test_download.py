@@ -11,24 +11,9 @@ from model.download import download_weights
 from model.errors import CheckpointError, DownloadError
 from model.transfer import HTTPS_ONLY
 from model.weight_pins import PINS_FILE, pin_or_check, read_pins
-from tests.weights_server import certify, cut_off, serving, tls_context, whole
+from tests.weights_server import CONTENT, certify, cut_off, serving, tls_context, whole
 
-CONTENT = bytes(range(256)) * 300
 RULES = dataclasses.replace(HTTPS_ONLY, schemes=("http",), timeout=5.0)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LIVEMASK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LIVEMASK_OFFLINE", raising=False)
-    monkeypatch.setenv("NO_PROXY", "*")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def server():
-    with serving(whole(CONTENT)) as running:
-        yield running
 
 
 def entry_at(address, name="tiny"):

@@ -5,45 +5,18 @@ import socket
 import pytest
 
 from model.errors import DownloadError
-from model.transfer import HTTPS_ONLY, fetch
+from model.transfer import fetch
 from tests.weights_server import (
+    CONTENT,
+    IN_THE_CLEAR,
     chunked,
     fixed,
+    get,
     in_turn,
-    serving,
+    nothing_is_kept,
     stalled,
     whole,
 )
-
-CONTENT = bytes(range(256)) * 300
-RULES = dataclasses.replace(HTTPS_ONLY, schemes=("http",), max_bytes=200_000, timeout=5.0)
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def server():
-    with serving(whole(CONTENT)) as running:
-        yield running
-
-
-@pytest.fixture
-def part(tmp_path):
-    return tmp_path / "folder" / "tiny.pth.part"
-
-
-def get(server, part, rules=RULES, progress=None):
-    part.parent.mkdir(exist_ok=True)
-    fetch(server.address, part, rules, progress)
-    return part.read_bytes()
-
-
-def nothing_is_kept(part):
-    return not list(part.parent.iterdir())
-
 
 # --- the plain way
 
@@ -85,7 +58,7 @@ def test_a_redirect_within_the_allowed_schemes_is_followed(server, part):
 def test_a_stalled_server_is_given_up_on_and_what_arrived_is_kept(server, part):
     server.answer_with(stalled(CONTENT, after=1000))
     with pytest.raises(DownloadError, match=r"broke.*timed out"):
-        get(server, part, dataclasses.replace(RULES, timeout=0.5))
+        get(server, part, dataclasses.replace(IN_THE_CLEAR, timeout=0.5))
     assert part.read_bytes() == CONTENT[:1000]
     server.answer_with(whole(CONTENT))
     assert get(server, part) == CONTENT
@@ -95,7 +68,7 @@ def test_a_stalled_server_is_given_up_on_and_what_arrived_is_kept(server, part):
 def test_a_server_that_never_answers_is_given_up_on(server, part):
     server.answer_with(lambda request: request.server.closing.wait(10))
     with pytest.raises(DownloadError, match=r"cannot be reached.*timed out"):
-        get(server, part, dataclasses.replace(RULES, timeout=0.5))
+        get(server, part, dataclasses.replace(IN_THE_CLEAR, timeout=0.5))
 
 
 def test_a_slow_server_is_waited_for_as_long_as_something_comes(server, part):
@@ -106,7 +79,7 @@ def test_a_slow_server_is_waited_for_as_long_as_something_comes(server, part):
             request.server.closing.wait(0.2)
 
     server.answer_with(drip)
-    assert get(server, part, dataclasses.replace(RULES, timeout=1.0)) == b"abcdefgh"
+    assert get(server, part, dataclasses.replace(IN_THE_CLEAR, timeout=1.0)) == b"abcdefgh"
 
 
 def test_a_body_of_unannounced_length_that_breaks_off_is_an_error(server, part):
@@ -130,7 +103,7 @@ def test_an_endless_body_is_stopped_at_the_limit(server, part):
 
 
 def test_a_file_of_exactly_the_limit_is_taken(server, part):
-    assert get(server, part, dataclasses.replace(RULES, max_bytes=len(CONTENT))) == CONTENT
+    assert get(server, part, dataclasses.replace(IN_THE_CLEAR, max_bytes=len(CONTENT))) == CONTENT
 
 
 @pytest.mark.parametrize("status", [204, 401, 404, 429, 500, 503])
@@ -181,4 +154,4 @@ def test_without_a_server_the_error_says_what_to_check(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1.*cannot be reached.*check the network"):
-        fetch(f"http://127.0.0.1:{port}/tiny.pth", tmp_path / "part", RULES)
+        fetch(f"http://127.0.0.1:{port}/tiny.pth", tmp_path / "part", IN_THE_CLEAR)

@@ -4,31 +4,12 @@ import pytest
 
 from model.errors import DownloadError
 from model.transfer import HTTPS_ONLY, fetch
-from tests.weights_server import ETAG, certify, cut_off, fixed, serving, tls_context, whole
-
-CONTENT = bytes(range(256)) * 300
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def server():
-    """A server in the clear."""
-    with serving(whole(CONTENT)) as running:
-        yield running
+from tests.weights_server import CONTENT, ETAG, cut_off, fixed, serving, tls_context, whole
 
 
 @pytest.fixture
 def part(tmp_path):
     return tmp_path / "tiny.pth.part"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return certify(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

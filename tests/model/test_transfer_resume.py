@@ -1,45 +1,17 @@
-import dataclasses
-
 import pytest
 
 from model.errors import DownloadError
-from model.transfer import HTTPS_ONLY, fetch
+from model.transfer import fetch
 from tests.weights_server import (
+    CONTENT,
     ETAG,
+    IN_THE_CLEAR,
     cut_off,
     fixed,
-    serving,
+    get,
+    nothing_is_kept,
     whole,
 )
-
-CONTENT = bytes(range(256)) * 300
-RULES = dataclasses.replace(HTTPS_ONLY, schemes=("http",), max_bytes=200_000, timeout=5.0)
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def server():
-    with serving(whole(CONTENT)) as running:
-        yield running
-
-
-@pytest.fixture
-def part(tmp_path):
-    return tmp_path / "folder" / "tiny.pth.part"
-
-
-def get(server, part, rules=RULES, progress=None):
-    part.parent.mkdir(exist_ok=True)
-    fetch(server.address, part, rules, progress)
-    return part.read_bytes()
-
-
-def nothing_is_kept(part):
-    return not list(part.parent.iterdir())
 
 
 def break_off(server, part, after=1000, **options):
@@ -117,7 +89,7 @@ def test_without_a_strong_entity_tag_the_next_try_starts_over(server, part, etag
 def test_a_part_of_another_address_is_not_gone_on_with(server, part):
     break_off(server, part)
     server.answer_with(whole(CONTENT))
-    fetch(server.address.replace("/tiny", "/v2/tiny"), part, RULES)
+    fetch(server.address.replace("/tiny", "/v2/tiny"), part, IN_THE_CLEAR)
     assert "Range" not in server.requests[-1]
 
 
