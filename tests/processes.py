@@ -16,9 +16,11 @@ PATIENCE = 60.0  # seconds
 def run_together(folder: Path, function: Callable[[Path], Any], processes: int = 2) -> list[Any]:
     """What `function(folder)` returned in each process, in the order of ranks; tensors, numbers and text.
 
-    The processes are forked: nothing is imported again, so that this takes no longer than the function.
+    `function` is at the top of its module. The processes are forked from one that has imported what they
+    need and done nothing yet: after a backward pass, a process of some PyTorch releases cannot be forked.
     """
-    context = torch.multiprocessing.get_context("fork")
+    context = torch.multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.tiny_training"])
     started = [
         context.Process(target=_enter, args=(rank, processes, folder, function), daemon=True)
         for rank in range(processes)

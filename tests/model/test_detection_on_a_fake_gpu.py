@@ -1,0 +1,63 @@
+"""From frame to detections on tensors that pretend to be on a GPU: shapes and devices, but no values.
+
+Whatever needs a value on the host, has a shape that depends on values, or mixes devices, raises there.
+"""
+
+import dataclasses
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
+
+import model.postprocessing
+from model import preprocess
+from model.config import PRESETS
+from model.options import DetectOptions
+from model.postprocessing import Found, find
+from model.yolact import build_yolact
+
+pytestmark = pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch is built without CUDA")
+
+CONFIGS = {
+    "compact": dataclasses.replace(PRESETS["livemask_n"], class_names=("a", "b", "c")),
+    "published": PRESETS["yolact_resnet50"],
+    "re-scored": PRESETS["yolact_plus_resnet50"],
+}
+
+
+@pytest.fixture(autouse=True)
+def no_kept_indices():
+    model.postprocessing._class_index.cache_clear()
+    yield
+    model.postprocessing._class_index.cache_clear()
+
+
+def detect(config, options: DetectOptions) -> Found:
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            network = build_yolact(config).eval()
+        frames = torch.empty(2, 300, 400, 3, dtype=torch.uint8, device="cuda")
+        return find(network(preprocess(frames, config)), network, options)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        DetectOptions(),
+        DetectOptions(nms="class-agnostic", max_detections=20),
+        DetectOptions(classes=(0, 2)),
+        DetectOptions(crop_masks=False),
+    ],
+    ids=["fast", "class-agnostic", "some classes", "uncropped"],
+)
+def test_detection_has_a_fixed_shape_and_never_leaves_the_device(config, options):
+    found = detect(config, options)
+    assert found.boxes.shape == (2, options.max_detections, 4)
+    assert found.masks is not None
+    assert {part.device.type for part in found if part is not None} == {"cuda"}
+
+
+def test_exact_nms_is_the_one_whose_shapes_depend_on_values():
+    with pytest.raises(DynamicOutputShapeException):
+        detect(CONFIGS["compact"], DetectOptions(nms="exact"))
