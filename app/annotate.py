@@ -136,7 +136,7 @@ def _pending(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> l
 
 
 def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> None:
-    import torch
+    _refuse_early(args)
 
     from app.progress import progress_bar
     from model import load_predictor
@@ -158,8 +158,29 @@ def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report)
                 report.annotated += 1
             except (SourceError, SinkError) as error:
                 report.failures.append(str(error))
-            except (MemoryError, torch.OutOfMemoryError):
+            except (MemoryError, RuntimeError) as error:
+                if not _is_lack_of_memory(error):
+                    raise
                 report.failures.append(f"{job.source}: not enough memory for an image of this size")
+
+
+def _refuse_early(args: argparse.Namespace) -> None:
+    """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds."""
+    from model.catalog import CATALOG, DEFAULT_WEIGHTS, resolve_weights
+    from model.config import preset
+    from model.options import DetectOptions
+
+    resolve_weights(args.weights)
+    known = CATALOG.get(args.weights or DEFAULT_WEIGHTS)
+    if known is not None:  # a file of one's own says itself what it allows
+        DetectOptions(args.score_threshold, args.top_k, args.nms).check(preset(known.config))
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    import torch
+
+    # a CPU's allocator has no class of its own for it
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
 
 
 def annotate(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.options import NMS_KINDS
-
-SMALLEST_INPUT, LARGEST_INPUT = 32, 4096
 
 
 def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,12 @@ A command's module offers `add_arguments(parser)` and `run(args) -> int`, whose 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from model.errors import ConfigError, LiveMaskError
 
@@ -46,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser(argv).parse_args(argv)
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()  # here, where a full disk can still be told
+        return code
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -56,3 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _discard_output()
+        return EXIT_FAILED
+    except OSError as error:
+        _discard_output()
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, or the interpreter would try to write it once more as it ends."""
+    with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -16,7 +16,7 @@ from app.arguments import (
     input_size,
     predictor_options,
 )
-from model.errors import DataError, SinkError
+from model.errors import SinkError
 from model.options import NMS_KINDS
 
 if TYPE_CHECKING:
@@ -41,9 +41,14 @@ class Comparison:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     data = parser.add_argument_group("data")
-    data.add_argument("--data", required=True, type=Path, metavar="JSON", help="labels in the COCO format")
     data.add_argument(
-        "--images", type=Path, metavar="FOLDER", help="folder of the images (default: images/ beside JSON)"
+        "--data", required=True, type=Path, metavar="PATH", help="COCO json, or a folder with one"
+    )
+    data.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the images (default: looked for in the usual places)",
     )
     for key in ("coverage", "source"):
         data.add_argument(
@@ -89,19 +94,21 @@ def run(args: argparse.Namespace) -> int:
     from app.cli import EXIT_OK
     from app.evaluation import Task
     from app.evaluation_report import write_metrics
+    from model.training.coco_files import coco_file, image_folder
     from model.training.ground_truth import load_ground_truth, select_images
 
-    truth = select_images(load_ground_truth(args.data), args.coverage, args.source, args.limit)
-    folder = _image_folder(args)
+    labels = coco_file(args.data)
+    truth = select_images(load_ground_truth(labels), args.coverage, args.source, args.limit)
+    folder = image_folder(labels, truth.dataset["images"], args.images)
     # all of them before the first run, so that a wrong setting does not show up after an hour
     predictors = {label: _load(settings) for label, settings in _plan(args).items()}
     first = next(iter(predictors.values()))
     task = Task(truth, folder, _classes(truth, first), args.skip_broken, args.resamples)
     _make_folder(args.output)
     _tell_reservations(truth, task.classes)
-    facts = _facts(args, task, first)
+    facts = _facts(args, labels, task, first)
     measurements = [_measure(task, label, predictor, args.output) for label, predictor in predictors.items()]
-    _show(f"{first.config.name} on {args.data.name}, {len(truth.imgs)} images", measurements)
+    _show(f"{first.config.name} on {labels.name}, {len(truth.imgs)} images", measurements)
     if args.output:
         write_metrics(args.output / "metrics.json", facts, measurements)
         print(f"written to {args.output}")
@@ -162,13 +169,6 @@ def _load(settings: Mapping[str, Any]) -> Predictor:
     return load_predictor(**settings)
 
 
-def _image_folder(args: argparse.Namespace) -> Path:
-    folder: Path = args.images or args.data.parent / "images"
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; say with --images where the images of the labels are")
-    return folder
-
-
 def _make_folder(output: Path | None) -> None:
     """Make the folder of the report, if there is to be one: that it cannot be made is told at the start."""
     try:
@@ -188,11 +188,14 @@ def _classes(truth: COCO, predictor: Predictor) -> ClassMatch:
 
 def _tell_reservations(truth: COCO, classes: ClassMatch) -> None:
     """One line for each thing that makes the figures mean less than they seem to."""
+    from model.training.coco_eval import measured_objects, objects_without_mask
     from model.training.ground_truth import partly_labelled
 
-    measured = set(classes.category_ids.values())
-    if not any(record["category_id"] in measured for record in truth.dataset["annotations"]):
+    objects, bare = len(measured_objects(truth, classes)), objects_without_mask(truth, classes)
+    if not objects:
         print("note: these images hold no labelled object of these classes", file=sys.stderr)
+    if bare:
+        print(f"note: {bare} of {objects} objects have no mask, so masks are not measured", file=sys.stderr)
     if classes.missing:
         print(f"note: not labelled, so not measured: {', '.join(classes.missing)}", file=sys.stderr)
     partial = partly_labelled(truth, classes.category_ids)
@@ -205,7 +208,7 @@ def _tell_reservations(truth: COCO, classes: ClassMatch) -> None:
         )
 
 
-def _facts(args: argparse.Namespace, task: Task, predictor: Predictor) -> dict[str, Any]:
+def _facts(args: argparse.Namespace, labels: Path, task: Task, predictor: Predictor) -> dict[str, Any]:
     """What was measured on what; empty when nobody will read it."""
     from model.catalog import resolve_weights
     from model.weight_pins import sha256_of
@@ -220,8 +223,8 @@ def _facts(args: argparse.Namespace, task: Task, predictor: Predictor) -> dict[s
             "configuration": predictor.config.name,
         },
         "data": {
-            "file": args.data.name,
-            "sha256": sha256_of(args.data),
+            "file": labels.name,
+            "sha256": sha256_of(labels),
             "images": len(task.truth.imgs),
             "coverage": args.coverage,
             "source": args.source,

@@ -55,7 +55,7 @@ def _show(args: argparse.Namespace) -> None:
     from model.catalog import find_entry
 
     entry = find_entry(args.name)
-    facts = _record(entry) | {"size": _size(entry), "approximate_size": None}
+    facts = _record(entry) | {"size": _size(entry), "approximate_size": None} | _content(entry)
     known = {key.replace("_", " "): fact for key, fact in facts.items() if fact not in (None, "")}
     width = max(map(len, known))
     for key, fact in known.items():
@@ -98,7 +98,8 @@ def _record(entry: CatalogEntry) -> dict[str, Any]:
         "name": entry.name,
         "state": entry.state,
         "configuration": entry.config,
-        "image_size": preset(entry.config).image_size,
+        # a bundled file says itself, which takes PyTorch to read
+        "image_size": None if entry.bundled else preset(entry.config).image_size,
         "metric": entry.metric,
         "value": entry.value,
         "licence": entry.licence,
@@ -110,6 +111,16 @@ def _record(entry: CatalogEntry) -> dict[str, Any]:
         "first_seen": pin.first_seen if pin else None,
         "note": entry.note,
     }
+
+
+def _content(entry: CatalogEntry) -> dict[str, Any]:
+    """What a bundled file says of itself; the published ones are their configurations' own."""
+    if not entry.bundled or not entry.path.is_file():
+        return {}
+    from model.checkpoint import read_config
+
+    config = read_config(entry.path)
+    return {"image_size": config.image_size, "classes": ", ".join(config.class_names)}
 
 
 def _pin(entry: CatalogEntry) -> Pin | None:

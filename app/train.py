@@ -33,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=_zero_or_more,
-        default=1,
-        help="processes that prepare images (default: %(default)s)",
+        default=_spare_cores(),
+        metavar="N",
+        help="processes that prepare images (default: the cores less one, 1 to 8; here %(default)s)",
     )
     _add_what(parser)
     _add_how(parser)
@@ -76,8 +77,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backbone",
         choices=("auto", "imagenet", "scratch"),
-        default="auto",
-        help="start the backbone from ImageNet weights; auto does so where they can be had",
+        help="start the backbone from ImageNet weights; auto, the default, does so where they can be had",
     )
     group.add_argument(
         "--iterations",
@@ -103,16 +103,16 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--seed",
         type=_zero_or_more,
-        default=0,
         metavar="N",
-        help="of all that is random (default: %(default)s)",
+        help="of all that is random (default: 0)",
     )
-    group.add_argument(
-        "--licence", default="", metavar="TEXT", help="a licence note that goes into the weights"
-    )
-    group.add_argument(
-        "--save-every", type=at_least_one, default=500, metavar="N", help="iterations (default: %(default)s)"
-    )
+    group.add_argument("--licence", metavar="TEXT", help="a licence note that goes into the weights")
+    group.add_argument("--save-every", type=at_least_one, metavar="N", help="iterations (default: 500)")
+
+
+def _spare_cores() -> int:
+    """The processes that leave a core to training, within reason."""
+    return min(max((os.cpu_count() or 1) - 1, 1), 8)
 
 
 def _zero_or_more(text: str) -> int:
@@ -129,14 +129,15 @@ def run(args: argparse.Namespace) -> int:
 
     settings = _settings(args)
     with build_trainer(settings, args.output, args.device, args.workers, args.resume) as trainer:
+        if trainer.finished and is_first():
+            finished = f"the run has done its {trainer.iteration} iterations; its weights are made anew"
+            print(finished, file=sys.stderr)
         with _stopping(trainer):
             trainer.run()
-        if trainer.finished:
-            return EXIT_OK
-        if is_first():
-            stopped = f"stopped after {trainer.iteration} iterations; --resume goes on from there"
-            print(stopped, file=sys.stderr)
-    return EXIT_INTERRUPTED
+    if is_first():
+        stopped = f"stopped after {trainer.iteration} iterations; --resume goes on from there"
+        print(f"weights: {trainer.final}" if trainer.finished else stopped, file=sys.stderr)
+    return EXIT_OK if trainer.finished else EXIT_INTERRUPTED
 
 
 def _settings(args: argparse.Namespace) -> Settings:

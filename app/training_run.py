@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,11 +20,12 @@ from app.training_watch import RunWatcher
 from model.catalog import resolve_weights
 from model.checkpoint import load_checkpoint
 from model.config import YolactConfig
+from model.config_limits import check_limits
 from model.errors import ConfigError, DownloadError, TrainingError
 from model.predictor import select_device
 from model.training.annotations import AnnotationSet, join
 from model.training.augment import augmentation
-from model.training.data_formats import load_annotations
+from model.training.data_formats import load_all
 from model.training.dataset import InstanceDataset
 from model.training.distributed import from_first, is_first, rank, world_size
 from model.training.loader import Batch, build_loader
@@ -61,7 +63,15 @@ def build_trainer(
             network, recipe = _network(settings, config, recipe, saved, watcher)
             batches = Batches(annotations, config, recipe, workers, place.type == "cuda")
             trainer = Trainer(
-                network, recipe, batches, output, watcher, place, settings.save_every, settings.licence
+                network,
+                recipe,
+                batches,
+                output,
+                watcher,
+                place,
+                settings.save_every,
+                settings.licence,
+                fingerprint(annotations),
             )
             if saved is not None:
                 trainer.resume(saved)
@@ -141,11 +151,7 @@ def _folder(output: Path) -> Iterator[None]:
 
 def read_annotations(settings: Settings) -> AnnotationSet:
     """The data sets as one. Raises DataError or ConfigError where they cannot be."""
-    several = len(settings.data) > 1
-    sets = [
-        load_annotations(path, settings.classes, settings.renamed(), settings.images, allow_missing=several)
-        for path in settings.data
-    ]
+    sets = load_all(settings.data, settings.classes, settings.renamed(), settings.images)
     joined = join(sets, settings.data_weight or None)
     for index, name in enumerate(joined.class_names):
         if all(image.labelled is not None and index not in image.labelled for image in joined.images):
@@ -153,9 +159,17 @@ def read_annotations(settings: Settings) -> AnnotationSet:
     return joined
 
 
+def fingerprint(annotations: AnnotationSet) -> str:
+    """How many images there are, with a digest of their names in order, which decides what batches hold."""
+    names = "\n".join(image.name for image in annotations.images)
+    return f"{len(annotations)} images, digest {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+
+
 def _config(settings: Settings, annotations: AnnotationSet, saved: SavedRun | None) -> YolactConfig:
     if saved is None:
-        return settings.network_config(annotations.class_names)
+        config = settings.network_config(annotations.class_names)
+        check_limits(config)
+        return config
     if saved.config.class_names != annotations.class_names:
         raise TrainingError(
             f"the run learned {', '.join(saved.config.class_names)}, but its data set now has the classes "

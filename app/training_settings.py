@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from model.config import YolactConfig, preset
+from model.config_limits import check_input_size
 from model.errors import ConfigError, TrainingError
 from model.training.augment import augmentation
 from model.training.recipe import Recipe, Stage, check_stages, recipe_for
 
 FILE = "run.json"
-# the mask IoU network halves a map of prototypes five times, without padding
-SMALLEST_RESCORED_INPUT = 249
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ class Settings:
     @staticmethod
     def from_arguments(arguments: Mapping[str, Any]) -> Settings:
         """The settings of the command's arguments, made fit for json. Raises ConfigError on bad ones."""
-        values = _plain(arguments)
-        if values["config"] is None or not values["data"]:
+        values = {name: value for name, value in _plain(arguments).items() if value is not None}
+        if "config" not in values or not values["data"]:
             raise ConfigError("a new run needs --config and --data; to go on with one, add --resume")
         settings = Settings(**values)
         settings._check()
@@ -58,10 +57,9 @@ class Settings:
 
     def require_same(self, arguments: Mapping[str, Any]) -> None:
         """Raise ConfigError when an argument that was given is not what the run was started with."""
-        defaults = {f.name: _default(f) for f in fields(self)}
         for name, value in _plain(arguments).items():
             mine = _plain(dataclasses.asdict(self))[name]
-            if value not in (None, [], defaults[name], mine):
+            if value not in (None, [], mine):
                 option = "--" + name.replace("_", "-")
                 raise ConfigError(
                     f"--resume goes on with the run as it was started, with {option} {mine}, not {value}; "
@@ -99,11 +97,20 @@ class Settings:
         return dict(pair.split("=", 1) for pair in self.rename)
 
     def write(self, folder: Path) -> None:
-        """Keep the settings in a run's folder; the file is there as a whole or not at all."""
+        """Keep the settings in a run's folder; the file is there as a whole or not at all.
+
+        Raises TrainingError when it cannot be written.
+        """
         text = json.dumps(dataclasses.asdict(self), indent=2)
         draft = folder / f".{FILE}.partial"
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(folder / FILE)
+        try:
+            draft.write_text(text + "\n", encoding="utf-8")
+            draft.replace(folder / FILE)
+        except OSError as error:
+            raise TrainingError(
+                f"{folder / FILE} cannot be written: {error.strerror or error}; free some space or choose "
+                "another --output"
+            ) from error
 
     def _check(self) -> None:
         if self.data_weight and (len(self.data_weight) != len(self.data) or not min(self.data_weight) > 0):
@@ -122,10 +129,9 @@ class Settings:
     def _check_sizes(self) -> None:
         config = preset(self.config)
         sizes = [self.image_size or config.image_size, *(s.image_size for s in self.recipe().stages)]
-        if config.mask_iou and any(size and size < SMALLEST_RESCORED_INPUT for size in sizes):
-            raise ConfigError(
-                f"{self.config} re-scores masks: its input has {SMALLEST_RESCORED_INPUT} pixels or more"
-            )
+        for size in sizes:
+            if size is not None:
+                check_input_size(config, size)
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:
@@ -161,7 +167,3 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = str(Path(values[name]).resolve())
     values["data"] = [str(Path(path).resolve()) for path in values["data"]]
     return values
-
-
-def _default(setting: dataclasses.Field[Any]) -> Any:
-    return None if setting.default is dataclasses.MISSING else setting.default

@@ -15,14 +15,16 @@ from pycocotools.coco import COCO
 from app.training_settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections
-from model.errors import DataError, SourceError
+from model.errors import DataError, SinkError, SourceError
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
 from model.training.coco_eval import Metrics, coco_metrics, match_classes
+from model.training.coco_files import coco_file, image_folder
 from model.training.ground_truth import load_ground_truth, select_images
 from model.training.image_files import labels_are_upright
 from model.yolact import Yolact
 from pipeline.overlay import draw
+from pipeline.sinks.files import write_image
 from pipeline.sources.images import read_image
 
 PREVIEWS = 8
@@ -71,10 +73,10 @@ class Validation:
             yield image["id"], found
 
     def _write(self, picture: NDArray[np.uint8], iteration: int, tell: Tell) -> None:
-        self.previews.mkdir(exist_ok=True)
-        file = self.previews / f"iteration_{iteration:07d}.jpg"
-        if not cv2.imwrite(str(file), picture):
-            tell(f"{file} cannot be written")
+        try:
+            write_image(self.previews / f"iteration_{iteration:07d}.jpg", picture)
+        except SinkError as error:
+            tell(f"{error}; the run goes on without this picture")
 
 
 def load_validation(
@@ -86,10 +88,11 @@ def load_validation(
     """
     if settings.val is None:
         return None
-    labels = Path(settings.val)
+    labels = coco_file(Path(settings.val))
     truth = select_images(load_ground_truth(labels), limit=settings.val_limit)
     match_classes(truth, config.class_names)
-    images = Path(settings.val_images) if settings.val_images else labels.parent / "images"
+    given = Path(settings.val_images) if settings.val_images else None
+    images = image_folder(labels, truth.dataset["images"], given)
     for image in truth.dataset["images"]:
         _check_file(images / image["file_name"], image["width"], image["height"])
     return Validation(truth, images, output / "previews", device)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from app.training_validation import FIGURES, Validation
 from model.training.logs import STEP_FIELDS, CsvLog, TensorBoardLog, step_row
-from model.training.trainer import StepReport
+from model.training.watcher import StepReport
 from model.yolact import Yolact
 
 ITERATIONS_A_LINE = 20
@@ -25,6 +25,7 @@ class RunWatcher:
     def __init__(self, output: Path, iterations: int, validation: Validation | None) -> None:
         self._output = output
         self._validation = validation
+        self._iterations = iterations
         self._progress = ProgressLine(iterations, sys.stderr)
         self._open = ExitStack()
 
@@ -41,9 +42,10 @@ class RunWatcher:
         """Open the logs at the iteration where the run starts or goes on."""
         self._steps = CsvLog(self._output / "log.csv", STEP_FIELDS, iteration)
         self._open.callback(self._steps.close)
-        # a run that goes on has measured at its last save already
+        # a run that goes on has measured at its last save already; a finished one does so again
+        measured = 0 < iteration < self._iterations
         figures = self._output / "validation.csv"
-        self._figures = CsvLog(figures, ("iteration", *FIGURES), iteration and iteration + 1)
+        self._figures = CsvLog(figures, ("iteration", *FIGURES), iteration + measured)
         self._open.callback(self._figures.close)
         self._board = TensorBoardLog(self._output / "tensorboard", iteration)
         self._open.callback(self._board.close)

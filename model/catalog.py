@@ -5,7 +5,6 @@ Nothing here touches the network or loads a file: `model.download` fetches, `mod
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Literal
 import platformdirs
 
 from model.errors import CheckpointError, ConfigError, DownloadError
+from model.names import did_you_mean
 from model.weight_pins import check_pin
 
 State = Literal["bundled", "downloaded", "not downloaded", "missing"]
@@ -107,7 +107,10 @@ def cache_folder() -> Path:
 def find_entry(name: str) -> CatalogEntry:
     """The catalogue's entry of that name. Raises ConfigError with the nearest name there is."""
     if name not in CATALOG:
-        raise ConfigError(f"no weights are named {name!r};{_suggestion(name)} there are {', '.join(CATALOG)}")
+        hint = did_you_mean(name, CATALOG)
+        raise ConfigError(
+            f"no weights are named {name!r};{hint and ' '}{hint} there are {', '.join(CATALOG)}"
+        )
     return CATALOG[name]
 
 
@@ -147,13 +150,8 @@ def _own_file(name: str) -> Path:
     if path.is_dir():
         raise CheckpointError(f"{name} is a folder; expected a weights file")
     looks_like_a_name = path.name == name and not path.suffix
-    hint = _suggestion(name) if looks_like_a_name else ""
+    hint = did_you_mean(name, CATALOG) if looks_like_a_name else ""
     raise CheckpointError(
-        f"there is no weights file {name!r};{hint} expected a path or a name of the catalogue "
+        f"there is no weights file {name!r};{hint and ' '}{hint} expected a path or a name of the catalogue "
         "(`python run_app.py models list`)"
     )
-
-
-def _suggestion(name: str) -> str:
-    near = difflib.get_close_matches(name, CATALOG, n=1)
-    return f" did you mean {near[0]!r}?" if near else ""

@@ -75,12 +75,7 @@ def build_from(checkpoint: Checkpoint) -> Yolact:
 def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Checkpoint:
     """Read and check a file. Raises CheckpointError as `load_checkpoint` does."""
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file; `models list` shows the weights there are")
-    sketch = outline(path)
-    if not isinstance(sketch, dict):
-        raise CheckpointError(f"{path}: expected a table of tensors, got {type(sketch).__name__}")
-    native = sketch.get("format") == FORMAT
+    sketch, native = _sketch(path)
     config = (_native_config if native else _official_config)(path, sketch, config)
     expected = _expected(path, config, native)
     _compare(path, _weights(path, sketch, native), expected, config.name)
@@ -89,6 +84,7 @@ def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Che
     absent = next((k for k in expected if k in weights and weights[k].is_meta), None)
     if absent is not None:
         raise CheckpointError(f"{path}: {absent}: the file describes it, but does not hold it")
+    _require_finite(path, {k: v for k, v in weights.items() if k in expected})
     state = {
         ours: weights.get(theirs, torch.zeros((), dtype=torch.int64))
         for theirs, (ours, _) in expected.items()
@@ -99,6 +95,23 @@ def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Che
     if not isinstance(training, dict | None):
         raise CheckpointError(f"{path}: key 'training' should be a table, got {type(training).__name__}")
     return Checkpoint(config, state, _text(content.get("licence")), _text(content.get("notes")), training)
+
+
+def read_config(path: str | Path) -> YolactConfig:
+    """The configuration of a file, without its weights. Raises CheckpointError as `load_checkpoint` does."""
+    path = Path(path)
+    sketch, native = _sketch(path)
+    return (_native_config if native else _official_config)(path, sketch, None)
+
+
+def _sketch(path: Path) -> tuple[dict[str, Any], bool]:
+    """The file's table with tensors that hold nothing, and whether the file is native."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; `models list` shows the weights there are")
+    sketch = outline(path)
+    if not isinstance(sketch, dict):
+        raise CheckpointError(f"{path}: expected a table of tensors, got {type(sketch).__name__}")
+    return sketch, sketch.get("format") == FORMAT
 
 
 def save_checkpoint(
@@ -228,6 +241,15 @@ def _compare(
         raise CheckpointError(
             f"{path}: its weights claim {claimed} bytes, but the file has {held}; it is truncated or forged"
         )
+
+
+def _require_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
+    for key, value in weights.items():
+        # as float32: the smallest types know no such test
+        if value.is_floating_point() and not value.float().isfinite().all():
+            raise CheckpointError(
+                f"{path}: {key}: it holds values that are not finite; the training diverged"
+            )
 
 
 def _may_be_absent(key: str) -> bool:

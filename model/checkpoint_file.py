@@ -6,7 +6,11 @@ that size is allocated.
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
+import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +26,12 @@ from model.errors import CheckpointError
 # far more than any checkpoint needs; a file can name one list a thousand times, or within itself
 MAX_PARTS = 1_000_000
 MAX_DEPTH = 32
+
+# of a file that was refused, this much is searched for the name of the code in it
+_SEARCHED = 1 << 20
+_NAMED_GLOBAL = re.compile(r"\bGLOBAL ([\w.]{1,100})")
+_PRINTABLE = re.compile(r"[\w.]{1,100}")
+_HARMLESS_GLOBAL = re.compile(r"torch\.|collections\.OrderedDict$")
 
 _PLAIN = (str, bytes, int, float, type(None), torch.device, torch.dtype)
 
@@ -46,7 +56,9 @@ def load(path: Path) -> Any:
 
 
 def _load(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    # PyTorch warns of what it then refuses; the refusal is told once, as an error
+    with warnings.catch_warnings(action="ignore"):
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 @contextmanager
@@ -58,14 +70,50 @@ def _refusal(path: Path) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # a broken file fails in as many ways as there are bytes
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
+        raise CheckpointError(f"{path}: {_reason(path, error)}") from error
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) and "global" in str(error).lower():
-        return "it holds pickled code, which is never run; expected tensors, numbers and text only"
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"not a PyTorch file, or a truncated one ({first}); download or copy it again"
+def _reason(path: Path, error: Exception) -> str:
+    broken = "not a PyTorch file, or a truncated one"
+    if not isinstance(error, pickle.UnpicklingError):
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"{broken} ({first}); download or copy it again"
+    # PyTorch's own words advise to run what the file holds: they are never quoted
+    named = _NAMED_GLOBAL.search(str(error))
+    code = named[1] if named else _first_global(path)
+    if code:
+        return f"it holds pickled code ({code}), which is never run; expected tensors, numbers and text only"
+    return f"{broken}; download or copy it again"
+
+
+def _first_global(path: Path) -> str | None:
+    """What code the file names first, as far as it can be read; nothing is executed."""
+    strings: list[str] = []
+    try:
+        stream = io.BytesIO(_pickled(path))
+        while True:  # an older container is several pickles one after another
+            for operation, argument, _ in pickletools.genops(stream):
+                if "UNICODE" in operation.name:
+                    strings.append(str(argument))
+                elif operation.name in ("GLOBAL", "INST", "STACK_GLOBAL"):
+                    name = ".".join(str(argument).split() if argument else strings[-2:])
+                    if not _HARMLESS_GLOBAL.match(name):
+                        return name if _PRINTABLE.fullmatch(name) else "with a name that is none"
+    except Exception:  # no pickle, a broken one, or the end of it
+        return None
+
+
+def _pickled(path: Path) -> bytes:
+    """The beginning of the file's pickle."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            return file.read(_SEARCHED)
+    with zipfile.ZipFile(path) as archive:
+        name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
+        if name is None:
+            return b""
+        with archive.open(name) as file:
+            return file.read(_SEARCHED)
 
 
 def _check_container(path: Path) -> None:

@@ -5,17 +5,30 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from model.anchors import grid_sides
 from model.config import AnchorConfig, DetectionConfig, LossConfig, YolactConfig
 from model.errors import ConfigError
 
 MAX_ANCHORS = 4_000_000
+# sides of the network's input, in pixels
+SMALLEST_INPUT, LARGEST_INPUT = 32, 4096
+# the mask IoU network halves a map of prototypes five times, without padding
+_SMALLEST_RESCORED_INPUT = 249
 
 
 def smallest_input(config: YolactConfig) -> int:
     """The smallest side of the input, in pixels, that a network of this configuration can take."""
-    # the mask IoU network halves a mask five times without padding
-    return 256 if config.mask_iou else 32
+    return _SMALLEST_RESCORED_INPUT if config.mask_iou else SMALLEST_INPUT
+
+
+def check_input_size(config: YolactConfig, image_size: int, name: str = "the input size") -> None:
+    """Raise ConfigError when a network of this configuration cannot take an input of this side.
+
+    `name` is what the message calls it.
+    """
+    smallest = smallest_input(config)
+    if not _whole(image_size, smallest, LARGEST_INPUT):
+        reason = f" ({config.name} re-scores masks)" if config.mask_iou else ""
+        raise ConfigError(f"{name} must be {smallest} to {LARGEST_INPUT} pixels{reason}, got {image_size!r}")
 
 
 def check_limits(config: YolactConfig) -> None:
@@ -23,9 +36,10 @@ def check_limits(config: YolactConfig) -> None:
 
     Raises ConfigError naming the first bad setting.
     """
+    from model.anchors import grid_sides  # here: the command line wants the limits without PyTorch
+
     checks = {
         "name": isinstance(config.name, str) and len(config.name) <= 200,
-        "image_size": _whole(config.image_size, smallest_input(config), 4096),
         "class_names": _names(config.class_names),
         "backbone.name": isinstance(config.backbone.name, str),
         "backbone.width": _whole(config.backbone.width, 8, 256),
@@ -46,6 +60,7 @@ def check_limits(config: YolactConfig) -> None:
     for setting, good in checks.items():
         if not good:
             raise ConfigError(f"config: {setting} is out of range or of a wrong type")
+    check_input_size(config, config.image_size, "config: image_size")
     anchors = sum(cells**2 for cells in grid_sides(config.image_size)) * config.anchors.per_cell
     if anchors > MAX_ANCHORS:
         raise ConfigError(f"config: {anchors} anchors are too many; expected {MAX_ANCHORS} at most")
@@ -54,7 +69,7 @@ def check_limits(config: YolactConfig) -> None:
 def _anchor_checks(config: AnchorConfig) -> dict[str, bool]:
     levels = config.sides
     return {
-        "anchors.reference_size": _whole(config.reference_size, 32, 4096),
+        "anchors.reference_size": _whole(config.reference_size, SMALLEST_INPUT, LARGEST_INPUT),
         "anchors.square": isinstance(config.square, bool),
         "anchors.sides": len(levels) == 5
         and len({len(level) for level in levels}) == 1

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from model.catalog import CatalogEntry, resolve_weights
-from model.errors import DownloadError
+from model.errors import CheckpointError, DownloadError
 from model.transfer import HTTPS_ONLY, Progress, TransferRules, discard, fetch
 from model.weight_pins import exclusive, pin_or_check, read_pins
 
@@ -23,8 +23,8 @@ def download_weights(
     A file that is there without a pin (copied by hand) is pinned; one that differs from its pin is
     downloaded anew. Bundled weights need no download. `progress` gets bytes done and bytes in all (None
     if unknown). Raises DownloadError without network, when `offline` or LIVEMASK_OFFLINE forbids it, when
-    another process downloads the same file, and when the digest is not the pinned one: nothing is
-    installed then, and the pin stays.
+    another process downloads the same file, when a file to be pinned cannot be read by PyTorch, and when
+    the digest is not the pinned one: nothing is installed then, and the pin stays.
     """
     if entry.address is None:
         return resolve_weights(entry.name)
@@ -54,6 +54,7 @@ def _is_there(entry: CatalogEntry, target: Path) -> bool:
         return False
     pin = read_pins(target.parent).get(entry.name)
     if pin is None:
+        _require_weights(target, f"{target} is there, but cannot be used; remove it to download it")
         pin_or_check(target.parent, entry.name, target, entry.address or "")
         return True
     return pin.matches(target)
@@ -74,6 +75,8 @@ def _install(
     part = target.with_name(target.name + ".part")
     fetch(address, part, rules, progress)
     try:
+        if entry.name not in read_pins(target.parent):
+            _require_weights(part, f"{address}: what the server sent cannot be used, and is not kept")
         # pinned before it is in place: a file that is in place always has its pin
         pin_or_check(target.parent, entry.name, part, address)
     except DownloadError:
@@ -81,3 +84,14 @@ def _install(
         raise
     part.replace(target)
     discard(part)
+
+
+def _require_weights(file: Path, complaint: str) -> None:
+    """Raise DownloadError on a file that PyTorch cannot read: once pinned, it would be believed for good."""
+    from model.checkpoint_file import load, outline  # with PyTorch, which takes seconds and is rarely needed
+
+    try:
+        outline(file)
+        load(file)  # an older container shows only now that its end is missing
+    except CheckpointError as error:
+        raise DownloadError(f"{complaint} ({error})") from error

@@ -42,7 +42,7 @@ def fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     confident = scores.amax(dim=1, keepdim=True) > config.confidence_threshold
     scores = scores.masked_fill(~confident, _NOTHING)
     top, anchors = scores.topk(min(config.nms_top_k, scores.shape[-1]), dim=-1)  # [B, C, k]
-    kept = _suppress(_rows(boxes, anchors), top, config.nms_iou_threshold)
+    kept = _suppress(rows_at(boxes, anchors), top, config.nms_iou_threshold)
     # [B, C, k] -> [B, C·k]
     best, place = kept.flatten(1).topk(min(config.max_detections, kept[0].numel()), dim=-1)
     classes = place // top.shape[-1]
@@ -54,7 +54,7 @@ def class_agnostic_fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConf
     best, classes = scores.max(dim=1)  # [B, A]
     best = best.masked_fill(best <= config.confidence_threshold, _NOTHING)
     top, anchors = best.topk(min(config.nms_top_k, best.shape[-1]), dim=-1)  # [B, k]
-    kept = _suppress(_rows(boxes, anchors), top, config.nms_iou_threshold)
+    kept = _suppress(rows_at(boxes, anchors), top, config.nms_iou_threshold)
     result, place = kept.topk(min(config.max_detections, kept.shape[-1]), dim=-1)
     anchors = anchors.gather(1, place)
     return Kept(anchors, classes.gather(1, anchors), result, result > _NOTHING)
@@ -79,7 +79,7 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     return Kept(anchors, classes, empty, empty > _NOTHING)
 
 
-def _rows(values: Tensor, index: Tensor) -> Tensor:
+def rows_at(values: Tensor, index: Tensor) -> Tensor:
     """values: [B, A, n]; index: [B, …]. Returns [B, …, n], the rows of each image."""
     width = values.shape[-1]
     flat = index.flatten(1)[..., None].expand(-1, -1, width)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.config import YolactConfig
 from model.errors import ConfigError
+from model.names import did_you_mean
 
 NMS_KINDS = ("fast", "class-agnostic", "exact")
 
@@ -47,21 +47,21 @@ class DetectOptions:
 def class_indices(names: Sequence[str] | None, class_names: Sequence[str]) -> tuple[int, ...] | None:
     """The index of each class name; None stays None, which stands for all classes.
 
-    Raises ConfigError, with the nearest name, on a name that the weights do not know, and on no names.
+    Raises ConfigError, with the nearest name, on a name that the weights do not know, on no names, and on a
+    single text where a list of names is expected.
     """
     if names is None:
         return None
+    if isinstance(names, str):
+        raise ConfigError(f"expected a list of class names, got the text {names!r}; write [{names!r}]")
     if not names:
         raise ConfigError("no class is named; leave the choice out to look for all classes")
     for name in names:
         if name not in class_names:
-            raise ConfigError(f"the weights know no class {name!r}; {_suggestion(name, class_names)}")
+            hint = did_you_mean(name, class_names) or _listed(class_names)
+            raise ConfigError(f"the weights know no class {name!r}; {hint}")
     return tuple(sorted({class_names.index(name) for name in names}))
 
 
-def _suggestion(name: str, class_names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), class_names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    listed = ", ".join(class_names[:10])
-    return f"they know {listed}{' …' if len(class_names) > 10 else ''}"
+def _listed(class_names: Sequence[str]) -> str:
+    return f"they know {', '.join(class_names[:10])}{' …' if len(class_names) > 10 else ''}"

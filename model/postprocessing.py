@@ -15,7 +15,7 @@ from model.config import YolactConfig
 from model.detections import Detections
 from model.heads import MaskIoUNet
 from model.masks import assemble, crop_bounds, enlarge, inside
-from model.nms import NMS
+from model.nms import NMS, rows_at
 from model.options import DetectOptions
 from model.yolact import RawOutputs
 
@@ -83,11 +83,11 @@ def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
         chosen = _class_index(options.classes, scores.device)
         kept = NMS[options.nms](candidates, scores[:, chosen], config.detection)
         kept = kept._replace(classes=chosen[kept.classes])
-    picked = _rows(boxes, kept.anchors)
+    picked = rows_at(boxes, kept.anchors)
     valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None)
     if raw.prototypes is not None:
-        coefficients = _rows(raw.mask_coefficients, kept.anchors)
+        coefficients = rows_at(raw.mask_coefficients, kept.anchors)
         found = _with_masks(found, assemble(raw.prototypes, coefficients), options, network.mask_iou_net)
     return _map(found, lambda part: part[:, : options.max_detections])
 
@@ -110,11 +110,6 @@ def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
 def _class_index(classes: tuple[int, ...], device: torch.device) -> Tensor:
     """The classes as a tensor; kept, because each upload would wait for the device."""
     return torch.tensor(sorted(set(classes)), device=device)
-
-
-def _rows(values: Tensor, index: Tensor) -> Tensor:
-    """values: [B, A, n]; index: [B, D]. Returns [B, D, n]."""
-    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def _with_masks(

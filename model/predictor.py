@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from model.catalog import resolve_weights
 from model.checkpoint import Checkpoint, build_from, read_checkpoint
 from model.config import YolactConfig
-from model.config_limits import smallest_input
+from model.config_limits import check_input_size
 from model.detections import Detections
 from model.errors import ConfigError
 from model.options import DetectOptions, class_indices
@@ -62,11 +62,17 @@ class Predictor:
     def __call__(self, frames: Frame | Sequence[Frame]) -> Detections | list[Detections]:
         """One frame, [H, W, 3] uint8 BGR, or a list of frames of any sizes, which go in as one batch.
 
-        Returns one `Detections`, or a list of them. Raises ValueError on another shape or dtype.
+        Returns one `Detections`, or a list of them. Raises ValueError on anything else, such as the None
+        that OpenCV gives for a file that it cannot read, and on another shape or dtype.
         """
         if isinstance(frames, np.ndarray):
             return self._predict([frames])[0]
-        return self._predict(frames) if len(frames) else []
+        if not isinstance(frames, Sequence):
+            raise ValueError(f"expected a frame, [H, W, 3] uint8 BGR, or a list of them, got {_kind(frames)}")
+        for i, frame in enumerate(frames):
+            if not isinstance(frame, np.ndarray):
+                raise ValueError(f"frame {i}: expected an array [H, W, 3] uint8 BGR, got {_kind(frame)}")
+        return self._predict(frames) if frames else []
 
     @torch.inference_mode()
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
@@ -76,6 +82,10 @@ class Predictor:
         found = find(raw, self.network, self.options)
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
         return to_detections(found, sizes, self.config.class_names)
+
+
+def _kind(value: object) -> str:
+    return "None (an image that could not be read?)" if value is None else type(value).__name__
 
 
 def _as_tensor(frame: Frame) -> torch.Tensor:
@@ -147,8 +157,6 @@ def select_device(name: str) -> torch.device:
 def _resized(checkpoint: Checkpoint, image_size: int | None) -> Checkpoint:
     if image_size is None:
         return checkpoint
-    smallest = smallest_input(checkpoint.config)
-    if not smallest <= image_size <= 4096:
-        raise ConfigError(f"the input size must be {smallest} to 4096 pixels, got {image_size}")
+    check_input_size(checkpoint.config, image_size)
     config = dataclasses.replace(checkpoint.config, image_size=image_size)
     return dataclasses.replace(checkpoint, config=config)

@@ -1,5 +1,8 @@
 """Fixtures of all tests: none of them ever touches a user's own cache or a proxy."""
 
+import threading
+import time
+
 import pytest
 
 from model import catalog
@@ -14,6 +17,20 @@ def home(tmp_path, monkeypatch):
     monkeypatch.delenv("LIVEMASK_OFFLINE", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     return folder
+
+
+GRACE = 2.0  # seconds that a thread has to end after its test
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    """Fails a test that leaves a thread behind, a daemon too: it would work on through the next tests."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + GRACE
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left, f"the test leaves threads behind: {sorted(thread.name for thread in left)}"
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"model", "numpy", "platformdirs", "pycocotools", "torch", "torchvision"},
     "model.training": {
         "model", "numpy", "pycocotools", "torch", "torchvision",
-        "PIL", "cv2", "scipy", "tensorboard",
+        "PIL", "scipy", "tensorboard",
     },
+    "model.images": {"model", "numpy", "PIL"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "PIL"},
     "ui": {"ui", "pipeline", "model", "numpy", "PyQt6", "pyqtgraph"},
 }  # fmt: skip

@@ -12,7 +12,8 @@ import torch
 from model.config import BackboneConfig, YolactConfig, preset
 from model.training.loader import Batch
 from model.training.recipe import Recipe, Stage
-from model.training.trainer import StepReport, Trainer
+from model.training.trainer import Trainer
+from model.training.watcher import StepReport
 from model.yolact import Yolact, build_yolact
 
 SIDE = 64

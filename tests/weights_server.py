@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.server
+import io
 import shutil
 import ssl
 import subprocess
@@ -14,11 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
 
 from model.transfer import HTTPS_ONLY, Progress, TransferRules, fetch
 
 ETAG = '"version-1"'
-CONTENT = bytes(range(256)) * 300
+
+
+def _weights_file() -> bytes:
+    file = io.BytesIO()
+    torch.save({"weight": torch.arange(19_000, dtype=torch.float32)}, file)
+    return file.getvalue()
+
+
+CONTENT = _weights_file()
 IN_THE_CLEAR = dataclasses.replace(HTTPS_ONLY, schemes=("http",), max_bytes=200_000, timeout=5.0)
 
 

@@ -40,17 +40,18 @@ class DeformableConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: [B, C, H, W]. Returns [B, C', ceil(H / stride), ceil(W / stride)]."""
         offset, mask = self.conv_offset_mask(x).split([2 * self.TAPS, self.TAPS], dim=1)
-        # deform_conv2d wants one dtype; under autocast the parameters stay float32 and x may not
-        dtype = offset.dtype
-        return deform_conv2d(
-            x.to(dtype),
-            offset,
-            self.weight.to(dtype),
-            self.bias.to(dtype),
-            self.stride,
-            padding=1,
-            mask=mask.sigmoid(),
-        )
+        # deform_conv2d wants one dtype, and has no half precision on every device
+        with torch.autocast(x.device.type, enabled=False):
+            out = deform_conv2d(
+                x.float(),
+                offset.float(),
+                self.weight.float(),
+                self.bias.float(),
+                self.stride,
+                padding=1,
+                mask=mask.float().sigmoid(),
+            )
+        return out.to(offset.dtype)
 
 
 class ResNet(Backbone):

@@ -7,7 +7,7 @@ at the outer corner of the top left pixel; boxes are x1 y1 x2 y2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,7 +99,8 @@ class SkipLog:
 class AnnotationSet:
     """The images of a data set with their labels, and how it was read.
 
-    `weights` holds one sampling weight an image (any positive scale), None where all count the same.
+    `weights` holds one sampling weight an image (any positive scale), None where all count the same;
+    `renamed` the names of the data set that were read under another one.
     """
 
     name: str
@@ -107,6 +108,7 @@ class AnnotationSet:
     images: tuple[ImageRecord, ...]
     skipped: tuple[Skipped, ...] = ()
     weights: tuple[float, ...] | None = None
+    renamed: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -163,13 +165,19 @@ def join(sets: Sequence[AnnotationSet], weights: Sequence[float] | None = None) 
         " + ".join(s.name for s in sets),
         names,
         tuple(image for s in sets for image in s.images),
-        tuple(replace(skip, reason=f"{s.name}: {skip.reason}") for s in sets for skip in s.skipped),
+        sets[0].skipped if len(sets) == 1 else tuple(_skipped_by_name(sets)),
     )
     if weights is None and all(s.weights is None for s in sets):
         return joined
     totals = [float(len(s)) for s in sets] if weights is None else weights
     shares = (_scaled_weights(s, total) for s, total in zip(sets, totals, strict=True))
     return replace(joined, weights=tuple(weight for share in shares for weight in share))
+
+
+def _skipped_by_name(sets: Sequence[AnnotationSet]) -> Iterator[Skipped]:
+    for one in sets:
+        for skip in one.skipped:
+            yield replace(skip, reason=f"{one.name}: {skip.reason}")
 
 
 def _scaled_weights(one: AnnotationSet, total: float) -> list[float]:

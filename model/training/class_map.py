@@ -9,6 +9,15 @@ from dataclasses import dataclass
 from model.errors import ConfigError
 
 
+class UnknownRenameError(ConfigError):
+    """Names are to be renamed that the data set does not have; `names` are all of them."""
+
+    def __init__(self, names: Sequence[str], source_names: Sequence[str]) -> None:
+        near = _nearest(names[0], source_names)
+        super().__init__(f"renaming: the data set has no class {names[0]!r}{near}")
+        self.names = frozenset(names)
+
+
 @dataclass(frozen=True)
 class ClassMap:
     """`index_of` maps a data set's category name to a class index; a name that is absent is not learned.
@@ -33,12 +42,13 @@ def map_classes(
     `remap` renames categories, several may become one; `class_names` then selects and orders them, None
     takes all. With `allow_missing` a class may be one that this data set does not label (another one
     will); it then counts as unlabelled here, never as absent from the picture. Raises ConfigError, with
-    the nearest names, for a name that the data set does not have.
+    the nearest names, for a name that the data set does not have; UnknownRenameError where it is one of
+    `remap`.
     """
     remap = remap or {}
-    for name in remap:
-        if name not in source_names:
-            raise ConfigError(f"remap: the data set has no category {name!r}{_nearest(name, source_names)}")
+    unknown = [name for name in remap if name not in source_names]
+    if unknown:
+        raise UnknownRenameError(unknown, source_names)
     renamed = {name: remap.get(name, name) for name in source_names}
     wanted = tuple(dict.fromkeys(renamed.values())) if class_names is None else tuple(class_names)
     if len(set(wanted)) != len(wanted):

@@ -165,12 +165,23 @@ def measure(
         interval = ap50_interval(evaluator, resamples, seed=seed) if resamples else None
         return _figures(evaluator, classes, interval)
 
-    masks = results.masks if _all_have_masks(ground_truth, classes) else None
+    masks = None if objects_without_mask(ground_truth, classes) else results.masks
     return Metrics(
         boxes=figures(results.boxes, "bbox"),
         masks=None if masks is None else figures(masks, "segm"),
         images=len(ground_truth.dataset["images"]),
     )
+
+
+def objects_without_mask(ground_truth: COCO, classes: ClassMatch) -> int:
+    """How many objects of the matched classes are labelled by their box alone; one rules masks out."""
+    return sum(not record["segmentation"] for record in measured_objects(ground_truth, classes))
+
+
+def measured_objects(ground_truth: COCO, classes: ClassMatch) -> list[Record]:
+    """The annotations of the matched classes, crowds too."""
+    measured = set(classes.category_ids.values())
+    return [record for record in ground_truth.dataset["annotations"] if record["category_id"] in measured]
 
 
 def _abbreviated(names: Sequence[str], shown: int = 5) -> str:
@@ -188,12 +199,6 @@ def _check_image(ground_truth: COCO, image_id: int, detections: Detections) -> N
             f"{image['file_name']} is {width} x {height} pixels, the labels are for {image['width']} x "
             f"{image['height']}; measure on the images that were labelled"
         )
-
-
-def _all_have_masks(ground_truth: COCO, classes: ClassMatch) -> bool:
-    measured = set(classes.category_ids.values())
-    annotations = ground_truth.dataset["annotations"]
-    return all(a["segmentation"] for a in annotations if a["category_id"] in measured)
 
 
 def _evaluated(

@@ -7,7 +7,6 @@ Beyond COCO's own keys an image may carry `coverage`, which says what was labell
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from model.errors import DataError
 from model.training.annotations import AnnotationSet, ImageRecord, Instance, SkipLog, finished_set
 from model.training.class_map import ClassMap, map_classes
+from model.training.coco_files import coco_file, image_folder, read_json
 from model.training.coverage import Coverage, parse_coverage
 from model.training.image_files import labels_are_upright, read_size
 from model.training.reading import ReadRequest
@@ -39,37 +39,37 @@ def read_coco(path: Path, request: ReadRequest) -> AnnotationSet:
     Raises DataError when the file is no COCO json, its ids clash or nothing in it can be used, and
     ConfigError when a class name is none of its categories.
     """
-    file = next(iter(path.glob("*.json"))) if path.is_dir() else path
+    file = coco_file(path)
     content = _load(file)
     categories = _by_id(content["categories"], "category", file)
     images = _by_id(content["images"], "image", file)
     _by_id((a for a in content["annotations"] if "id" in a), "annotation", file)
-    names = {i: str(c.get("name")) for i, c in sorted(categories.items())}
+    names = {i: str(c.get("name")) for i, c in sorted(categories.items(), key=_numbers_first)}
     if len(set(names.values())) != len(names):
         raise DataError(f"{file}: two categories have the same name; give each its own")
     classes = map_classes(list(names.values()), request.class_names, request.remap, request.allow_missing)
     log = SkipLog()
     by_image = _group(content["annotations"], images, log)
-    folder = _image_folder(file, images.values(), request.images)
+    folder = image_folder(file, images.values(), request.images)
     reader = _Reader(folder, names, classes, log)
     records = [reader.image(entry, by_image[i]) for i, entry in images.items()]
     return finished_set(file.stem, classes.class_names, [r for r in records if r is not None], log)
 
 
 def _load(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise DataError(f"{file}: is not json ({error})") from error
+    content = read_json(file)
     for key in ("images", "annotations", "categories"):
-        found = content.get(key) if isinstance(content, dict) else None
+        found = content.get(key)
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             raise DataError(f"{file}: expected a COCO json with a list {key!r}, got none")
         if not found:
             raise DataError(f"{file}: its list of {key} is empty; there is nothing to learn from")
-    return dict(content)
+    return content
+
+
+def _numbers_first(entry: tuple[Any, Any]) -> tuple[bool, Any]:
+    """The order of ids, which may be numbers and text."""
+    return isinstance(entry[0], str), entry[0]
 
 
 def _by_id(entries: Iterable[dict[str, Any]], what: str, file: Path) -> dict[Any, dict[str, Any]]:
@@ -95,20 +95,6 @@ def _group(
         else:
             log.add("annotation of an image that is not listed", _label(annotation))
     return grouped
-
-
-def _image_folder(file: Path, images: Iterable[dict[str, Any]], given: Path | None) -> Path:
-    """Where the images lie: where we are told, else the first usual place that holds one of them."""
-    names = [str(entry.get("file_name")) for entry in images]
-    # annotations/instances_train2017.json belongs to train2017/, as COCO's own archives unpack
-    split = file.stem.rpartition("_")[2]
-    usual = (file.parent / "images", file.parent, file.parent / split, file.parent.parent / split)
-    folders = (given,) if given is not None else (*usual, file.parent.parent / "images")
-    for folder in folders:
-        if any((folder / name).is_file() for name in names):
-            return folder
-    looked = ", ".join(map(str, folders))
-    raise DataError(f"{file}: none of its {len(names)} images was found in {looked}; say where they are")
 
 
 class _Reader:
@@ -151,11 +137,15 @@ class _Reader:
     ) -> Instance | None:
         label = f"{image}, {_label(annotation)}"
         category = annotation.get("category_id")
-        if category not in self._names:
+        if not isinstance(category, (int, str)) or category not in self._names:
             self._log.add("annotation of an unknown category", f"{label}, category {category!r}")
             return None
         class_index = self._classes.index_of.get(self._names[category])
         if class_index is None or (coverage.labelled is not None and class_index not in coverage.labelled):
+            return None
+        # == and no look-up in a set: it may be a list or a table
+        if annotation.get("iscrowd") not in (None, 0, 1):
+            self._log.add("annotation whose iscrowd is neither 0 nor 1", label)
             return None
         polygons, rle = self._mask(annotation, label, width, height) if coverage.masks else ((), None)
         try:
@@ -187,14 +177,14 @@ def _label(annotation: dict[str, Any]) -> str:
 def _polygons(segmentation: Any, width: int, height: int) -> tuple[NDArray[np.float32], ...]:
     """The polygons of three corners or more. Raises ValueError when there is none."""
     try:
-        flat = [np.asarray(polygon, dtype=np.float32) for polygon in segmentation]
+        flat = [np.asarray(polygon, dtype=np.float64) for polygon in segmentation]
     except (TypeError, ValueError, OverflowError):
         raise ValueError("segmentation is malformed") from None
     if any(p.ndim != 1 or len(p) % 2 or not np.isfinite(p).all() for p in flat):
         raise ValueError("segmentation is malformed")
     # far outside it does not matter where a corner lies, but drawing takes as long as the outline
     low, high = (-width, -height), (2 * width, 2 * height)
-    polygons = tuple(p.reshape(-1, 2).clip(low, high) for p in flat if len(p) >= 6)
+    polygons = tuple(p.reshape(-1, 2).clip(low, high).astype(np.float32) for p in flat if len(p) >= 6)
     if not polygons:
         raise ValueError("polygon of fewer than three points")
     return polygons
@@ -227,8 +217,10 @@ def _box(
 
 def _annotated_corners(bbox: Any) -> tuple[float, float, float, float]:
     try:
+        if not isinstance(bbox, list):
+            raise TypeError
         x, y, w, h = (float(value) for value in bbox)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("annotation with neither a mask nor a box") from None
     if not all(map(math.isfinite, (x, y, w, h))):
         raise ValueError("box that is not finite")

@@ -13,6 +13,15 @@ _BOXES = " boxes"
 
 
 @dataclass(frozen=True)
+class StatedCoverage:
+    """What an image's key says, in the names of its file; `names` is None where it says all of them."""
+
+    names: frozenset[str] | None = None
+    exhaustive: bool = True
+    masks: bool = True
+
+
+@dataclass(frozen=True)
 class Coverage:
     """`labelled`: indices of the labelled classes, None for all; `exhaustive`: whether all their objects
     are; `masks`: whether the segmentation is to be trusted, or the boxes alone."""
@@ -22,24 +31,41 @@ class Coverage:
     masks: bool = True
 
 
+def stated_coverage(text: object) -> StatedCoverage:
+    """The coverage that an image's key states; none, "coco80" and "all" stand for all names.
+
+    "a,b" means all objects of these names; "main a" the most prominent one of them only; a suffix
+    " boxes" leaves masks out. Raises ValueError with the reason when the key is no text.
+    """
+    if text is None:
+        return StatedCoverage()
+    if not isinstance(text, str):
+        raise ValueError(f"image of a coverage that is not understood: {text!r}")
+    if text in _EVERYTHING:
+        return StatedCoverage()
+    names = text.removeprefix(_MAIN).removesuffix(_BOXES).split(",")
+    return StatedCoverage(
+        frozenset(name.strip() for name in names), not text.startswith(_MAIN), not text.endswith(_BOXES)
+    )
+
+
 def parse_coverage(text: object, source_names: Sequence[str], classes: ClassMap) -> Coverage:
     """The coverage that an image's key states, in terms of the classes learned.
 
-    None and "coco80" mean all of the file's categories. Raises ValueError with the reason when the text
+    See `stated_coverage`. Raises ValueError with the reason when the text
     names no known category, or none that is learned: such an image teaches nothing.
     """
-    if text is None or text in _EVERYTHING:
+    stated = stated_coverage(text)
+    if stated.names is None:
         return Coverage(classes.labelled)
-    if not isinstance(text, str):
+    if not stated.names <= set(source_names):
         raise ValueError(f"image of a coverage that is not understood: {text!r}")
-    exhaustive, masks = not text.startswith(_MAIN), not text.endswith(_BOXES)
-    names = [name.strip() for name in text.removeprefix(_MAIN).removesuffix(_BOXES).split(",")]
-    if not set(names) <= set(source_names):
-        raise ValueError(f"image of a coverage that is not understood: {text!r}")
-    labelled = named_classes(names, source_names, classes)
+    labelled = named_classes(stated.names, source_names, classes)
     if not labelled:
         raise ValueError("image in which none of the classes was labelled")
-    return Coverage(None if len(labelled) == len(classes.class_names) else labelled, exhaustive, masks)
+    return Coverage(
+        None if len(labelled) == len(classes.class_names) else labelled, stated.exhaustive, stated.masks
+    )
 
 
 def named_classes(names: Iterable[str], source_names: Iterable[str], classes: ClassMap) -> frozenset[int]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from model.errors import DataError
+from model.errors import ConfigError, DataError
 from model.training.annotations import AnnotationSet
+from model.training.class_map import UnknownRenameError
 from model.training.coco_format import read_coco, recognises_coco
 from model.training.folder_format import read_folder, recognises_folder
 from model.training.reading import DataFormat, ReadRequest
@@ -40,8 +42,9 @@ def load_annotations(
 
     `class_names` selects and orders the classes to learn (None: all), `remap` maps names of the data set
     to class names, `images` says where a json's images lie, and `allow_missing` accepts classes that
-    this data set does not label; they are then neutral in its images. What cannot be used is left out
-    and told by `AnnotationSet.skipped`. Raises DataError when the path is of no known format or nothing
+    this data set does not label (they are then neutral in its images) and names in `remap` that it does
+    not have; `load_all` reads data sets that complete one another. What cannot be used is left out and told
+    by `AnnotationSet.skipped`. Raises DataError when the path is of no known format or nothing
     in it can be used, ConfigError when it does not have a class.
     """
     path = Path(path)
@@ -51,6 +54,36 @@ def load_annotations(
     request = ReadRequest(names, remap, None if images is None else Path(images), allow_missing)
     for data_format in DATA_FORMATS.values():
         if data_format.recognises(path):
-            return data_format.read(path, request)
+            return _read(data_format, path, request)
     known = "; ".join(data_format.title for data_format in DATA_FORMATS.values())
     raise DataError(f"{path}: is no data set of a known format; expected one of: {known}")
+
+
+def load_all(
+    paths: Sequence[Path | str],
+    class_names: Sequence[str] | None = None,
+    remap: Mapping[str, str] | None = None,
+    images: Path | str | None = None,
+) -> list[AnnotationSet]:
+    """Read data sets that are to be joined; of several, each may lack classes and names to rename.
+
+    Raises like `load_annotations`, and ConfigError for a name to rename that none of them has.
+    """
+    several = len(paths) > 1
+    sets = [load_annotations(path, class_names, remap, images, allow_missing=several) for path in paths]
+    for name in remap or ():
+        if not any(name in one.renamed for one in sets):
+            raise ConfigError(f"renaming: none of the data sets has a class {name!r}")
+    return sets
+
+
+def _read(data_format: DataFormat, path: Path, request: ReadRequest) -> AnnotationSet:
+    remap = dict(request.remap or {})
+    try:
+        found = data_format.read(path, request)
+    except UnknownRenameError as error:
+        if not request.allow_missing:
+            raise
+        remap = {old: new for old, new in remap.items() if old not in error.names}
+        found = data_format.read(path, replace(request, remap=remap))
+    return replace(found, renamed=frozenset(remap))

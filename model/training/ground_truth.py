@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
+import math
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,28 @@ from typing import Any
 from pycocotools.coco import COCO
 
 from model.errors import ConfigError, DataError
+from model.images import MAX_PIXELS
+from model.training.coco_files import read_json
+from model.training.coverage import stated_coverage
 from model.training.rle import checked_rle
 
 Record = dict[str, Any]
 
 _LISTS = ("images", "annotations", "categories")
 _IMAGE_FIELDS: dict[str, type] = {"file_name": str, "width": int, "height": int}
+# pixels; drawing a polygon takes time and memory as the length of its outline
+_FARTHEST = 1e6
 
 
 def load_ground_truth(path: Path) -> COCO:
     """The checked contents of a COCO instances json, indexed.
 
-    Missing `iscrowd`, `area` and `segmentation` are filled in (0, that of the box, none). Annotations are
-    renumbered from 1, because to `COCOeval` an object of id 0 is one that was never matched.
+    Missing or null `iscrowd`, `area` and `segmentation` are filled in (0, that of the box, none).
+    Annotations are renumbered from 1, because to `COCOeval` an object of id 0 is one that was never matched.
     Raises DataError naming the file and what is wrong with it: absent, no json, without images,
     annotations or categories, with clashing ids, with objects of unknown images or without a usable box.
     """
-    data = _read_json(path)
+    data = read_json(path)
     try:
         _check(data)
     except DataError as error:
@@ -70,8 +75,7 @@ def select_images(
 def partly_labelled(ground_truth: COCO, class_names: Collection[str]) -> list[Record]:
     """The images whose `coverage` says that objects of these classes may be there without a label.
 
-    No `coverage`, or "coco80" or "all", stands for every class; "a,b" for all objects of classes a and b;
-    "main a" for the most prominent one of them only; a suffix " boxes" leaves masks out.
+    See `stated_coverage`.
     """
     return [
         image for image in ground_truth.dataset["images"] if not _covers(image.get("coverage"), class_names)
@@ -91,11 +95,9 @@ def subset(ground_truth: COCO, image_ids: Iterable[int]) -> COCO:
     )
 
 
-def _covers(coverage: Any, class_names: Collection[str]) -> bool:
-    if coverage is None or coverage in ("coco80", "all"):
-        return True
-    labelled = {name.strip() for name in str(coverage).removesuffix(" boxes").split(",")}
-    return labelled.issuperset(class_names)
+def _covers(text: object, class_names: Collection[str]) -> bool:
+    stated = stated_coverage(text)
+    return stated.names is None or (stated.exhaustive and stated.names.issuperset(class_names))
 
 
 def _check_values(key: str, wanted: Collection[str], images: Sequence[Record]) -> None:
@@ -104,18 +106,6 @@ def _check_values(key: str, wanted: Collection[str], images: Sequence[Record]) -
         if value not in present:
             there = ", ".join(map(repr, present)) if present else f"none, its images have no {key!r}"
             raise ConfigError(f"no image has the {key} {value!r}; the file knows {there}")
-
-
-def _read_json(path: Path) -> Record:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a COCO json") from error
-    except ValueError as error:
-        raise DataError(f"{path}: is not json ({error}); give the path of a COCO json") from error
-    if not isinstance(data, dict):
-        raise DataError(f"{path}: holds a {type(data).__name__}, expected the table of a COCO json")
-    return data
 
 
 def _check(data: Record) -> None:
@@ -148,8 +138,17 @@ def _check_ids(key: str, records: list[Record]) -> None:
 
 def _check_image(image: Record) -> None:
     for field, kind in _IMAGE_FIELDS.items():
-        if not isinstance(image.get(field), kind):
+        if type(image.get(field)) is not kind:
             raise DataError(f"image {image['id']} has {image.get(field)!r} for its {field}")
+    width, height = image["width"], image["height"]
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise DataError(
+            f"image {image['id']} is {width} x {height} pixels, expected 1 to {MAX_PIXELS // 10**6} million"
+        )
+    try:
+        stated_coverage(image.get("coverage"))
+    except ValueError as error:
+        raise DataError(f"image {image['id']}: {error}") from None
 
 
 def _check_category_names(categories: list[Record]) -> None:
@@ -163,14 +162,23 @@ def _check_category_names(categories: list[Record]) -> None:
 
 def _check_annotation(annotation: Record, images: dict[int, Record], categories: set[int]) -> None:
     where = f"annotation {annotation['id']}"
-    if annotation.get("image_id") not in images:
+    if not _is_number(annotation.get("image_id")) or annotation["image_id"] not in images:
         raise DataError(f"{where} belongs to image {annotation.get('image_id')!r}, which is not in the file")
-    if annotation.get("category_id") not in categories:
+    if not _is_number(annotation.get("category_id")) or annotation["category_id"] not in categories:
         raise DataError(f"{where} has category {annotation.get('category_id')!r}, which is not in the file")
-    if not _numbers(annotation.get("bbox"), 4, 4):
+    if not _numbers(annotation.get("bbox"), 4, 4) or min(annotation["bbox"][2:]) < 0:
         raise DataError(f"{where} has the bbox {annotation.get('bbox')!r}, expected [x, y, width, height]")
     if not _usable_mask(annotation.get("segmentation"), images[annotation["image_id"]]):
         raise DataError(f"{where} has a segmentation that is neither polygons nor run lengths of its image")
+    _check_crowd_and_area(annotation, where)
+
+
+def _check_crowd_and_area(annotation: Record, where: str) -> None:
+    crowd, area = annotation.get("iscrowd"), annotation.get("area")
+    if crowd not in (None, 0, 1):
+        raise DataError(f"{where} has {crowd!r} for its iscrowd, expected 0 or 1")
+    if area is not None and not (_is_number(area) and 0 <= area < math.inf):
+        raise DataError(f"{where} has {area!r} for its area, expected a number of square pixels")
 
 
 def _usable_mask(mask: Any, image: Record) -> bool:
@@ -190,10 +198,20 @@ def _usable_run_lengths(mask: Record, image: Record) -> bool:
 def _numbers(value: Any, least: int, most: int | None = None) -> bool:
     if not isinstance(value, list) or len(value) < least or (most is not None and len(value) > most):
         return False
-    return all(isinstance(v, (int, float)) for v in value)
+    return all(_is_number(v) and abs(v) <= _FARTHEST for v in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _completed(annotation: Record, number: int) -> Record:
     _, _, width, height = annotation["bbox"]
-    defaults = {"iscrowd": 0, "area": width * height}
-    return {**defaults, **annotation, "id": number, "segmentation": annotation.get("segmentation") or []}
+    area = annotation.get("area")
+    return {
+        **annotation,
+        "id": number,
+        "iscrowd": int(annotation.get("iscrowd") or 0),
+        "area": width * height if area is None else area,
+        "segmentation": annotation.get("segmentation") or [],
+    }

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
+
+from model.errors import SourceError
+from model.images import opened, to_rgb
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_UNREADABLE = (OSError, ValueError, SyntaxError)
 _QUARTER_TURNED = frozenset({5, 6, 7, 8})
 
 
@@ -19,11 +22,13 @@ def read_size(path: Path) -> tuple[int, int, bool]:
     Reads the header alone. Raises ValueError with the reason when it cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNED
     except FileNotFoundError:
         raise ValueError("image file is missing") from None
+    except SourceError as error:
+        raise ValueError(f"image file is not fit for use: {error}") from None
     except _UNREADABLE:
         raise ValueError("image file cannot be read") from None
     return width, height, turned
@@ -52,8 +57,7 @@ def decode_rgb(path: Path, upright: bool = True) -> NDArray[np.uint8]:
     Raises ValueError with the reason when it cannot be decoded to its end.
     """
     try:
-        with Image.open(path) as image:
-            turned = ImageOps.exif_transpose(image) if upright else image
-            return np.array(turned.convert("RGB"))
-    except _UNREADABLE as error:
+        with opened(path) as image:
+            return to_rgb(ImageOps.exif_transpose(image) if upright else image)
+    except (SourceError, *_UNREADABLE) as error:
         raise ValueError(f"image file cannot be decoded ({error})") from error

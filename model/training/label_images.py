@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.images import FORMATS
 from model.training.annotations import Instance
 from model.training.rle import encode_mask, rle_box
 
@@ -40,7 +41,7 @@ def read_label_image(path: Path, width: int, height: int) -> NDArray[np.int64]:
     Raises ValueError with the reason when it is missing, broken, in colour or not width x height.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.mode not in _ONE_CHANNEL:
                 raise ValueError(f"mask of mode {image.mode} where one channel is expected")
             labels = np.array(image).astype(np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from model.errors import ConfigError
+from model.errors import ConfigError, DataError
 from model.training.dataset import InstanceDataset, Sample
 from model.training.targets import Targets
 
@@ -52,8 +52,8 @@ class Batch:
         return [Targets(*values) for values in zip(*columns, strict=True)]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The same batch on another device; `counts` and `exhaustive`, read by the host, stay."""
-        stay = {"counts", "exhaustive"}
+        """The same batch on another device; what the host reads (`stay`) remains."""
+        stay = {"counts", "labelled", "exhaustive"}
         return self._with_tensors(
             lambda name, t: t if name in stay else t.to(device, non_blocking=non_blocking)
         )
@@ -145,11 +145,12 @@ def build_loader(
     workers: int = 0,
     weights: Sequence[float] | None = None,
     pin_memory: bool = False,
-) -> DataLoader[Sample]:
+) -> Iterable[Batch]:
     """An endless loader of `Batch`es of `batch_size` images a rank.
 
     Started at iteration k it gives what an uninterrupted one gives from k on. `weights` holds a positive
-    number an image; None takes the data set's own. Raises ConfigError on numbers that make no sense.
+    number an image; None takes the data set's own. Raises ConfigError on numbers that make no sense, and
+    DataError as `InstanceDataset` does, also where a worker met it.
     """
     if weights is None:
         weights = dataset.annotations.weights
@@ -162,15 +163,54 @@ def build_loader(
         raise ConfigError(f"loader: expected {len(dataset)} positive weights, one an image")
     chances = None if weights is None else np.asarray(weights, dtype=np.float64)
     sampler = EndlessSampler(len(dataset), batch_size, seed, start_iteration, rank, world_size, chances)
-    return DataLoader(
-        dataset,
+    loader: DataLoader[Sample | DataError] = DataLoader(
+        _Reporting(dataset),
         batch_sampler=sampler,
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=_collate_reports,
         worker_init_fn=_start_worker,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
     )
+    return _Batches(loader)
+
+
+def worker_died(error: Exception) -> bool:
+    """Whether an error says that a worker was killed. It may come at any moment, by way of a signal."""
+    if isinstance(error, (ConnectionError, EOFError)):  # while a batch was being fetched from it
+        return True
+    return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
+
+
+class _Reporting(Dataset[Sample | DataError]):
+    """Gives an error back: raised in a worker, it would reach the main process as the text of a traceback."""
+
+    def __init__(self, dataset: InstanceDataset) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample | DataError:
+        try:
+            return self._dataset[key]
+        except DataError as error:
+            return error
+
+
+def _collate_reports(reports: Sequence[Sample | DataError]) -> Batch | DataError:
+    errors = [report for report in reports if isinstance(report, DataError)]
+    return errors[0] if errors else collate([report for report in reports if isinstance(report, Sample)])
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """The batches of a loader, whose errors are raised here."""
+
+    loader: DataLoader[Sample | DataError]
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.loader:
+            if isinstance(batch, DataError):
+                raise DataError(str(batch))  # a new one: raising a frame's own local would keep the workers
+            yield batch
 
 
 def _start_worker(_: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model.errors import TrainingError
-from model.training.trainer import StepReport
+from model.training.watcher import StepReport
 
 STEP_FIELDS = (
     "iteration", "box", "cls", "mask", "semantic", "mask_iou",

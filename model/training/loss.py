@@ -122,11 +122,15 @@ def _class_loss(logits: Tensor, matches: Matches, targets: Targets, config: Loss
 
 
 def _nothing_labelled(log_probabilities: Tensor, labelled: Tensor | None) -> Tensor:
-    """[A, C + 1] -> [A]: the log probability that no labelled class is there."""
+    """[A, C + 1] -> [A]: the log probability that no labelled class is there.
+
+    `labelled` best lies on the host, so that no device is waited for.
+    """
     if labelled is None or bool(labelled.all()):
         return log_probabilities[:, 0]
     known = torch.cat([labelled.new_zeros(1), labelled])
-    return log_probabilities[:, ~known].logsumexp(-1)
+    unlabelled = (~known).nonzero().squeeze(1).to(log_probabilities.device, non_blocking=True)
+    return log_probabilities.index_select(1, unlabelled).logsumexp(-1)
 
 
 def _mask_losses(
@@ -193,7 +197,7 @@ def _semantic_loss(logits: Tensor, targets: Targets) -> Tensor:
     goal = torch.zeros_like(logits).index_add(0, targets.classes[single], masks).clamp(max=1)
     loss = F.binary_cross_entropy_with_logits(logits, goal, reduction="none")
     if targets.labelled is not None:
-        loss = loss * targets.labelled[:, None, None]
+        loss = loss * targets.labelled.to(loss.device, non_blocking=True)[:, None, None]
     if targets.has_mask is not None:
         unknown = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
         unknown[targets.classes[single & ~targets.has_mask]] = True

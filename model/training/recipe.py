@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
+from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.errors import ConfigError
 
-SMALLEST_INPUT, LARGEST_INPUT = 32, 4096
 # no warm-up that was made for a long run takes more than this share of a short one
 _MOST_WARMUP = 0.1
 

@@ -18,8 +18,8 @@ def checked_rle(segmentation: dict[str, Any], width: int, height: int) -> bytes:
     Takes both forms, compressed text and plain counts. Raises ValueError with the reason when it is
     malformed, of another size or does not fill the mask.
     """
-    counts = segmentation.get("counts")
-    if list(segmentation.get("size") or ()) != [height, width]:
+    counts, size = segmentation.get("counts"), segmentation.get("size")
+    if size != [height, width] or not all(type(side) is int for side in size):
         raise ValueError("mask has another size than its image")
     if isinstance(counts, list):
         if not all(isinstance(c, int) and c >= 0 for c in counts) or sum(counts) != width * height:

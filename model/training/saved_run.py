@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ class SavedRun:
     weights, ema: the network's state and its average; optimizer: the optimiser's state
     devices:      how many processes shared the batches
     skipped:      the steps skipped in a row up to here
+    data:         which images were learned from, as the trainer was told; "" in files of older versions
     """
 
     config: YolactConfig
@@ -33,6 +35,27 @@ class SavedRun:
     ema_updates: int
     devices: int = 1
     skipped: int = 0
+    data: str = ""
+
+    def require_same(self, config: YolactConfig, recipe: Recipe, devices: int, data: str) -> None:
+        """Raise TrainingError unless a run of these would go on as this one would have."""
+        if self.devices != devices:
+            raise TrainingError(
+                f"the run was saved on {self.devices} devices, whose batches cannot be drawn alike on "
+                f"{devices}; go on with as many processes (torchrun --nproc-per-node {self.devices})"
+            )
+        if self.data and self.data != data:
+            raise TrainingError(
+                f"the run learned from other images ({self.data}) than its data set has now ({data}); "
+                "restore the data set, or start a new run"
+            )
+        for theirs, mine in ((self.config, config), (self.recipe, recipe)):
+            for field in dataclasses.fields(mine):
+                got, wanted = getattr(theirs, field.name), getattr(mine, field.name)
+                if got != wanted:
+                    raise TrainingError(
+                        f"the saved run is another one: its {field.name} is {got!r}, expected {wanted!r}"
+                    )
 
     def write(self, path: Path) -> None:
         """Replace the file at `path`. Raises TrainingError, and leaves it as it was, when that fails."""
@@ -50,6 +73,7 @@ class SavedRun:
             "ema_updates": self.ema_updates,
             "devices": self.devices,
             "skipped": self.skipped,
+            "data": self.data,
         }
         _replace(path, self.config, self.weights, training=training)
 
@@ -102,4 +126,5 @@ def _saved_run(checkpoint: Checkpoint, training: dict[str, Any]) -> SavedRun:
         ema_updates=int(training["ema_updates"]),
         devices=int(training.get("devices", 1)),
         skipped=int(training.get("skipped", 0)),
+        data=str(training.get("data", "")),
     )

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from model.preprocessing import normalise
+from model.training.loader import Batch
 from model.training.loss import LossTerms, YolactLoss
+from model.training.norms import NormStatistics
 from model.training.targets import Targets
 from model.yolact import Yolact
 
@@ -41,3 +43,25 @@ class TrainStep(nn.Module):
             # the loss must not see them: binary cross entropy fails on NaN, on a GPU beyond recovery
             return LossTerms(*(checksum * math.nan).expand(len(LossTerms._fields)))
         return self.loss(raw, self.network, targets, torch.Generator().manual_seed(seed))
+
+
+def can_learn(step: TrainStep, batch: Batch, seed: int, statistics: NormStatistics) -> bool:
+    """Whether loss and gradient of a batch, on the network's device, are finite.
+
+    Changes no weight, gradient or statistic of a norm, and tells no other process, even of a network inside
+    DDP; but the network is left at the batch's input size.
+    """
+    step.network.set_image_size(batch.images.shape[-1])
+    statistics.keep()
+    try:
+        return _has_finite_gradient(step(batch.images, batch.targets, seed).total, step)
+    finally:
+        statistics.put_back()
+
+
+def _has_finite_gradient(total: Tensor, network: nn.Module) -> bool:
+    if not bool(total.isfinite()):
+        return False
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+    return bool(nn.utils.get_total_norm([g for g in gradients if g is not None]).isfinite())

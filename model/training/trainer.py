@@ -1,19 +1,18 @@
 """The training loop. It knows neither files of images nor terminals: those are handed in.
 
 A run is a pure function of its recipe: iteration i draws the same batch and the same random numbers whether
-or not the run was stopped before it, so that weights, optimiser and iteration are all there is to resume.
+or not the run was stopped before it. What there is to resume is the weights and their average, the
+optimiser's state, the iteration, how many steps were skipped in a row, and the number of devices.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -23,44 +22,16 @@ from model.config import YolactConfig
 from model.errors import TrainingError
 from model.training.distributed import anywhere, gathered, is_first, mean, world_size
 from model.training.ema import Ema
+from model.training.failures import explained
 from model.training.loader import Batch
 from model.training.loss import LossTerms
 from model.training.norms import NormStatistics, batch_norms
 from model.training.optimizer import build_optimizer
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, write_weights
-from model.training.train_step import TrainStep
+from model.training.train_step import TrainStep, can_learn
+from model.training.watcher import Losses, StepReport, Watcher
 from model.yolact import Yolact
-
-Losses = dict[str, float]
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """One iteration: weighted losses by name, averaged over devices, and where its time went, in seconds.
-
-    `images` counts those of all devices; `waited` is the part of `seconds` that the data took to come.
-    """
-
-    iteration: int
-    losses: Losses
-    learning_rate: float
-    images: int
-    seconds: float
-    waited: float
-
-
-class Watcher(Protocol):
-    """Who is told how the run goes, on the first device's process; notices come on any."""
-
-    def on_step(self, report: StepReport) -> None:
-        """After each iteration."""
-
-    def on_notice(self, text: str) -> None:
-        """Something that a person should know."""
-
-    def on_checkpoint(self, iteration: int, network: Yolact) -> None:
-        """After a save; `network` holds the averaged weights, in evaluation mode, at the final input size."""
 
 
 class Trainer:
@@ -68,7 +39,10 @@ class Trainer:
     in half precision, with the note `licence`).
 
     `batches(stage, iteration)` yields the endless batches of a stage from that iteration on. With several
-    processes, one a device, each has its own batches and `recipe` is the one `for_devices`.
+    processes, one a device, each has its own batches and `recipe` is the one `for_devices`. `data` says
+    which images the batches are made of; a run that was saved with others is not resumed.
+
+    A state is saved only when it can learn: see `save`.
     """
 
     def __init__(
@@ -81,6 +55,7 @@ class Trainer:
         device: torch.device,
         save_every: int = 500,
         licence: str = "",
+        data: str = "",
     ) -> None:
         recipe.check()
         self.config: YolactConfig = network.config
@@ -93,15 +68,20 @@ class Trainer:
         self.device = device
         self.save_every = save_every
         self.licence = licence
+        self.data = data
         self.optimizer = build_optimizer(network, recipe)
         self.ema = Ema(network, recipe.ema_decay)
         self.iteration = 0
         self._stop_asked = False
         self._stopped = False
         self._skipped = 0  # in a row
+        self._save_due = False
+        self._whole = True  # False in the midst of an iteration
+        self._learned_from: Batch | None = None  # by a step that has not been seen to do no harm
         self._told_broken: set[str] = set()
         self._statistics = NormStatistics(network)
-        self._step = self._wrap(TrainStep(self.network, recipe.precision))
+        self._train_step = TrainStep(self.network, recipe.precision)
+        self._step = self._wrap(self._train_step)
 
     @property
     def finished(self) -> bool:
@@ -116,17 +96,19 @@ class Trainer:
         """Train to the end, or until `stop` is called on any process.
 
         Raises TrainingError on two losses in a row that are not finite, when the device's memory does not
-        suffice, and when a save fails.
+        suffice, when a process that prepares images dies, and when a save fails. Whatever ends the run
+        early, what it has learned is saved first if it can be.
         """
         self._stopped = anywhere(self._stop_asked, self.device)
         try:
             while not (self.finished or self._stopped):
                 self._run_stage(self.recipe.stage(self.iteration))
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                f"iteration {self.iteration}: {self.device} has not enough memory for "
-                f"{self.recipe.batch_size} images; start again with a smaller --batch-size"
-            ) from error
+        except Exception as error:
+            self._rescue()
+            told = explained(error, self.iteration, self.recipe.batch_size)
+            if told is None:
+                raise
+            raise told from error
         self.save()
         if self.finished and is_first():
             write_weights(self.final, self.config, self.ema.state, self.licence)
@@ -134,7 +116,7 @@ class Trainer:
 
     def resume(self, saved: SavedRun) -> None:
         """Go on from where a run was saved. Raises TrainingError when it is not this one."""
-        self._require_same(saved)
+        saved.require_same(self.config, self.recipe, world_size(), self.data)
         self.network.load_state_dict(saved.weights)
         try:
             self.optimizer.load_state_dict(saved.optimizer)
@@ -143,11 +125,21 @@ class Trainer:
         self.ema.load(saved.ema, saved.ema_updates)
         self.iteration = saved.iteration
         self._skipped = saved.skipped
+        self._learned_from = None
 
     def save(self) -> None:
-        """Write `last.pt`. Raises TrainingError, and keeps the older file, on weights that are not finite."""
+        """Write `last.pt`.
+
+        Raises TrainingError, and keeps the older file, on weights that are not finite and on a state that
+        cannot learn: one without a finite loss and gradient on the batch that it has just learned from.
+        """
         if not is_first():
             return
+        if not self._can_learn():
+            raise TrainingError(
+                f"after {self.iteration} iterations the weights have no finite loss and gradient, so "
+                f"{self.last} was not overwritten; start again with a lower learning rate"
+            )
         SavedRun(
             config=self.config,
             recipe=self.recipe,
@@ -158,6 +150,7 @@ class Trainer:
             ema_updates=self.ema.updates,
             devices=world_size(),
             skipped=self._skipped,
+            data=self.data,
         ).write(self.last)
 
     def averaged(self) -> Yolact:
@@ -177,20 +170,6 @@ class Trainer:
         # the mask IoU network sits out a batch without large masks
         return DistributedDataParallel(step, find_unused_parameters=self.config.mask_iou)
 
-    def _require_same(self, saved: SavedRun) -> None:
-        if saved.devices != world_size():
-            raise TrainingError(
-                f"the run was saved on {saved.devices} devices, whose batches cannot be drawn alike on "
-                f"{world_size()}; go on with as many processes (torchrun --nproc-per-node {saved.devices})"
-            )
-        for mine, theirs in ((self.config, saved.config), (self.recipe, saved.recipe)):
-            for field in dataclasses.fields(mine):
-                wanted, got = getattr(mine, field.name), getattr(theirs, field.name)
-                if wanted != got:
-                    raise TrainingError(
-                        f"the saved run is another one: its {field.name} is {got!r}, expected {wanted!r}"
-                    )
-
     def _enter(self, stage: Stage) -> None:
         self.network.set_image_size(stage.image_size or self.config.image_size)
         self.network.train()
@@ -205,7 +184,8 @@ class Trainer:
             self._iterate(batch, started)
             if self.finished:
                 return
-            if self.iteration % self.save_every == 0:
+            self._save_due |= self.iteration % self.save_every == 0
+            if self._save_due and is_first():
                 self._checkpoint()
             self._stopped = anywhere(self._stop_asked, self.device)
             if self._stopped or self.recipe.stage(self.iteration) is not stage:
@@ -217,41 +197,73 @@ class Trainer:
         self._tell_broken(batch)
         rate = self.recipe.learning_rate_at(self.iteration)
         losses = self._learn(batch, rate)
+        iteration = self.iteration
+        self.iteration += 1
+        self._whole = True
         seconds = time.perf_counter() - started
         if is_first():
             images = len(batch) * world_size()
-            self.watcher.on_step(StepReport(self.iteration, losses, rate, images, seconds, waited))
-        self.iteration += 1
+            self.watcher.on_step(StepReport(iteration, losses, rate, images, seconds, waited))
 
     def _checkpoint(self) -> None:
+        if self._skipped or not self._can_learn():
+            return  # the save stays due until the state is known to be good
         self.save()
+        self._save_due = False
         # whoever asks to stop does not want to wait for a measurement
-        if is_first() and not self._stop_asked:
+        if not self._stop_asked:
             self.watcher.on_checkpoint(self.iteration, self.averaged())
+
+    def _rescue(self) -> None:
+        """Save what the run has learned before an error ends it, which matters more than one in here."""
+        if self._whole and not self._skipped and self._learned_from is not None:
+            with contextlib.suppress(Exception):
+                self.save()
+
+    def _can_learn(self) -> bool:
+        """Whether the state has been seen to have a finite loss and gradient; if not yet, this looks."""
+        if self._learned_from is None:
+            return True
+        moved = self._learned_from.to(self.device)
+        if not can_learn(self._train_step, moved, self.recipe.seed + self.iteration, self._statistics):
+            return False
+        self._learned_from = None
+        return True
 
     def _learn(self, batch: Batch, rate: float) -> Losses:
         """One step. A loss or gradient that is not finite changes nothing, on any device."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self._statistics.keep()
+        self._whole = False
+        try:
+            losses, fault = self._find_gradient(batch)
+        except BaseException:
+            self._statistics.put_back()
+            self._whole = True
+            raise
+        if fault:
+            self._skip(batch, losses, fault)
+            return losses
+        self.optimizer.step()
+        self.ema.update(self.network)
+        self._skipped = 0
+        self._learned_from = batch
+        return losses
+
+    def _find_gradient(self, batch: Batch) -> tuple[Losses, str]:
+        """The losses, and which of loss and gradient is not finite, if any. Leaves the gradient in place."""
         self.optimizer.zero_grad(set_to_none=True)
         moved = batch.to(self.device, non_blocking=True)
         terms: LossTerms = self._step(moved.images, moved.targets, self.recipe.seed + self.iteration)
         values = mean(torch.stack([term.detach() for term in terms])).tolist()
         losses = dict(zip(LossTerms._fields, values, strict=True))
         if not all(map(math.isfinite, values)):
-            self._skip(batch, losses, "loss")
-            return losses
+            return losses, "loss"
         terms.total.backward()
         limit = self.recipe.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
-        if not math.isfinite(float(norm)):
-            self._skip(batch, losses, "gradient")
-            return losses
-        self.optimizer.step()
-        self.ema.update(self.network)
-        self._skipped = 0
-        return losses
+        return losses, "" if math.isfinite(float(norm)) else "gradient"
 
     def _skip(self, batch: Batch, losses: Losses, what: str) -> None:
         self._statistics.put_back()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.errors import SourceError
-
-MAX_PIXELS = 100_000_000
-"""The largest image that is decoded; one of this size takes about 1 GB of memory on its way."""
+from model.images import FORMATS, opened, to_rgb
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -33,10 +30,6 @@ VIDEO_SUFFIXES = frozenset(
         *(".mts", ".ogv", ".webm", ".wmv"),
     }
 )
-
-# Photographs and pictures of the web only. Pillow would read more, but some of it by way of other programs.
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
-_GREY_16_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
 @dataclass(frozen=True)
@@ -72,28 +65,25 @@ def find_images(argument: str | Path) -> Found:
 def read_image(path: Path) -> NDArray[np.uint8]:
     """An image file as a frame: [H, W, 3] uint8 BGR, upright as its EXIF orientation says.
 
-    Grey images get three equal channels; transparent pixels show white, as on paper; of 16 bits the upper
-    8 stay; CMYK is converted without its colour profile; of an animation the first picture is taken. The
-    header is checked before a pixel is decoded, so that an image of more than `MAX_PIXELS` costs nothing.
+    Its pixels are those of `to_rgb`, in the other order; of an animation the first picture is taken. The
+    header is checked before a pixel is decoded, so that an image that is too large costs nothing.
 
     Raises SourceError when the file is absent, is no image, is too large, or is broken or cut short.
     """
     try:
-        # Pillow warns of odd metadata, which is not the reader's concern, and of size, which is checked here
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as picture:
-                _check_size(picture.size)
-                picture.load()
-                return _to_bgr(_upright(picture))
-    except (SourceError, Image.DecompressionBombError) as error:
+        with opened(path) as picture:
+            picture.load()
+            return np.ascontiguousarray(to_rgb(_upright(picture))[..., ::-1])
+    except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
     except UnidentifiedImageError as error:
         raise SourceError(f"{path}: not an image that can be read; expected {_format_list()}") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except MemoryError:  # says nothing about the file
+        raise
     except Exception as error:  # decoders fail on broken files with whatever their parsing trips over
-        raise SourceError(f"{path}: broken image: {error or type(error).__name__}") from error
+        raise SourceError(f"{path}: broken image: {str(error) or type(error).__name__}") from error
 
 
 def _named(path: Path) -> Found:
@@ -130,36 +120,13 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 def _format_list() -> str:
-    return ", ".join(name for name in _FORMATS if name != "DIB")
-
-
-def _check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width * height > MAX_PIXELS:
-        raise SourceError(
-            f"an image of {width} x {height} pixels is too large; at most {MAX_PIXELS // 10**6} million "
-            "pixels are read, so scale it down first"
-        )
+    return ", ".join(name for name in FORMATS if name != "DIB")
 
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(picture)
+    except MemoryError:
+        raise
     except Exception:  # a broken EXIF block is no reason to lose the picture, only its rotation
         return picture
-
-
-def _to_bgr(picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode in _GREY_16_BIT:
-        grey = np.clip(np.asarray(picture), 0, 65535) >> 8
-        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    if picture.mode == "F":
-        raise SourceError("floating-point pixels have no agreed white; convert the image to 8 or 16 bits")
-    rgb = np.asarray(_over_white(picture) if picture.has_transparency_data else picture.convert("RGB"))
-    return np.ascontiguousarray(rgb[..., ::-1])
-
-
-def _over_white(picture: Image.Image) -> Image.Image:
-    paper = Image.new("RGBA", picture.size, "white")
-    paper.alpha_composite(picture.convert("RGBA"))
-    return paper.convert("RGB")

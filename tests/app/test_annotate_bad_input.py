@@ -13,8 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from app.cli import main
+from pipeline.sources import images
 from tests.app.conftest import Annotate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,3 +219,43 @@ def test_ctrl_c_leaves_whole_files_only_and_exits_with_130(weights: Path, tmp_pa
     assert {path.suffix for path in out.iterdir()} == {".jpg", ".json"}
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
     assert all(cv2.imread(str(path)).shape == (800, 1200, 3) for path in pictures)
+
+
+def test_a_photograph_that_memory_does_not_suffice_for_fails_alone(
+    annotate: Annotate,
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = images.read_image
+
+    def greedy(path: Path) -> np.ndarray:
+        if path.name == "b.png":
+            torch.empty(1 << 50)  # what PyTorch raises for want of memory on a CPU
+        return read(path)
+
+    monkeypatch.setattr(images, "read_image", greedy)
+    assert annotate(photos, "-o", tmp_path / "out") == 1
+    assert listing(tmp_path / "out") == ["a.jpg", "c.png"]
+    assert "b.png: not enough memory for an image of this size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--top-k", "500"), 2, b"at most 1 to 100 detections"),
+        (("--weights", "yolact_base"), 1, b"yolact_base is not downloaded"),
+        (("--weights", "none.pt"), 1, b"none.pt"),
+    ],
+)
+def test_what_can_be_told_to_be_wrong_is_told_before_torch_is_loaded(
+    photos: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, said: bytes
+) -> None:
+    script = (
+        "import sys\nfrom app.cli import main\ncode = main(sys.argv[1:])\n"
+        "assert 'torch' not in sys.modules\nsys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "annotate", photos, "-o", tmp_path / "out", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr

@@ -1,11 +1,15 @@
 import argparse
+import os
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 from app.cli import COMMANDS, build_parser, main
 from model.errors import CheckpointError, ConfigError, LiveMaskError
+from tests.source_tree import ROOT
 
 
 @pytest.fixture
@@ -87,3 +91,36 @@ def test_every_command_explains_each_of_its_arguments(name, capsys):
         if not (action.help or isinstance(action, argparse._SubParsersAction))
     ]
     assert unexplained == []
+
+
+def run_app(*arguments, options=(), **settings):
+    environment = {**os.environ, "PYTHONPATH": "", "PYTHONWARNINGS": "error"}
+    command = [sys.executable, *options, "run_app.py", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, **settings
+    )
+
+
+def test_a_python_without_the_requirements_is_told_in_one_line_what_to_do():
+    done = run_app("models", "list", options=["-S"])
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "'platformdirs'; run `make demo`" in done.stderr
+
+
+def test_a_reader_who_has_seen_enough_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = run_app("models", "list", "--json", stdout=writer)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_behind_the_output_is_told_in_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = run_app("models", "list", stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "error: [Errno 28] No space left on device\n"

@@ -245,7 +245,7 @@ class TestFaults:
         ("arguments", "code", "said"),
         [
             (["--coverage", "none"], EXIT_USAGE, "'all', 'main cat'"),
-            (["--images", "absent"], EXIT_FAILED, "absent: no such folder"),
+            (["--images", "absent"], EXIT_FAILED, "none of its 4 images was found in absent"),
             (["--data", "absent.json"], EXIT_FAILED, "absent.json: cannot be read"),
         ],
     )
@@ -283,3 +283,25 @@ class TestFaults:
 def test_absent_weights_are_named(data: Path, capsys: pytest.CaptureFixture[str]):
     assert evaluate(data, "--weights", "absent.pt") == EXIT_FAILED
     assert "absent.pt" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("oracle")
+def test_objects_without_a_mask_are_told_since_no_mask_is_then_measured(
+    data: Path, capsys: pytest.CaptureFixture[str]
+):
+    content = json.loads(data.read_text())
+    del content["annotations"][0]["segmentation"]
+    data.write_text(json.dumps(content))
+
+    assert evaluate(data) == EXIT_OK
+    assert "1 of 4 objects have no mask, so masks are not measured" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("oracle")
+def test_a_folder_and_the_layout_of_coco_are_measured_too(data: Path):
+    assert evaluate(data.parent) == EXIT_OK
+
+    (data.parent / "annotations").mkdir()
+    moved = data.rename(data.parent / "annotations" / "instances_val2017.json")
+    (data.parent / "images").rename(data.parent / "val2017")
+    assert evaluate(moved) == EXIT_OK

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -7,7 +8,9 @@ import pytest
 
 from app.cli import main
 from model.catalog import CATALOG, CatalogEntry
+from model.checkpoint import save_checkpoint
 from model.weight_pins import read_pins
+from tests.small_networks import TINY, small_network
 from tests.weights_server import CONTENT, serving, tls_context, whole
 
 
@@ -104,7 +107,8 @@ def test_a_download_draws_a_bar_on_the_error_output_of_a_terminal(capsys, monkey
     monkeypatch.setenv("FORCE_COLOR", "1")
     main(["models", "download", "tiny"])
     captured = capsys.readouterr()
-    assert "76.8/76.8 kB" in captured.err
+    size = f"{len(CONTENT) / 1000:.1f}"
+    assert f"{size}/{size} kB" in captured.err
     assert "kB" not in captured.out
 
 
@@ -158,3 +162,17 @@ def test_the_command_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_show_of_bundled_weights_tells_the_size_and_the_classes_that_the_file_has(bundle, capsys):
+    config = dataclasses.replace(TINY, image_size=96)
+    save_checkpoint(bundle / "livemask_s_person.pt", config, small_network(config).state_dict())
+    assert main(["models", "show", "livemask_s_person"]) == 0
+    shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert (shown["image size"].strip(), shown["classes"].strip()) == ("96", "cat, dog, bird")
+
+
+@pytest.mark.usefixtures("bundle")
+def test_show_of_bundled_weights_that_are_missing_makes_no_size_up(capsys):
+    assert main(["models", "show", "livemask_s_person"]) == 0
+    assert "image size" not in capsys.readouterr().out

@@ -13,6 +13,7 @@ from app.cli import build_parser, main
 from app.training_run import build_trainer
 from app.training_settings import Settings, load_settings
 from model.checkpoint import save_checkpoint
+from model.errors import TrainingError
 from model.predictor import load_predictor
 from model.training.saved_run import read_saved_run
 from model.weight_pins import exclusive
@@ -91,13 +92,18 @@ def test_a_run_says_what_it_learns_from_how_far_it_is_and_how_good(finished):
     assert "iteration 3: box/ap 0." in told
 
 
-def test_a_finished_run_that_is_resumed_makes_its_weights_anew_without_training(finished, shapes):
+def test_a_finished_run_that_is_resumed_makes_its_weights_anew_without_training(finished, capsys):
     output, _ = finished
     before = (output / "log.csv").read_bytes()
     (output / "final.pt").unlink()
     assert train("--resume", "--output", output, "--workers", 0) == 0
     assert (output / "final.pt").exists()
     assert (output / "log.csv").read_bytes() == before
+    told = capsys.readouterr().err
+    assert "the run has done its 3 iterations" in told
+    assert told.endswith(f"weights: {output / 'final.pt'}\n")
+    with (output / "validation.csv").open(newline="") as file:
+        assert [row["iteration"] for row in csv.DictReader(file)] == ["3"]
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(finished, shapes, capsys):
@@ -244,6 +250,11 @@ def test_imagenet_weights_that_must_be_had_and_cannot_end_the_run(shapes, tmp_pa
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+def test_settings_that_cannot_be_written_are_an_error_of_the_project(shapes, tmp_path):
+    with pytest.raises(TrainingError, match=r"run\.json cannot be written"):
+        start(shapes, tmp_path / "run").write(tmp_path / "nosuch")
+
+
 def test_two_runs_cannot_share_a_folder(shapes, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     with exclusive(tmp_path / "run" / ".guard", wait=False):
@@ -282,8 +293,21 @@ class TestResume:
             "--resume goes on with the run as it was started, with --learning-rate None"
             in capsys.readouterr().err
         )
-        assert train(*again) == 0
+        assert train(*again, "--save-every", 500) == 0
         assert len(rows(stopped)) == 3
+
+    def test_a_default_that_the_run_was_not_started_with_is_refused(self, stopped, capsys):
+        settings = json.loads((stopped / "run.json").read_text()) | {"seed": 7}
+        (stopped / "run.json").write_text(json.dumps(settings))
+        assert train("--resume", "--output", stopped, "--seed", 0) == 2
+        assert "with --seed 7, not 0" in capsys.readouterr().err
+
+    def test_a_data_set_with_other_images_is_refused(self, stopped, tmp_path, capsys):
+        other = write_shapes(tmp_path / "other", images=3, side=64)
+        settings = json.loads((stopped / "run.json").read_text()) | {"data": [str(other)]}
+        (stopped / "run.json").write_text(json.dumps(settings))
+        assert train("--resume", "--output", stopped, "--workers", 0) == 1
+        assert "learned from other images (4 images" in capsys.readouterr().err
 
     def test_it_keeps_the_recipe_and_the_network_that_it_was_started_with(self, stopped, monkeypatch):
         monkeypatch.setattr("model.training.recipe.RECIPES", {})

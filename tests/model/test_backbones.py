@@ -92,3 +92,13 @@ def test_a_darknet_block_adds_after_both_activations():
     with torch.inference_mode():
         torch.testing.assert_close(block(x), x + block.conv2(block.conv1(x)))
         assert float(block(x).min()) < 0  # nothing follows the sum
+
+
+def test_a_deformable_convolution_learns_under_bf16_autocast_as_in_float32():
+    layer = DeformableConv2d(4, 6, stride=2)
+    x = torch.randn(1, 4, 9, 9, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x)
+    out.float().sum().backward()
+    torch.testing.assert_close(out.float(), layer(x), rtol=1e-2, atol=1e-2)
+    assert layer.weight.grad is not None

@@ -215,6 +215,13 @@ def test_weights_that_share_their_numbers_are_refused(tmp_path: Path):
         load_checkpoint(native(tmp_path / "a.pt", weights=weights))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_their_first_key(tmp_path: Path, value: float):
+    broken = {**STATE, "head.bbox_layer.bias": torch.full((12,), value)}
+    with pytest.raises(CheckpointError, match=r"a\.pt: head\.bbox_layer\.bias: .*not finite"):
+        load_checkpoint(native(tmp_path / "a.pt", weights=broken))
+
+
 def test_text_that_is_no_text_is_left_out(tmp_path: Path):
     checkpoint = read_checkpoint(native(tmp_path / "a.pt", licence=5, notes=None))
     assert (checkpoint.licence, checkpoint.notes) == ("", "")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -86,22 +88,53 @@ class Touch:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "older container"])
-def test_code_in_a_file_is_refused_and_never_run(tmp_path: Path, zipped: bool):
-    path = tmp_path / "a.pth"
-    torch.save({"proto_net.0.weight": Touch(tmp_path / "ran")}, path, _use_new_zipfile_serialization=zipped)
+def raw(content: Any, path: Path, protocol: int) -> None:
+    path.write_bytes(pickle.dumps(content, protocol))
 
-    with pytest.raises(CheckpointError, match=r"a\.pth: it holds pickled code, which is never run"):
+
+def zipped(content: Any, path: Path, protocol: int) -> None:
+    torch.save(content, path, pickle_protocol=protocol)
+
+
+def unzipped(content: Any, path: Path, protocol: int) -> None:
+    torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("write", [raw, zipped, unzipped])
+def test_code_in_a_file_is_named_and_refused_and_never_run(
+    tmp_path: Path, write: Callable[[Any, Path, int], None], protocol: int
+):
+    path = tmp_path / "a.pth"
+    write({"proto_net.0.weight": Touch(tmp_path / "ran"), "x": torch.ones(1)}, path, protocol)
+
+    said = (
+        f"{path}: it holds pickled code ({os.mkdir.__module__}.mkdir), which is never run; "
+        "expected tensors, numbers and text only"
+    )
+    with pytest.raises(CheckpointError, match=f"^{re.escape(said)}$"):
         load_checkpoint(path, TINY)
 
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_pickle_that_is_no_pytorch_file_is_refused(tmp_path: Path):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02}q\x00.",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF",
+        b"\x89PNG\r\n",
+        b"some text",
+        bytes(range(255, 99, -1)),
+    ],
+    ids=["pickle", "JPEG", "PNG", "text", "bytes"],
+)
+def test_what_is_no_pytorch_file_is_refused_without_advice_to_run_it(tmp_path: Path, content: bytes):
     path = tmp_path / "a.pkl"
-    path.write_bytes(b"\x80\x02}q\x00.")
-    with pytest.raises(CheckpointError, match="not a PyTorch file"):
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.pkl: not a PyTorch file, or a truncated one") as refused:
         load_checkpoint(path)
+    assert "weights_only" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

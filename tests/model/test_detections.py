@@ -2,9 +2,12 @@
 
 import dataclasses
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from model.detections import Detections, MaskCrop, no_detections
@@ -87,3 +90,36 @@ def test_a_selection_keeps_all_fields_together(which: list[int]):
 def test_a_record_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         two_detections().scores = np.zeros(2)  # type: ignore[misc]
+
+
+@st.composite
+def crops_in_frames(draw: st.DrawFn) -> tuple[MaskCrop, int, int]:
+    height, width = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    y, x = draw(st.integers(0, height)), draw(st.integers(0, width))
+    rows, columns = draw(st.integers(0, height - y)), draw(st.integers(0, width - x))
+    bits = draw(st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns))
+    return MaskCrop(x, y, np.array(bits, dtype=bool).reshape(rows, columns)), height, width
+
+
+@given(crops_in_frames())
+@example((MaskCrop(0, 0, np.ones((3, 4), bool)), 3, 4))
+@example((MaskCrop(1, 0, np.ones((3, 2), bool)), 3, 4))
+def test_a_crop_is_encoded_exactly_as_the_mask_on_its_whole_frame(placed: tuple[MaskCrop, int, int]):
+    crop, height, width = placed
+    found = dataclasses.replace(two_detections().select([0]), image_size=(height, width), crops=(crop,))
+    expected = coco_mask.encode(np.asfortranarray(crop.paste(height, width), np.uint8))
+
+    (result,) = found.to_coco()
+
+    assert result["segmentation"] == {"size": [height, width], "counts": expected["counts"].decode()}
+
+
+def test_encoding_a_small_mask_of_a_huge_frame_takes_no_memory_of_its_size():
+    crop = MaskCrop(99_990, 39_990, np.eye(10, dtype=bool))
+    found = dataclasses.replace(two_detections().select([0]), image_size=(40_000, 100_000), crops=(crop,))
+    tracemalloc.start()
+    try:
+        found.to_coco()
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

@@ -1,9 +1,11 @@
 import dataclasses
 import hashlib
+import io
 import json
 import threading
 
 import pytest
+import torch
 
 from model import catalog
 from model.catalog import CatalogEntry, resolve_weights
@@ -54,10 +56,29 @@ def test_a_file_that_is_there_as_pinned_is_not_asked_for_again(server):
 
 def test_a_file_copied_into_the_cache_by_hand_is_pinned_without_network(server, home):
     home.mkdir()
-    (home / "tiny.pth").write_bytes(b"by hand")
+    (home / "tiny.pth").write_bytes(CONTENT)
     get(server, offline=True)
-    assert read_pins(home)["tiny"].sha256 == hashlib.sha256(b"by hand").hexdigest()
+    assert read_pins(home)["tiny"].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert server.requests == []
+
+
+def test_a_truncated_file_copied_by_hand_is_neither_pinned_nor_replaced(server, home):
+    home.mkdir()
+    older = io.BytesIO()
+    torch.save({"weight": torch.ones(9000)}, older, _use_new_zipfile_serialization=False)
+    for content in (CONTENT[:-100], older.getvalue()[:-100]):
+        (home / "tiny.pth").write_bytes(content)
+        with pytest.raises(DownloadError, match=r"tiny\.pth is there, but cannot be used; remove it"):
+            get(server, offline=True)
+        assert (home / "tiny.pth").read_bytes() == content
+    assert read_pins(home) == {}
+
+
+def test_a_download_that_is_no_weights_file_is_neither_pinned_nor_kept(server, home):
+    server.answer_with(whole(b"\xff\xd8\xff\xe0 no weights"))
+    with pytest.raises(DownloadError, match="what the server sent cannot be used, and is not kept"):
+        get(server)
+    assert visible(home) == []
 
 
 def test_bundled_weights_need_no_download(tmp_path, monkeypatch):

@@ -77,3 +77,8 @@ def test_an_unknown_class_is_answered_with_the_nearest_name(name: str, said: str
 def test_no_class_at_all_is_an_error_and_not_all_classes():
     with pytest.raises(ConfigError, match="leave the choice out"):
         class_indices([], COCO_CLASSES)
+
+
+def test_a_text_where_a_list_of_classes_is_expected_is_refused():
+    with pytest.raises(ConfigError, match=r"expected a list of class names, got the text 'person'"):
+        class_indices("person", COCO_CLASSES)

@@ -102,6 +102,20 @@ def test_what_is_no_bgr_frame_is_refused(predictor: Predictor, frame: Any):
         predictor(frame)
 
 
+@pytest.mark.parametrize(
+    ("frames", "said"),
+    [
+        (None, r"expected a frame, .* or a list of them, got None \(an image that could not be read\?\)"),
+        ([FRAME, None], r"frame 1: expected an array .* got None"),
+        ("a.jpg", "frame 0: expected an array .* got str"),
+    ],
+    ids=["None", "None in a list", "a name"],
+)
+def test_what_is_no_frame_at_all_is_refused(predictor: Predictor, frames: Any, said: str):
+    with pytest.raises(ValueError, match=said):
+        predictor(frames)
+
+
 def test_boxes_only_skips_the_protonet_and_leaves_the_boxes_as_they_are(weights: Path, predictor: Predictor):
     boxes_only = load_predictor(weights, with_masks=False, **KEEN)
     boxes_only.network.protonet.register_forward_hook(lambda *_: pytest.fail("the protonet ran"))
@@ -158,7 +172,7 @@ def test_a_network_that_re_scores_refuses_an_input_too_small_for_it(tmp_path: Pa
     save_checkpoint(tmp_path / "a.pt", config, small_network(config).state_dict())
 
     assert len(load_predictor(tmp_path / "a.pt", **KEEN)(FRAME)) > 0
-    with pytest.raises(ConfigError, match="256 to 4096"):
+    with pytest.raises(ConfigError, match="249 to 4096"):
         load_predictor(tmp_path / "a.pt", image_size=224, device="cpu")
 
 

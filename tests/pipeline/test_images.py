@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model.errors import SourceError
-from pipeline.sources.images import MAX_PIXELS, find_images, read_image
+from model.images import MAX_PIXELS
+from model.training.image_files import decode_rgb, read_size
+from pipeline.sources.images import find_images, read_image
 
 RGB = np.random.default_rng(0).integers(0, 255, (7, 11, 3), np.uint8)
 SMOOTH = cv2.resize(RGB, (88, 56), interpolation=cv2.INTER_LINEAR)
@@ -202,7 +204,7 @@ def test_a_bomb_is_refused_by_its_header_before_anything_is_decoded(
     path = tmp_path / "bomb.png"
     path.write_bytes(bomb(*size))
     started = time.perf_counter()
-    with pytest.raises(SourceError, match=r"bomb\.png: .*(pixels is too large|exceeds limit)"):
+    with pytest.raises(SourceError, match=r"bomb\.png: .*is too large; at most 100 million"):
         read_image(path)
     assert time.perf_counter() - started < 1
 
@@ -295,3 +297,34 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="pipe: not a file"):
         find_images(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "LA", "P", "CMYK", "1"])
+def test_training_sees_the_pixels_that_inference_sees(tmp_path: Path, mode: str) -> None:
+    if mode == "I;16":
+        picture = Image.fromarray(np.arange(60000, 60012, dtype=np.uint16).reshape(3, 4))
+    else:
+        picture = Image.new(mode, (4, 3), 1)
+    path = saved(tmp_path / "a.tif", picture)
+    assert np.array_equal(decode_rgb(path)[..., ::-1], read_image(path))
+
+
+def test_training_refuses_floating_point_pixels_and_postscript(tmp_path: Path) -> None:
+    saved(tmp_path / "a.tif", Image.fromarray(np.ones((3, 4), np.float32)))
+    (tmp_path / "b.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
+    for name in ("a.tif", "b.png"):
+        with pytest.raises(ValueError, match="image file"):
+            read_size(tmp_path / name)
+
+
+@pytest.mark.parametrize(("failure", "told"), [(MemoryError(), MemoryError), (KeyError(), SourceError)])
+def test_want_of_memory_is_not_taken_for_a_broken_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, told: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    path = saved(tmp_path / "a.png", Image.fromarray(RGB))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(told, match=None if told is MemoryError else "broken image: KeyError"):
+        read_image(path)

@@ -8,7 +8,7 @@ import pytest
 from model.errors import ConfigError, DataError
 from model.training.annotations import AnnotationSet, ImageRecord, Instance, SkipLog, finished_set, join
 from model.training.class_map import map_classes
-from model.training.data_formats import DATA_FORMATS, load_annotations
+from model.training.data_formats import DATA_FORMATS, load_all, load_annotations
 from tests.tiny_data import coco_json
 
 OBJECT = Instance((0, 0, 4, 4), 0)
@@ -118,3 +118,23 @@ def test_no_format_but_its_own_recognises_a_coco_json(tmp_path: Path):
     path = coco_json(tmp_path, {"a.png": [(1, 1, 9, 9)]})
 
     assert [name for name, data_format in DATA_FORMATS.items() if data_format.recognises(path)] == ["coco"]
+
+
+def test_a_single_set_is_not_named_twice_in_its_summary():
+    log = SkipLog()
+    log.add("image file is missing", "x.jpg")
+
+    joined = join([replace(small_set("own", 1), skipped=log.report())])
+
+    assert joined.summary()[1] == "own: left out 1 × image file is missing (x.jpg)"
+
+
+def test_a_name_to_rename_need_only_be_in_one_of_several_sets(tmp_path: Path):
+    own = coco_json(tmp_path / "own", {"a.png": [(1, 1, 9, 9)]}, ("object",))
+    other = coco_json(tmp_path / "other", {"b.png": [(1, 1, 9, 9)]}, ("person",))
+
+    sets = load_all([own, other], ["person"], {"object": "person"})
+
+    assert [len(one.images[0].instances) for one in sets] == [1, 1]
+    with pytest.raises(ConfigError, match="renaming: none of the data sets has a class 'thing'"):
+        load_all([own, other], ["person"], {"object": "person", "thing": "person"})

@@ -14,7 +14,9 @@ from model.training.trainer import Trainer
 from tests.processes import run_together
 from tests.tiny_training import CONFIG, CPU, RECIPE, SIDE, Recorder, make_batch, make_network, make_trainer
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks processes, which is safe on Linux only")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="forks processes, which is safe on Linux only"
+)
 
 # one step, without anything that would hide a gradient
 PLAIN = dataclasses.replace(

@@ -1,7 +1,8 @@
 """The stream of batches: the same for any number of workers, and from any point on."""
 
-from collections import Counter
-from collections.abc import Iterator
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 import torch
 
 from model.config import preset
-from model.errors import ConfigError
+from model.errors import ConfigError, LiveMaskError
 from model.training.annotations import join
 from model.training.augment import AUGMENTATIONS, AugmentConfig
 from model.training.data_formats import load_annotations
 from model.training.dataset import InstanceDataset
+from model.training.failures import explained
 from model.training.loader import Batch, EndlessSampler, build_loader, collate
 from tests.tiny_data import Block, coco_json
 
@@ -68,6 +70,8 @@ def test_a_batch_moves_as_a_whole(dataset: InstanceDataset):
 
     assert moved.images.device.type == moved.targets[0].boxes.device.type == "meta"
     assert moved.names == batch.names
+    # read by the host: on a device each read would wait for it
+    assert moved.labelled.device.type == moved.counts.device.type == "cpu"
 
 
 def test_the_stream_does_not_depend_on_the_workers(dataset: InstanceDataset):
@@ -152,6 +156,43 @@ def test_files_that_break_in_a_worker_are_told_by_the_batch(dataset: InstanceDat
 
     assert Counter(name for batch in batches for name in batch.broken)["2.png"] >= 2
     assert all(len(batch) == 2 for batch in batches)
+
+
+def test_a_data_error_of_a_worker_arrives_in_one_line(dataset: InstanceDataset):
+    for image in dataset.annotations.images:
+        image.path.unlink()
+
+    error = error_of(build_loader(dataset, 2, seed=0, workers=1))
+
+    assert re.fullmatch(r"DataError: 20 images in a row cannot be decoded, the last was \d\.png", error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+        ConnectionResetError(104, "Connection reset by peer"),
+    ],
+)
+def test_a_killed_worker_is_told_with_a_way_out(error: Exception):
+    told = str(explained(error, iteration=3, batch_size=2))
+
+    assert "iteration 3" in told
+    assert "fewer --workers" in told
+
+
+def test_an_error_of_another_kind_is_not_taken_for_a_killed_worker():
+    assert explained(RuntimeError("a worker of another kind"), iteration=3, batch_size=2) is None
+
+
+def error_of(batches: Iterable[Batch]) -> str:
+    """What goes wrong, as a text: the error itself would keep the workers alive."""
+    try:
+        deque(batches, maxlen=0)
+    except LiveMaskError as error:
+        return f"{type(error).__name__}: {error}"
+    return "nothing"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from model.errors import TrainingError
 from model.training.logs import STEP_FIELDS, CsvLog, TensorBoardLog, step_row
-from model.training.trainer import StepReport
+from model.training.watcher import StepReport
 from tests.full_disk import no_file_longer_than
 
 LOSSES = {"box": 1 / 3, "cls": 2e-8, "mask": 1.0, "semantic": 0.1 + 0.2, "mask_iou": 0.0}

@@ -40,7 +40,7 @@ def test_a_saved_run_is_a_weights_file_too(last):
 
 
 def test_a_file_of_before_devices_and_skips_were_counted_is_read(last):
-    rewrite(last, devices=None, skipped=None)
+    rewrite(last, devices=None, skipped=None, data=None)
     saved = read_saved_run(last)
     assert (saved.devices, saved.skipped) == (1, 0)
     trainer, _ = make_trainer(last.parent)
@@ -98,6 +98,7 @@ def test_the_optimisers_state_of_another_network_is_refused(last):
             "learning_rate is 0.002, expected 0.001",
         ),
         ({"recipe": dataclasses.replace(RECIPE, iterations=7)}, "iterations is 7, expected 6"),
+        ({"data": "5 images, digest a"}, "learned from other images .5 images, digest a."),
         ({"devices": 2}, "saved on 2 devices.*nproc-per-node 2"),
     ],
 )

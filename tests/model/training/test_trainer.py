@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from model.checkpoint import load_checkpoint
-from model.errors import ConfigError, TrainingError
+from model.errors import ConfigError, DataError, TrainingError
 from model.training.recipe import Stage
 from model.training.saved_run import read_saved_run
 from tests.tiny_training import CONFIG, RECIPE, SIDE, endless, make_batch, make_network, make_trainer
@@ -26,8 +26,8 @@ def assert_same(a, b):
         torch.testing.assert_close(value, b[key], rtol=0, atol=0, msg=key)
 
 
-class KilledError(Exception):
-    """Stands for a process that dies."""
+class KilledError(BaseException):
+    """Stands for a process that dies, with no time to save anything."""
 
 
 def kill_after(watcher, iteration):
@@ -207,15 +207,16 @@ def test_two_in_a_row_stop_the_run_with_the_batch_named_and_the_last_good_state_
     ):
         trainer.run()
     saved = read_saved_run(tmp_path / "last.pt")
-    assert (saved.iteration, saved.skipped) == (4, 1)
+    assert (saved.iteration, saved.skipped) == (2, 0)
     assert all(v.isfinite().all() for v in saved.weights.values())
 
 
 def test_two_in_a_row_stop_the_run_even_when_it_was_resumed_between_them(tmp_path):
     batches = poisoned(1, 2)
-    first, _ = make_trainer(tmp_path, batches=batches, save_every=2)
-    with pytest.raises(TrainingError, match="iteration 2"):
-        first.run()
+    first, watcher = make_trainer(tmp_path, batches=batches)
+    watcher.on_notice = lambda text: first.stop()
+    first.run()
+    assert read_saved_run(tmp_path / "last.pt").skipped == 1
     second, _ = make_trainer(tmp_path, batches=batches)
     second.resume(read_saved_run(tmp_path / "last.pt"))
     with pytest.raises(TrainingError, match=r"iteration 2: .* twice in a row"):
@@ -231,6 +232,67 @@ def test_weights_that_are_not_finite_never_replace_a_good_file(tmp_path):
     with pytest.raises(TrainingError, match=r"semantic_head\.bias is not finite at iteration 0"):
         trainer.save()
     assert (tmp_path / "last.pt").read_bytes() == good
+
+
+def test_a_state_that_is_finite_but_ruined_never_replaces_a_good_file(tmp_path):
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e25, warmup_iterations=3, warmup_start=1e-6)
+    trainer, watcher = make_trainer(tmp_path, recipe, save_every=1)
+    with pytest.raises(TrainingError, match="twice in a row"):
+        trainer.run()
+    saved = read_saved_run(tmp_path / "last.pt")
+    assert saved.iteration == 1
+    assert [iteration for iteration, _ in watcher.checkpoints] == [1]
+    assert max(float(v.abs().max()) for v in saved.weights.values()) < 1e3
+
+
+def test_a_ruined_state_is_refused_at_the_end_of_a_run_too(tmp_path):
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e25, warmup_iterations=0, iterations=1)
+    trainer, _ = make_trainer(tmp_path, recipe)
+    trainer.save()
+    with pytest.raises(TrainingError, match=r"no finite loss .*last\.pt was not overwritten"):
+        trainer.run()
+    assert read_saved_run(tmp_path / "last.pt").iteration == 0
+    assert not (tmp_path / "final.pt").exists()
+
+
+def test_a_save_that_falls_on_a_skipped_step_is_made_up_for(tmp_path):
+    trainer, watcher = make_trainer(tmp_path, batches=poisoned(1), save_every=2)
+    kill_after(watcher, 3)
+    with pytest.raises(KilledError):
+        trainer.run()
+    assert [iteration for iteration, _ in watcher.checkpoints] == [3]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("where", ["data", "loss"])
+def test_an_error_saves_what_was_learned_and_the_run_goes_on_bit_for_bit(tmp_path, optimizer, where):
+    recipe = dataclasses.replace(RECIPE, optimizer=optimizer)
+    whole, seen = make_trainer(tmp_path, recipe)
+    whole.run()
+
+    def batches(stage, start):
+        for iteration, batch in enumerate(endless(stage, start), start):
+            if iteration == 3 and where == "data":
+                raise DataError("gone")
+            yield batch
+
+    first, before = make_trainer(tmp_path, recipe, batches=batches)
+    if where == "loss":
+        failed = []
+
+        def fail(*_):
+            if len(before.reports) == 3 and not failed:
+                failed.append(True)
+                raise DataError("gone")
+
+        first.network.protonet.register_forward_hook(fail)
+    with pytest.raises(DataError, match="gone"):
+        first.run()
+    second, after = make_trainer(tmp_path, recipe, network=make_network(seed=9))
+    second.resume(read_saved_run(tmp_path / "last.pt"))
+    second.run()
+    assert before.losses + after.losses == seen.losses
+    assert_same(weights(second.network), weights(whole.network))
 
 
 def test_a_file_that_cannot_be_decoded_is_told_once(tmp_path):

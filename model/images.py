@@ -1,0 +1,70 @@
+"""From a file to pixels: the one conversion that training and inference share, so that both see the same.
+
+Photographs and pictures of the web only. Pillow would read more, but some of it by way of other programs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.errors import SourceError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
+"""Pillow's names of the formats that are read; a file's header decides, not its name."""
+
+MAX_PIXELS = 100_000_000
+"""The largest image that is decoded; one of this size takes about 1 GB of memory on its way."""
+
+_GREY_16_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_LIMIT = f"is too large; at most {MAX_PIXELS // 10**6} million pixels are read, so scale it down first"
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """The picture of an image file, of which only the header has been read.
+
+    Raises SourceError when it has more than `MAX_PIXELS` or floating-point pixels, and whatever Pillow
+    raises, here and as the picture is decoded, when the file is absent, no image or broken.
+    """
+    # Pillow warns of odd metadata, which is not the reader's concern, and of size, which is checked here
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path, formats=FORMATS) as picture:
+                _check(picture)
+                yield picture
+        except Image.DecompressionBombError as error:  # Pillow's own, higher limit comes first
+            raise SourceError(f"the image {_LIMIT}") from error
+
+
+def to_rgb(picture: Image.Image) -> NDArray[np.uint8]:
+    """The pixels [H, W, 3] uint8 RGB, an array of their own.
+
+    Grey images get three equal channels; transparent pixels show white, as on paper; of 16 bits the upper
+    8 stay; CMYK is converted without its colour profile.
+    """
+    if picture.mode in _GREY_16_BIT:
+        grey = np.clip(np.asarray(picture), 0, 65535) >> 8
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    return np.array(_over_white(picture) if picture.has_transparency_data else picture.convert("RGB"))
+
+
+def _check(picture: Image.Image) -> None:
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise SourceError(f"an image of {width} x {height} pixels {_LIMIT}")
+    if picture.mode == "F":
+        raise SourceError("floating-point pixels have no agreed white; convert the image to 8 or 16 bits")
+
+
+def _over_white(picture: Image.Image) -> Image.Image:
+    paper = Image.new("RGBA", picture.size, "white")
+    paper.alpha_composite(picture.convert("RGBA"))
+    return paper.convert("RGB")
