@@ -108,7 +108,7 @@ def test_settings_that_are_fine_alone_may_be_too_many_anchors_together():
 
 def test_a_network_that_re_scores_needs_a_larger_input():
     config = dataclasses.replace(PRESETS["yolact_plus_resnet50"], image_size=248)
-    with pytest.raises(ConfigError, match=r"input size must be 249 to 4096 pixels .* got 248"):
+    with pytest.raises(ConfigError, match=r"image_size must be 249 to 4096 pixels .* got 248"):
         check_limits(config)
 
 
