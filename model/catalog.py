@@ -81,9 +81,9 @@ CATALOG: dict[str, CatalogEntry] = {
         CatalogEntry(
             name=DEFAULT_WEIGHTS,
             config="livemask_s",
-            licence="see the model card",
+            licence="research only",
             bundled="livemask_s_person.pt",
-            note="people only; small enough for a CPU; the default",
+            note="people only; small enough for a CPU; the default; see its card for the licence",
         ),
         _published("yolact_resnet50", 28.2, 125, "ResNet-50, 550 px"),
         _published("yolact_darknet53", 28.7, 191, "DarkNet-53, 550 px"),
