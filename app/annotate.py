@@ -1,35 +1,26 @@
-"""`annotate`: photographs in, the same photographs with their instances drawn out."""
+"""`annotate`: photographs, videos, cameras and streams in, the same with their instances drawn out."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING
 
-from app.arguments import add_predictor_arguments, fraction, predictor_options
+from app.annotate_report import Report, print_report
+from app.arguments import add_predictor_arguments, at_least_one
+from app.drawing import add_drawing_arguments
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from app.outputs import AnyJob, Job, VideoJob
 
-    from app.outputs import Job
-    from model.detections import Detections
-    from pipeline.overlay import OverlayStyle
-
-    Predict = Callable[[NDArray[np.uint8]], Detections]
-
-
-@dataclass
-class Report:
-    """What has become of the inputs so far; it grows while the command runs."""
-
-    annotated: int = 0
-    skipped: int = 0
-    failures: list[str] = field(default_factory=list)
+AS = ("video", "images", "json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,88 +28,133 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs",
         nargs="+",
-        metavar="PHOTO|FOLDER|GLOB",
-        help="photographs, folders of photographs (without their subfolders), or patterns such as '*.jpg'",
+        metavar="INPUT",
+        help="photographs and videos; folders of them (without their subfolders); patterns such as '*.jpg'; "
+        "a camera: 0, 1, … or camera:NAME; a stream: rtsp://, http(s)://, udp://",
     )
     parser.add_argument(
         "-o",
         "--output",
-        required=True,
         type=Path,
         metavar="OUT",
-        help="folder to write to, made when absent; for a single photograph also a .jpg or .png file",
+        help="folder to write to, made when absent; for a single input also a file. A video file makes "
+        "photographs its frames (default: NAME_masks.mp4 or NAME_masks.jpg in the current folder)",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     existing.add_argument("--skip-existing", action="store_true", help="make only outputs that do not exist")
     parser.add_argument(
-        "--json", action="store_true", help="write the detections beside each image, as NAME.json"
+        "--json",
+        action="store_true",
+        help="write the detections too: NAME.json for an image, NAME.jsonl (a line a frame) for a video",
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be made of what, and make nothing"
+    )
+    loud = parser.add_mutually_exclusive_group()
+    loud.add_argument("-q", "--quiet", action="store_true", help="no progress and no table of timings")
+    loud.add_argument("-v", "--verbose", action="store_true", help="a table of timings for every video")
     add_predictor_arguments(parser)
-    _add_drawing_arguments(parser)
+    _add_video_arguments(parser)
+    add_drawing_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Annotate every input; the exit code is 1 when any of them failed."""
     from app.cli import EXIT_FAILED, EXIT_OK
+    from app.inputs import gather
+    from app.outputs import Wanted, plan
 
     started = time.perf_counter()
-    report = Report()
+    inputs = gather(args.inputs)
+    report = Report(failures=inputs.failures)
+    photos, videos = plan(inputs, Wanted(args.output, args.as_, args.json))
+    _check_video_arguments(args, videos)
+    photos, videos = _pending(photos, args, report), _pending(videos, args, report)
+    if args.dry_run:
+        return _tell_plan(photos, videos, report)
     try:
-        jobs = _pending(_jobs(args, report), args, report)
-        if jobs:
-            _annotate_all(jobs, args, report)
+        with _terminated_like_ctrl_c():
+            if photos or videos:
+                _annotate_all(photos, videos, args, report)
     finally:  # also after Ctrl-C: what is done is done, and is told
-        _print_report(report, time.perf_counter() - started, args.output)
+        print_report(report, time.perf_counter() - started, args.output or Path())
     return EXIT_FAILED if report.failures else EXIT_OK
 
 
-def _add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("drawing")
+def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("video")
     group.add_argument(
-        "--alpha",
-        type=fraction,
-        default=0.45,
-        metavar="A",
-        help="opacity of the masks, 0 to 1 (default: %(default)s)",
+        "--as",
+        dest="as_",
+        choices=AS,
+        default=AS[0],
+        help="what becomes of a video's frames: a video, a folder of images, or JSON lines alone "
+        "(default: %(default)s)",
     )
-    group.add_argument("--no-masks", action="store_true", help="find boxes only, which is faster")
-    group.add_argument("--no-boxes", action="store_true", help="draw no boxes")
-    group.add_argument("--no-labels", action="store_true", help="draw no class names and scores")
+    group.add_argument("--codec", metavar="NAME", help="of videos (default: h264, of .webm vp9)")
     group.add_argument(
-        "--no-crop",
-        action="store_true",
-        help="do not crop masks to their boxes: shows what leaks out of them",
+        "--crf",
+        type=_quality,
+        metavar="Q",
+        help="quality of videos, lower is better (default: the codec's own, 23 for h264)",
+    )
+    group.add_argument(
+        "--batch",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="frames that go through the network together",
+    )
+    group.add_argument(
+        "--stride", type=at_least_one, default=1, metavar="N", help="take every Nth frame only"
+    )
+    group.add_argument("--max-frames", type=at_least_one, metavar="N", help="stop after N frames")
+    group.add_argument(
+        "--frame-rate",
+        type=_rate,
+        default="25",
+        metavar="FPS",
+        help="of a video made of photographs (default: %(default)s)",
+    )
+    group.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
     )
 
 
-def _jobs(args: argparse.Namespace, report: Report) -> list[Job]:
-    from app.outputs import plan_jobs
-
-    sources = _find_all(args.inputs, report)
-    return plan_jobs(sources, args.output, with_json=args.json) if sources else []
+def _quality(text: str) -> int:
+    """A whole number of 0 or more; what a codec allows is its own business."""
+    return 0 if text == "0" else at_least_one(text)
 
 
-def _find_all(arguments: Sequence[str], report: Report) -> list[Path]:
-    """The images of all arguments, each once; videos among them are named and left out."""
-    from model.errors import SourceError
-    from pipeline.sources.images import find_images
+def _rate(text: str) -> str:
+    """A frame rate, as a number or a fraction such as 30000/1001; kept as text."""
+    from fractions import Fraction
 
-    sources: dict[Path, Path] = {}
-    for argument in arguments:
-        try:
-            found = find_images(argument)
-        except SourceError as error:
-            report.failures.append(str(error))
-            continue
-        for path in found.images:
-            sources.setdefault(path.resolve(), path)
-        for path in found.videos:
-            print(f"skipped: {path}: a video; only photographs can be annotated", file=sys.stderr)
-    return list(sources.values())
+    try:
+        good = 0 < Fraction(text) <= 1000
+    except (ValueError, ZeroDivisionError):
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"expected frames a second, such as 25 or 30000/1001, got {text!r}")
+    return text
 
 
-def _pending(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> list[Job]:
+def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob]) -> None:
+    """Refuse what no video can be made with, before any work."""
+    from model.errors import ConfigError
+
+    if args.trace is not None and len(videos) != 1:
+        raise ConfigError(f"--trace is of one video, camera or stream, got {len(videos)}")
+    outputs = [job.video for job in videos if job.video is not None]
+    if outputs:
+        from pipeline.sinks.video import check_output
+
+        for output in outputs:
+            check_output(output, args.codec, args.crf)
+
+
+def _pending(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Report) -> list[AnyJob]:
     """The jobs that are left to do once existing outputs are dealt with."""
     if args.overwrite:
         return list(jobs)
@@ -129,42 +165,58 @@ def _pending(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> l
             report.skipped += 1
         elif existing and not args.skip_existing:
             hint = "use --overwrite or --skip-existing"
-            report.failures.append(f"{job.source}: the output {existing[0]} exists; {hint}")
+            report.failures.append(f"{job.name}: the output {existing[0]} exists; {hint}")
         else:
             pending.append(job)
     return pending
 
 
-def _annotate_all(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> None:
-    _refuse_early(args)
+def _tell_plan(photos: Sequence[Job], videos: Sequence[VideoJob], report: Report) -> int:
+    """What --dry-run prints: a line for each input, on the standard output."""
+    from app.cli import EXIT_FAILED, EXIT_OK
 
-    from app.progress import progress_bar
-    from model import load_predictor
-    from model.catalog import DEFAULT_WEIGHTS
-    from model.errors import SinkError, SourceError
-    from pipeline.overlay import OverlayStyle
-
-    predictor = load_predictor(
-        **predictor_options(args), crop_masks=not args.no_crop, with_masks=not args.no_masks
-    )
-    style = OverlayStyle(
-        masks=not args.no_masks, boxes=not args.no_boxes, labels=not args.no_labels, alpha=args.alpha
-    )
-    facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
-    with progress_bar() as progress:
-        for job in progress.track(jobs, description="annotating"):
-            try:
-                annotate(job, predictor, style, facts, keep_existing=args.skip_existing)
-                report.annotated += 1
-            except (SourceError, SinkError) as error:
-                report.failures.append(str(error))
-            except (MemoryError, RuntimeError) as error:
-                if not _is_lack_of_memory(error):
-                    raise
-                report.failures.append(f"{job.source}: not enough memory for an image of this size")
+    for job in (*photos, *videos):
+        print(f"{job.name} -> {', '.join(map(str, job.outputs))}")
+    for failure in report.failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    skipped = f", {report.skipped} skipped" if report.skipped else ""
+    print(f"{len(photos) + len(videos)} to annotate{skipped}; nothing was written", file=sys.stderr)
+    return EXIT_FAILED if report.failures else EXIT_OK
 
 
-def _refuse_early(args: argparse.Namespace) -> None:
+def _annotate_all(
+    photos: Sequence[Job], videos: Sequence[VideoJob], args: argparse.Namespace, report: Report
+) -> None:
+    refuse_early(args)
+
+    if photos:
+        from app.annotate_photos import annotate_photos
+
+        annotate_photos(photos, args, report)
+    if videos:
+        from app.annotate_videos import annotate_videos
+
+        annotate_videos(videos, args, report)
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """Whoever asks the process to end gets the same tidy end as after Ctrl-C."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def refuse_early(args: argparse.Namespace) -> None:
     """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds."""
     from model.catalog import CATALOG, DEFAULT_WEIGHTS, resolve_weights
     from model.config import preset
@@ -174,58 +226,3 @@ def _refuse_early(args: argparse.Namespace) -> None:
     known = CATALOG.get(args.weights or DEFAULT_WEIGHTS)
     if known is not None:  # a file of one's own says itself what it allows
         DetectOptions(args.score_threshold, args.top_k, args.nms).check(preset(known.config))
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    import torch
-
-    # a CPU's allocator has no class of its own for it
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
-
-
-def annotate(
-    job: Job, predict: Predict, style: OverlayStyle, facts: dict[str, Any], keep_existing: bool = False
-) -> None:
-    """Make the outputs of one photograph; with `keep_existing` only those that are not there.
-
-    `facts` go into the json file as they are. Raises SourceError and SinkError.
-    """
-    from pipeline.overlay import draw
-    from pipeline.sinks.files import write_image, write_json
-    from pipeline.sources.images import read_image
-
-    frame = read_image(job.source)
-    detections = predict(frame)
-    for path in job.outputs:
-        if keep_existing and path.exists():
-            continue
-        if path == job.record:
-            write_json(path, _record(job, detections, facts))
-        else:
-            write_image(path, draw(frame, detections, style))
-
-
-def _record(job: Job, detections: Detections, facts: dict[str, Any]) -> dict[str, Any]:
-    height, width = detections.image_size
-    return {
-        "image": job.source.name,
-        "width": width,
-        "height": height,
-        **facts,
-        "class_names": list(detections.class_names),
-        "box_order": "x, y, width, height in pixels from the top left corner",
-        "detections": detections.to_coco(),
-    }
-
-
-def _print_report(report: Report, seconds: float, out: Path) -> None:
-    for failure in report.failures:
-        print(f"failed: {failure}", file=sys.stderr)
-    counts = {
-        "annotated": report.annotated,
-        "skipped": report.skipped,
-        "failed": len(report.failures),
-    }
-    if any(counts.values()):
-        told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "annotated")
-        print(f"{told} in {seconds:.1f} s -> {out}")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
+from model.engines import ENGINES, PRECISIONS
 from model.options import NMS_KINDS
 
 
@@ -18,6 +19,18 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
         help="weights: a file, or a name that `models list` shows (default: the bundled ones)",
     )
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    group.add_argument(
+        "--engine",
+        choices=("auto", *ENGINES),
+        default="auto",
+        help="what runs the network (default: %(default)s, the fastest that there is)",
+    )
+    group.add_argument(
+        "--precision",
+        choices=("auto", *PRECISIONS),
+        default="auto",
+        help="what it computes in (default: %(default)s, the fastest that there is)",
+    )
     group.add_argument(
         "--score-threshold",
         type=fraction,
@@ -55,6 +68,8 @@ def predictor_options(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "weights": args.weights,
         "device": args.device,
+        "engine": args.engine,
+        "precision": args.precision,
         "score_threshold": args.score_threshold,
         "max_detections": args.top_k,
         "nms": args.nms,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from app.arguments import (
     input_size,
     predictor_options,
 )
+from model.engines import ENGINES, PRECISIONS
 from model.errors import SinkError
 from model.options import NMS_KINDS
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 # full recall is measured, not what looks good on a screen
 SCORE_THRESHOLD = 0.0
+# figures are comparable only when all are computed alike; others are measured when they are named
+ENGINE = "torch"
+PRECISION = "fp32"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on when an image cannot be read; it counts as one where nothing was found",
     )
     add_predictor_arguments(parser)
-    parser.set_defaults(score_threshold=SCORE_THRESHOLD)
+    parser.set_defaults(score_threshold=SCORE_THRESHOLD, engine=ENGINE, precision=PRECISION)
     report = parser.add_argument_group("report")
     report.add_argument(
         "--compare",
@@ -129,9 +134,9 @@ def comparison(text: str) -> Comparison:
     return Comparison(key, values)
 
 
-def _nms_kind(text: str) -> str:
-    if text not in NMS_KINDS:
-        raise argparse.ArgumentTypeError(f"no NMS is named {text!r}; there are {', '.join(NMS_KINDS)}")
+def _one_of(names: Collection[str], text: str) -> str:
+    if text not in names:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
     return text
 
 
@@ -147,10 +152,12 @@ def _count(text: str) -> int:
 
 # keyword of load_predictor -> how one value of it is read
 COMPARABLE: dict[str, Callable[[str], Any]] = {
-    "nms": _nms_kind,
+    "nms": partial(_one_of, NMS_KINDS),
     "image_size": input_size,
     "score_threshold": fraction,
     "device": _device,
+    "engine": partial(_one_of, ENGINES),
+    "precision": partial(_one_of, PRECISIONS),
 }
 
 

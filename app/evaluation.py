@@ -116,5 +116,11 @@ def _detected(
 
 
 def _settings(predictor: Predictor) -> dict[str, Any]:
-    options = dataclasses.asdict(predictor.options)
-    return {**options, "image_size": predictor.config.image_size, "device": str(predictor.device)}
+    engine = predictor.engine
+    return {
+        **dataclasses.asdict(predictor.options),
+        "image_size": predictor.config.image_size,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "device": str(engine.device),
+    }

@@ -1,15 +1,20 @@
-"""Where each annotated photograph goes."""
+"""What is made of each input, and where it goes; what cannot be is refused before any work."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from app.inputs import Inputs, VideoInput
 from model.errors import ConfigError
 from pipeline.sinks.files import ENCODINGS
 from pipeline.sources.images import IMAGE_SUFFIXES
+
+VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".webm")
+MARK = "_masks"
 
 
 @dataclass(frozen=True)
@@ -21,52 +26,153 @@ class Job:
     record: Path | None
 
     @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return str(self.source)
+
+    @property
     def outputs(self) -> tuple[Path, ...]:
         """The files to make."""
         return (self.image,) if self.record is None else (self.record, self.image)
 
 
-def plan_jobs(sources: Sequence[Path], out: Path, with_json: bool) -> list[Job]:
-    """A job for each source, in their order, each with output names of its own.
+@dataclass(frozen=True)
+class VideoJob:
+    """One source of frames and what to make of it: a video, a folder of frames, JSON lines."""
 
-    `out` is a folder, or the output file when it has the suffix of an image and there is one source. In a
-    folder an image keeps its name, JPEG stays JPEG and all else becomes PNG; a name that an earlier source
-    has taken gets a number (`a.jpg`, `a-2.jpg`). The json file stands beside the image and shares its stem.
+    source: VideoInput
+    video: Path | None
+    frames: Path | None
+    record: Path | None
 
-    Raises ConfigError when `out` cannot serve, or when a source would be written over.
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return self.source.name
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The files and folders to make."""
+        return tuple(path for path in (self.record, self.video, self.frames) if path is not None)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for.
+
+    out:     OUT as it was given; None for the current folder
+    as_:     "video", "images" or "json": what becomes of the frames of a video
+    records: json beside every output
     """
-    if _is_output_file(out):
-        images = [_single_output(sources, out)]
-    elif out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file, expected a folder (or a name ending in .jpg or .png)")
+
+    out: Path | None
+    as_: str
+    records: bool
+
+
+AnyJob = TypeVar("AnyJob", Job, VideoJob)
+
+
+def plan(inputs: Inputs, wanted: Wanted) -> tuple[list[Job], list[VideoJob]]:
+    """A job for each photograph and for each video, in their order, no two with one output.
+
+    In a folder a photograph keeps its name (JPEG stays JPEG, all else becomes PNG, a name that is taken gets
+    a number: `a.jpg`, `a-2.jpg`); a video becomes `STEM_masks.mp4`. Where OUT is a video file, the inputs are
+    one video, or photographs that become its frames. The json file has the name of what it goes with.
+
+    Raises ConfigError when OUT cannot serve, when two videos would have one output, when an input would be
+    written over (also by way of a link), or when an output would lie in a folder that is searched.
+    """
+    out = wanted.out
+    if out is not None and out.suffix.lower() in VIDEO_OUTPUTS and not out.is_dir():
+        photos, videos = [], [_single_video(inputs, out, wanted)]
     else:
-        images = _names_in_folder(sources, out)
-    jobs = [
-        Job(source, image, image.with_suffix(".json") if with_json else None)
-        for source, image in zip(sources, images, strict=True)
+        photos = _plan_photos(inputs, wanted)
+        videos = _plan_videos(inputs.videos, wanted)
+    _check(inputs, photos, videos)
+    return photos, videos
+
+
+def _single_video(inputs: Inputs, out: Path, wanted: Wanted) -> VideoJob:
+    if wanted.as_ != "video":
+        raise ConfigError(f"{out} is a video, but --as {wanted.as_} makes none; name a folder")
+    if inputs.photos and not inputs.videos:
+        source = VideoInput("images", str(inputs.photos[0].parent), tuple(inputs.photos))
+    elif len(inputs.videos) == 1 and not inputs.photos:
+        source = inputs.videos[0]
+    else:
+        count = len(inputs.videos) + len(inputs.photos)
+        raise ConfigError(f"{out} names one video, but there are {count} inputs; name a folder")
+    return VideoJob(source, out, None, out.with_suffix(".jsonl") if wanted.records else None)
+
+
+def _plan_photos(inputs: Inputs, wanted: Wanted) -> list[Job]:
+    out = wanted.out
+    if not inputs.photos:
+        return []
+    if out is None:
+        images = _names_in_folder(inputs.photos, Path(), MARK)
+    elif _is_image_file(out):
+        images = [_single_image(inputs, out)]
+    else:
+        _check_folder(out)
+        images = _names_in_folder(inputs.photos, out)
+    return [
+        Job(source, image, image.with_suffix(".json") if wanted.records else None)
+        for source, image in zip(inputs.photos, images, strict=True)
     ]
-    _protect_sources(sources, jobs)
-    return jobs
 
 
-def _is_output_file(out: Path) -> bool:
+def _plan_videos(videos: Sequence[VideoInput], wanted: Wanted) -> list[VideoJob]:
+    if not videos:
+        return []
+    out = wanted.out or Path()
+    if _is_image_file(out):
+        raise ConfigError(f"{out} is an image, but {videos[0].name} is no photograph; name a folder")
+    _check_folder(out)
+    return [_video_job(video, out, wanted) for video in videos]
+
+
+def _video_job(source: VideoInput, folder: Path, wanted: Wanted) -> VideoJob:
+    stem = folder / f"{source.stem}{MARK}"
+    records = wanted.records or wanted.as_ == "json"
+    return VideoJob(
+        source,
+        video=_with(stem, ".mp4") if wanted.as_ == "video" else None,
+        frames=stem if wanted.as_ == "images" else None,
+        record=_with(stem, ".jsonl") if records else None,
+    )
+
+
+def _with(stem: Path, suffix: str) -> Path:
+    """The suffix appended: `with_suffix` would cut `clip.v2_masks` short."""
+    return stem.with_name(stem.name + suffix)
+
+
+def _is_image_file(out: Path) -> bool:
     return out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir()
 
 
-def _single_output(sources: Sequence[Path], out: Path) -> Path:
+def _check_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file, expected a folder (or a name ending in .jpg, .png or .mp4)")
+
+
+def _single_image(inputs: Inputs, out: Path) -> Path:
     if out.suffix.lower() not in ENCODINGS:
         raise ConfigError(f"{out}: images are written as {', '.join(ENCODINGS)}, not {out.suffix}")
-    if len(sources) != 1:
-        raise ConfigError(f"{out} names one image, but there are {len(sources)} to write; name a folder")
+    count = len(inputs.photos) + len(inputs.videos)
+    if count != 1:
+        raise ConfigError(f"{out} names one image, but there are {count} to write; name a folder")
     return out
 
 
-def _names_in_folder(sources: Sequence[Path], out: Path) -> list[Path]:
+def _names_in_folder(sources: Sequence[Path], out: Path, mark: str = "") -> list[Path]:
     taken: set[str] = set()
     images = []
     for source in sources:
         suffix = source.suffix if source.suffix.lower() in ENCODINGS else ".png"
-        stem = _free_stem(source.stem, taken)
+        stem = _free_stem(f"{source.stem}{mark}", taken)
         taken.add(stem.casefold())
         images.append(out / f"{stem}{suffix}")
     return images
@@ -78,11 +184,36 @@ def _free_stem(stem: str, taken: set[str]) -> str:
     return next(name for name in itertools.chain([stem], numbered) if name.casefold() not in taken)
 
 
-def _protect_sources(sources: Sequence[Path], jobs: Sequence[Job]) -> None:
-    known = {_identity(source) for source in sources if source.exists()}
-    for path in itertools.chain.from_iterable(job.outputs for job in jobs):
+def _check(inputs: Inputs, photos: Sequence[Job], videos: Sequence[VideoJob]) -> None:
+    outputs = [path for job in (*photos, *videos) for path in job.outputs]
+    _protect_inputs(inputs, outputs)
+    _refuse_shared_outputs(videos)
+    searched = {folder.resolve(): folder for folder in inputs.folders}
+    for path in outputs:
+        folder = searched.get(path.parent.resolve())
+        if folder is not None:
+            raise ConfigError(
+                f"{path} would lie in {folder}, which is searched for inputs; choose another OUT with -o"
+            )
+
+
+def _protect_inputs(inputs: Inputs, outputs: Iterable[Path]) -> None:
+    files = [*inputs.photos, *(video.path for video in inputs.videos if video.path)]
+    known = {_identity(path) for path in files if path.exists()}
+    for path in outputs:
         if path.exists() and _identity(path) in known:
             raise ConfigError(f"{path} is one of the inputs and would be written over; choose another OUT")
+
+
+def _refuse_shared_outputs(videos: Sequence[VideoJob]) -> None:
+    makers: dict[str, VideoInput] = {}
+    for job in videos:
+        for path in job.outputs:
+            other = makers.setdefault(str(path.resolve()).casefold(), job.source)
+            if other is not job.source:
+                raise ConfigError(
+                    f"{other.name} and {job.source.name} would both become {path}; annotate them one by one"
+                )
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
 
-def progress_bar(*columns: str | ProgressColumn) -> Progress:
+def progress_bar(*columns: str | ProgressColumn, quiet: bool = False) -> Progress:
     """A bar that vanishes when it is done, with these columns or rich's usual ones."""
     console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)

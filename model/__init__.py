@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from model.predictor import Predictor as Predictor
     from model.predictor import load_predictor as load_predictor
     from model.preprocessing import preprocess as preprocess
+    from model.raw_outputs import RawOutputs as RawOutputs
     from model.training.loss import YolactLoss as YolactLoss
     from model.training.targets import Targets as Targets
-    from model.yolact import RawOutputs as RawOutputs
     from model.yolact import Yolact as Yolact
     from model.yolact import build_yolact as build_yolact
 
@@ -32,7 +32,7 @@ _HOMES = {
     "MaskCrop": "model.detections",
     "PRESETS": "model.config",
     "Predictor": "model.predictor",
-    "RawOutputs": "model.yolact",
+    "RawOutputs": "model.raw_outputs",
     "Targets": "model.training.targets",
     "Yolact": "model.yolact",
     "YolactConfig": "model.config",

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from model.boxes import pairwise_iou
 from model.config import DetectionConfig
@@ -65,6 +64,8 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
 
     Its work depends on the data: it waits for the device and takes one image after another.
     """
+    from torchvision.ops import batched_nms  # here, because loading it takes half a second
+
     places = config.max_detections
     empty = scores.new_full((scores.shape[0], places), _NOTHING)
     anchors = empty.new_zeros(empty.shape, dtype=torch.int64)

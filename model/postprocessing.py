@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -17,7 +18,7 @@ from model.heads import MaskIoUNet
 from model.masks import assemble, crop_bounds, enlarge, inside
 from model.nms import NMS, rows_at
 from model.options import DetectOptions
-from model.yolact import RawOutputs
+from model.raw_outputs import RawOutputs
 
 
 class Decoder(Protocol):
@@ -36,15 +37,29 @@ class Decoder(Protocol):
         """The re-scoring network of YOLACT++, or None."""
 
 
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """A decoder without a network behind it; the parts are those of `Decoder`."""
+
+    config: YolactConfig
+    anchors: Tensor
+    mask_iou_net: MaskIoUNet | None = None
+
+
 class Found(NamedTuple):
-    """D places an image, on the device, of fixed shape; `valid` says which hold a detection."""
+    """D places an image, best first, on the device; `valid` says which hold a detection.
+
+    On a GPU D depends on the options alone, so that nothing waits for it; on the CPU, where looking costs
+    nothing, places at the end that hold none in any image are left out.
+    """
 
     boxes: Tensor  # [B, D, 4] float32, x1 y1 x2 y2 relative to the image, not clipped
     scores: Tensor  # [B, D] float32, re-scored where the network does
     box_scores: Tensor  # [B, D] float32, the class probability
     classes: Tensor  # [B, D] int64
     valid: Tensor  # [B, D] bool
-    masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None in boxes-only mode
+    coefficients: Tensor | None  # [B, D, K] float32, for `add_masks` alone, which takes them away
+    masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None before or in boxes-only mode
     bounds: Tensor | None  # [B, D, 4] float32, the crops in prototype pixels
 
 
@@ -68,11 +83,16 @@ def postprocess(
     return to_detections(found, image_sizes, network.config.class_names)
 
 
+def find(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
+    """The part that runs on the device: `suppress`, then `add_masks`."""
+    return add_masks(suppress(raw, decoder, options), raw, decoder, options)
+
+
 @torch.no_grad()
-def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
-    """The part that runs on the device: fixed shapes, and no synchronisation unless the NMS is exact."""
-    config = network.config
-    boxes = decode(raw.box_deltas, network.anchors)
+def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
+    """Decoding, NMS and threshold, without masks. On a GPU no synchronisation unless the NMS is exact."""
+    config = decoder.config
+    boxes = decode(raw.box_deltas, decoder.anchors)
     # [B, A, C + 1] -> [B, C, A], background left out
     scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
     # a box that is not finite is void, and must not suppress others either
@@ -85,11 +105,37 @@ def find(raw: RawOutputs, network: Decoder, options: DetectOptions) -> Found:
         kept = kept._replace(classes=chosen[kept.classes])
     picked = rows_at(boxes, kept.anchors)
     valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
-    found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None)
+    found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None, None)
     if raw.prototypes is not None:
-        coefficients = rows_at(raw.mask_coefficients, kept.anchors)
-        found = _with_masks(found, assemble(raw.prototypes, coefficients), options, network.mask_iou_net)
+        found = found._replace(coefficients=rows_at(raw.mask_coefficients, kept.anchors))
+    # re-scoring changes the order, and the cut comes last
+    re_scored = raw.prototypes is not None and decoder.mask_iou_net is not None
+    return _without_empty_places(found if re_scored else _best(found, options))
+
+
+@torch.no_grad()
+def add_masks(found: Found, raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
+    """Assembly, cropping and re-scoring, for what `suppress` found in the same outputs.
+
+    Does nothing in boxes-only mode. On a GPU no synchronisation.
+    """
+    if raw.prototypes is None or found.coefficients is None:
+        return found
+    masks = assemble(raw.prototypes, found.coefficients)
+    bare = found._replace(coefficients=None)
+    return _best(_with_masks(bare, masks, options, decoder.mask_iou_net), options)
+
+
+def _best(found: Found, options: DetectOptions) -> Found:
     return _map(found, lambda part: part[:, : options.max_detections])
+
+
+def _without_empty_places(found: Found) -> Found:
+    if found.valid.device.type != "cpu":
+        return found
+    used = found.valid.any(0).nonzero()
+    places = int(used[-1]) + 1 if len(used) else 0
+    return _map(found, lambda part: part[:, :places])
 
 
 def to_detections(

@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from model.catalog import resolve_weights
-from model.checkpoint import Checkpoint, build_from, read_checkpoint
 from model.config import YolactConfig
-from model.config_limits import check_input_size
 from model.detections import Detections
+from model.engines.base import Engine
+from model.engines.choice import Choice, choose, look_around
+from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
+from model.loading import open_weights, weights_facts
 from model.options import DetectOptions, class_indices
-from model.postprocessing import find, to_detections
+from model.postprocessing import Decoder, find, to_detections
 from model.preprocessing import preprocess
-from model.yolact import Yolact, fuse_batch_norms
+
+if TYPE_CHECKING:
+    from model.yolact import Yolact
 
 Frame = NDArray[np.uint8]
 
@@ -28,30 +32,53 @@ Frame = NDArray[np.uint8]
 class Predictor:
     """Turns BGR frames into detections. Made by `load_predictor`, or of built parts.
 
-    `network` is in evaluation mode and on `device`; `with_masks` False skips protonet and assembly.
+    engine:     gives prototypes unless `with_masks` is False
+    decoder:    reads what this engine gives; on its device
+    choice:     why this engine, where `load_predictor` chose it
     """
 
     def __init__(
-        self, network: Yolact, device: torch.device, options: DetectOptions, with_masks: bool = True
+        self,
+        engine: Engine,
+        decoder: Decoder,
+        options: DetectOptions,
+        with_masks: bool = True,
+        choice: Choice | None = None,
     ) -> None:
-        options.check(network.config)
-        self.network = network
-        self.device = device
+        options.check(decoder.config)
+        self.engine = engine
+        self.decoder = decoder
         self.options = options
         self.with_masks = with_masks
+        self.choice = choice
 
     @property
     def config(self) -> YolactConfig:
         """The configuration in use, with the input size in use."""
-        return self.network.config
+        return self.decoder.config
 
-    def with_options(self, with_masks: bool | None = None, **changes: Any) -> Predictor:
-        """Another predictor on the same network; `changes` are those of `DetectOptions`.
+    @property
+    def device(self) -> torch.device:
+        """Where prepared images and raw outputs lie."""
+        return self.engine.device
+
+    def with_options(self, **changes: Any) -> Predictor:
+        """Another predictor on the same engine; `changes` are those of `DetectOptions`.
 
         Raises ConfigError when one is out of range.
         """
-        masks = self.with_masks if with_masks is None else with_masks
-        return Predictor(self.network, self.device, dataclasses.replace(self.options, **changes), masks)
+        options = dataclasses.replace(self.options, **changes)
+        return Predictor(self.engine, self.decoder, options, self.with_masks, self.choice)
+
+    @torch.no_grad()
+    def prepare(self, frames: Sequence[Frame]) -> torch.Tensor:
+        """Frames of any sizes, each [H, W, 3] uint8 BGR, as the engine expects them: [B, 3, S, S] float32.
+
+        There is at least one frame. The result is on the engine's device and shares no memory with the
+        frames. Raises ValueError on another shape or dtype.
+        """
+        prepared = [preprocess(_as_tensor(frame)[None].to(self.device), self.config) for frame in frames]
+        return prepared[0] if len(prepared) == 1 else torch.cat(prepared)
 
     @overload
     def __call__(self, frames: Frame) -> Detections: ...
@@ -74,12 +101,9 @@ class Predictor:
                 raise ValueError(f"frame {i}: expected an array [H, W, 3] uint8 BGR, got {_kind(frame)}")
         return self._predict(frames) if frames else []
 
-    @torch.inference_mode()
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
-        prepared = [preprocess(_as_tensor(frame)[None].to(self.device), self.config) for frame in frames]
-        images = torch.cat(prepared)
-        raw = self.network(images, with_masks=self.with_masks)
-        found = find(raw, self.network, self.options)
+        raw = self.engine.start(self.prepare(frames))()
+        found = find(raw, self.decoder, self.options)
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
         return to_detections(found, sizes, self.config.class_names)
 
@@ -103,10 +127,21 @@ def load_predictor(
     image_size: int | None = None,
     crop_masks: bool = True,
     with_masks: bool = True,
+    engine: str = "auto",
+    precision: str = "auto",
+    streams: int = 1,
+    batch: int = 1,
 ) -> Predictor:
     """A predictor for weights: a file, a name of the catalogue, or None for the weights that are shipped.
 
+    The file is a checkpoint or one that `export` wrote.
+
     device:     "auto" takes a GPU where there is one; otherwise a PyTorch device such as "cpu" or "cuda:1"
+    engine:     a key of `model.engines.ENGINES`, "auto" for the fastest that there is
+    precision:  a key of `model.engines.PRECISIONS`, "auto" likewise
+    streams:    how many batches an engine on a CPU computes side by side: 1 for the least delay, as many as
+                there are cores for the most frames a second, by a caller that starts as many at a time
+    batch:      how many frames will come at a time; other numbers work too, but take longer the first time
     classes:    names of the classes to look for, None for all that the weights know
     image_size: side of the square network input in pixels, None for the one that the weights were trained
                 with; a smaller one is faster, a larger one finds smaller objects
@@ -114,49 +149,28 @@ def load_predictor(
 
     Raises ConfigError on settings that make no sense, CheckpointError on weights that cannot be used.
     """
-    chosen = select_device(device)
-    checkpoint = _resized(read_checkpoint(resolve_weights(weights)), image_size)
+    if streams < 1 or batch < 1:
+        raise ConfigError(f"streams and batch must be 1 or more, got {streams} and {batch}")
+    facts = weights_facts(resolve_weights(weights), image_size)
+    machine = look_around()
+    choice = choose(engine, device, precision, facts, machine)
+    source = open_weights(facts, choice, machine, image_size, with_masks)
     options = DetectOptions(
         score_threshold,
         max_detections,
         nms,
-        class_indices(classes, checkpoint.config.class_names),
+        class_indices(classes, source.config.class_names),
         crop_masks,
     )
-    options.check(checkpoint.config)
-    return make_predictor(build_from(checkpoint), chosen, options, with_masks)
+    options.check(source.config)
+    return Predictor(*source.build(streams, batch), options, with_masks, choice)
 
 
 def make_predictor(
     network: Yolact, device: torch.device, options: DetectOptions, with_masks: bool = True
 ) -> Predictor:
-    """A predictor on a copy of the network whose batch norms are folded away."""
-    fused = fuse_batch_norms(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Predictor(fused.requires_grad_(False), device, options, with_masks)
+    """A predictor on a copy of the network, run by PyTorch in float32."""
+    from model.engines.torch_engine import TorchEngine
 
-
-def select_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first GPU, or else the CPU.
-
-    Raises ConfigError when the name makes no sense or the device is not there: never a silent fallback.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"no device is named {name!r}; expected auto, cpu, cuda or cuda:N") from error
-    if device.type == "cpu" and (device.index or 0) == 0:
-        return torch.device("cpu")
-    there = torch.cuda.device_count() if device.type == "cuda" else 0
-    if (device.index or 0) >= there:
-        raise ConfigError(f"device {name!r} is not there; PyTorch sees {there} CUDA devices, and the CPU")
-    return device
-
-
-def _resized(checkpoint: Checkpoint, image_size: int | None) -> Checkpoint:
-    if image_size is None:
-        return checkpoint
-    check_input_size(checkpoint.config, image_size)
-    config = dataclasses.replace(checkpoint.config, image_size=image_size)
-    return dataclasses.replace(checkpoint, config=config)
+    engine = TorchEngine(network, device, with_masks=with_masks)
+    return Predictor(engine, engine.network, options, with_masks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,14 +21,26 @@ def preprocess(frames: Tensor, config: YolactConfig) -> Tensor:
         raise ValueError(
             f"expected frames [B, H, W, 3] uint8 BGR, got {list(frames.shape)} {str(frames.dtype)[6:]}"
         )
-    # [B, H, W, 3] BGR -> [B, 3, H, W] RGB
-    rgb = frames.permute(0, 3, 1, 2).flip(1).float()
+    # [B, H, W, 3] BGR -> [B, 3, H, W] RGB, before the bytes become four times as many
+    rgb = torch.stack(frames.unbind(-1)[::-1], dim=1).float()
     size = (config.image_size, config.image_size)
-    return normalise(F.interpolate(rgb, size=size, mode="bilinear", align_corners=False), config)
+    return _normalise_(F.interpolate(rgb, size=size, mode="bilinear", align_corners=False), config)
 
 
 def normalise(images: Tensor, config: YolactConfig) -> Tensor:
     """images: [B, 3, H, W] RGB, 0..255, any dtype. Returns the network's input, float32, same shape."""
-    mean = images.new_tensor(config.pixel_mean, dtype=torch.float32).view(3, 1, 1)
-    std = images.new_tensor(config.pixel_std, dtype=torch.float32).view(3, 1, 1)
-    return (images.float() - mean) / std
+    return _normalise_(images.to(torch.float32, copy=True), config)
+
+
+def _normalise_(images: Tensor, config: YolactConfig) -> Tensor:
+    """The same for float32 images, in place."""
+    mean = _per_channel(config.pixel_mean, images.device)
+    std = _per_channel(config.pixel_std, images.device)
+    return images.sub_(mean).div_(std)
+
+
+@lru_cache(maxsize=8)
+def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """[3, 1, 1] float32; kept, because each upload would wait for the device."""
+    with torch.inference_mode(False):  # training uses it too
+        return torch.tensor(values, dtype=torch.float32, device=device).view(3, 1, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from itertools import pairwise
-from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -18,16 +17,7 @@ from model.fpn import FPN
 from model.heads import MaskIoUNet, PredictionHead
 from model.layers import initialise
 from model.protonet import ProtoNet
-
-
-class RawOutputs(NamedTuple):
-    """What the network says. All float32; rows are ordered level, y, x, anchor."""
-
-    box_deltas: Tensor  # [B, A, 4], relative to the anchors
-    class_logits: Tensor  # [B, A, C + 1], background first, before the softmax
-    mask_coefficients: Tensor  # [B, A, K], -1..1
-    prototypes: Tensor | None  # [B, Hp, Wp, K], not negative; None in boxes-only mode
-    semantic_logits: Tensor | None = None  # [B, C, h3, w3], in training mode only
+from model.raw_outputs import RawOutputs as RawOutputs
 
 
 class Yolact(nn.Module):

@@ -1,19 +1,18 @@
-"""Detections drawn over their frame: filled masks, outlines, boxes and labels."""
+"""Detections drawn over their frame: filled masks, outlines, boxes, labels and a badge in the corner."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from model.detections import Detections, MaskCrop
-from pipeline.palette import COLOUR_BLIND_SAFE, Colour, text_colour
+from model.detections import Detections
+from pipeline.overlay_masks import fill, outline
+from pipeline.overlay_text import Tag, paste
+from pipeline.palette import BLACK, COLOUR_BLIND_SAFE, Colour
 
 Frame = NDArray[np.uint8]
 
@@ -36,48 +35,84 @@ class OverlayStyle:
     palette: tuple[Colour, ...] = COLOUR_BLIND_SAFE
 
 
-def draw(frame: Frame, detections: Detections, style: OverlayStyle | None = None) -> Frame:
-    """A copy of `frame` with `detections` drawn on it; the frame itself stays as it was.
+def draw(frame: Frame, detections: Detections, style: OverlayStyle | None = None, badge: str = "") -> Frame:
+    """A copy of `frame` with `detections` drawn on it as `draw_on` does; the frame stays as it was.
 
     frame: [H, W, 3] uint8 BGR, the frame that the detections were computed from
 
-    All masks come first, then all outlines, boxes and labels, so that no fill hides a line. Where
-    instances overlap, the better score lies on top. A label that is larger than the frame is left out.
     Raises ValueError when frame and detections differ in size.
     """
-    if frame.shape[:2] != detections.image_size:
-        raise ValueError(f"a frame of {frame.shape[:2]} does not go with masks of {detections.image_size}")
-    style = style or OverlayStyle()
-    canvas = np.ascontiguousarray(frame).copy()
-    width = line_width(frame)
-    colours = _colours(detections, style)
-    if style.masks and detections.crops is not None:
-        for i in _worst_first(detections):
-            _fill(frame, canvas, detections.crops[i], colours[i], style.alpha)
-        for i in _worst_first(detections):
-            _outline(canvas, detections.crops[i], colours[i], width)
-    if style.boxes:
-        for i in _worst_first(detections):
-            _box(canvas, detections.boxes[i], colours[i], (width + 1) // 2)
-    if style.labels:
-        for i in _worst_first(detections):
-            text = f"{detections.names[i]} {detections.scores[i]:.2f}"
-            _label(canvas, detections.boxes[i], text, colours[i])
+    canvas = np.ascontiguousarray(frame)
+    if canvas is frame or np.shares_memory(canvas, frame):
+        canvas = canvas.copy()
+    draw_on(canvas, detections, style, badge)
     return canvas
 
 
-def line_width(frame: Frame) -> int:
-    """Width in pixels of a mask's outline: 1 on a thumbnail, 2 at 720p, 3 at 1080p, 6 at 12 megapixels."""
-    return round(1 + _mean_side(frame) / 700)
+def draw_on(
+    canvas: Frame, detections: Detections, style: OverlayStyle | None = None, badge: str = ""
+) -> None:
+    """Draw `detections` on the frame itself, for those who need it no more: it saves the copy.
+
+    canvas: [H, W, 3] uint8 BGR, contiguous and writeable
+    badge:  a line of text for the top left corner, such as the frame rate; "" for none
+
+    All masks come first, then all outlines, boxes and labels, so that no fill hides a line. Where
+    instances overlap, the better score lies on top and keeps its own colour. Text that is larger than the
+    frame is left out. Raises ValueError when canvas and detections differ in size, or the canvas cannot be
+    drawn on.
+    """
+    style = style or OverlayStyle()
+    _check(canvas, detections)
+    colours = _colours(detections, style)
+    width = line_width(*detections.image_size)
+    if style.masks and detections.crops is not None:
+        fill(canvas, detections.crops, colours, style.alpha)
+        for i in _worst_first(detections):
+            outline(canvas, detections.crops[i], colours[i], width)
+    if style.boxes:
+        for i in _worst_first(detections):
+            _box(canvas, detections.boxes[i], colours[i], (width + 1) // 2)
+    draw_text_on(canvas, detections, style, badge)
 
 
-def font_size(frame: Frame) -> int:
-    """Height in pixels of a label's letters: it grows with the frame, though more slowly than the frame."""
-    return round(10 + 0.011 * _mean_side(frame))
+def draw_text_on(
+    canvas: Frame, detections: Detections, style: OverlayStyle | None = None, badge: str = ""
+) -> None:
+    """Draw the labels and the badge alone: what is left to do once a GPU has drawn everything else.
+
+    See `draw_on`, which does this last.
+    """
+    style = style or OverlayStyle()
+    _check(canvas, detections)
+    size = font_size(*detections.image_size)
+    colours = _colours(detections, style)
+    for i in _worst_first(detections) if style.labels else ():
+        words = (f"{detections.names[i]} ", f"{detections.scores[i]:.2f}")
+        _label(canvas, detections.boxes[i], Tag(words, size, colours[i]))
+    if badge:
+        paste(canvas, Tag((badge,), size, BLACK), 0, 0)
 
 
-def _mean_side(frame: Frame) -> float:
-    return float((frame.shape[0] * frame.shape[1]) ** 0.5)
+def line_width(height: int, width: int) -> int:
+    """Pixels of a mask's outline in such a frame: 1 on a thumbnail, 2 at 720p, 3 at 1080p, 6 at 12 MP."""
+    return round(1 + _mean_side(height, width) / 700)
+
+
+def font_size(height: int, width: int) -> int:
+    """Height in pixels of letters in such a frame: it grows with the frame, though more slowly."""
+    return round(10 + 0.011 * _mean_side(height, width))
+
+
+def _mean_side(height: int, width: int) -> float:
+    return float((height * width) ** 0.5)
+
+
+def _check(canvas: Frame, detections: Detections) -> None:
+    if canvas.shape[:2] != detections.image_size:
+        raise ValueError(f"a frame of {canvas.shape[:2]} does not go with masks of {detections.image_size}")
+    if not (canvas.flags.c_contiguous and canvas.flags.writeable):
+        raise ValueError("expected a contiguous, writeable frame to draw on; `draw` draws on a copy")
 
 
 def _worst_first(detections: Detections) -> Iterator[int]:
@@ -94,35 +129,6 @@ def _colours(detections: Detections, style: OverlayStyle) -> list[Colour]:
     return [style.palette[key % len(style.palette)] for key in keys]
 
 
-def _fill(frame: Frame, canvas: Frame, crop: MaskCrop, colour: Colour, alpha: float) -> None:
-    """Tint the mask's pixels of `canvas`.
-
-    The tint is made of the clean frame, so that the topmost of overlapping masks keeps its own colour
-    instead of blending with those beneath.
-    """
-    if crop.pixels.size == 0:
-        return
-    h, w = crop.pixels.shape
-    window = np.s_[crop.y : crop.y + h, crop.x : crop.x + w]
-    tinted = cv2.LUT(np.ascontiguousarray(frame[window]), _tint_table(colour, alpha))
-    cv2.copyTo(tinted, np.ascontiguousarray(crop.pixels).view(np.uint8), canvas[window])
-
-
-def _tint_table(colour: Colour, alpha: float) -> NDArray[np.uint8]:
-    """What each channel value becomes under the tint: [256, 1, 3] uint8, as cv2.LUT wants it."""
-    values = np.arange(256, dtype=np.float32)[:, None, None]
-    mixed = values * (1 - alpha) + np.asarray(colour, np.float32) * alpha
-    return np.rint(mixed).astype(np.uint8)
-
-
-def _outline(canvas: Frame, crop: MaskCrop, colour: Colour, width: int) -> None:
-    if crop.pixels.size == 0:
-        return
-    mask = np.ascontiguousarray(crop.pixels).view(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(crop.x, crop.y))
-    cv2.drawContours(canvas, contours, -1, colour, width, cv2.LINE_AA)
-
-
 def _box(canvas: Frame, box: NDArray[np.float32], colour: Colour, width: int) -> None:
     """Four lines along the inside of the box, so that they are whole at the frame's edges too."""
     left, top = (max(int(v), 0) for v in np.floor(box[:2]))
@@ -132,36 +138,9 @@ def _box(canvas: Frame, box: NDArray[np.float32], colour: Colour, width: int) ->
         line[:] = colour
 
 
-def _label(canvas: Frame, box: NDArray[np.float32], text: str, colour: Colour) -> None:
-    """The text on a filled tag that sits on the box, or inside it where the frame has no room above."""
-    ink = _text_coverage(text, font_size(canvas))  # [h, w], 0..1
-    h, w = ink.shape
-    height, breadth = canvas.shape[:2]
-    if h > height or w > breadth:
-        return
-    x = min(max(int(box[0]), 0), breadth - w)
-    above = int(box[1]) - h
-    y = above if above >= 0 else min(max(int(box[1]), 0), height - h)
-    paper = np.asarray(colour, np.float32)
-    letters = np.asarray(text_colour(colour), np.float32)
-    tag = paper + (letters - paper) * ink[..., None]
-    canvas[y : y + h, x : x + w] = np.rint(tag).astype(np.uint8)
-
-
-def _text_coverage(text: str, size: int) -> NDArray[np.float32]:
-    """One line of text with a margin: how much of each pixel is ink, [h, w] float32 in 0..1."""
-    font = _font(size)
-    ascent, descent = font.getmetrics()
-    margin = max(2, size // 4)
-    width = int(np.ceil(font.getlength(text))) + 2 * margin
-    picture = Image.new("L", (width, ascent + descent + margin))
-    ImageDraw.Draw(picture).text((margin, margin // 2), text, fill=255, font=font)
-    return np.asarray(picture, np.float32) / np.float32(255)
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own typeface: the same letters on every machine, whatever fonts it has."""
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
+def _label(canvas: Frame, box: NDArray[np.float32], tag: Tag) -> None:
+    """The tag sits on the box, or inside it where the frame has no room above."""
+    height, width = canvas.shape[:2]
+    above = int(box[1]) - tag.height
+    y = above if above >= 0 else min(max(int(box[1]), 0), height - tag.height)
+    paste(canvas, tag, min(max(int(box[0]), 0), width - tag.width), y)

@@ -6,10 +6,10 @@ import dataclasses
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,7 +18,7 @@ from model.detections import Detections, MaskCrop, no_detections
 from model.options import DetectOptions
 
 HEIGHT, WIDTH = 60, 80
-CPU = torch.device("cpu")
+ENGINE = SimpleNamespace(name="none", precision="fp32", device="cpu")
 Box = tuple[int, int, int, int]
 # image id -> objects; ids double as grey values
 OBJECTS: dict[int, list[tuple[str, Box]]] = {
@@ -37,7 +37,7 @@ class Oracle:
 
     options: DetectOptions
     config: YolactConfig = CONFIG
-    device: torch.device = CPU
+    engine: Any = ENGINE
     delay: float = 0.0
     stop_at: int | None = None
 

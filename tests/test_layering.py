@@ -23,16 +23,19 @@ ALLOWED: dict[str, set[str]] = {
         "model", "numpy", "pycocotools", "torch", "torchvision",
         "PIL", "scipy", "tensorboard",
     },
+    "model.engines": {"model", "numpy", "openvino", "torch"},
+    "model.exporting": {"model", "nncf", "numpy", "openvino", "torch", "torchvision"},
+    "model.loading": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
-    "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "PIL"},
+    "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
     "ui": {"ui", "pipeline", "model", "numpy", "PyQt6", "pyqtgraph"},
 }  # fmt: skip
 
 TORCH_FREE = (
     "app.arguments", "app.cli", "model", "model.catalog", "model.classes", "model.config",
-    "model.detections", "model.errors", "model.options", "model.training.coco_eval",
+    "model.detections", "model.engines", "model.errors", "model.options", "model.training.coco_eval",
 )  # fmt: skip
-HEAVY = {"torch", "torchvision", "cv2", "PyQt6", "av", "rich", "numpy"}
+HEAVY = {"torch", "torchvision", "openvino", "nncf", "cv2", "PyQt6", "av", "rich", "numpy"}
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ def work_done_by_importing(names: Iterable[str], others: Iterable[str], folder: 
     `others` are packages of other people; what they do when they are imported is theirs to answer for.
     """
     code = f"""
-import importlib, json, os, threading
+import importlib, json, os, sys, threading
+sys.modules["openvino_telemetry"] = None  # or importing OpenVINO would report it
 for name in {list(others)!r}:
     try:
         importlib.import_module(name)

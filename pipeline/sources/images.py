@@ -1,4 +1,4 @@
-"""Photographs on disk: finding them, and reading them into frames."""
+"""Photographs and videos on disk: finding them, and reading photographs into frames."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.errors import SourceError
 from model.images import FORMATS, opened, to_rgb
+from pipeline.sources.addresses import redacted
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -26,40 +27,55 @@ anything, for its header decides."""
 
 VIDEO_SUFFIXES = frozenset(
     {
-        *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-        *(".mts", ".ogv", ".webm", ".wmv"),
+        *(".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg"),
+        *(".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm"),
+        *(".wmv", ".y4m"),
     }
 )
+
+UNFINISHED_SUFFIX = ".part"
+"""Stands before the suffix of an output that is not whole yet (`clip.part.mp4`): nobody's input."""
+
+_PICTURE_SERIES = frozenset({".mjpeg", ".mjpg"})
+_PATTERN_SIGNS = "*?["
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one argument stands for: images to read, and videos, which are not images."""
+    """What one argument stands for: images and videos, each in their natural order."""
 
-    images: tuple[Path, ...]
+    images: tuple[Path, ...] = ()
     videos: tuple[Path, ...] = ()
 
 
-def find_images(argument: str | Path) -> Found:
-    """The images that a file, a folder or a pattern with `*`, `?`, `[…]` or `**` stands for.
+def find_media(argument: str | Path) -> Found:
+    """The images and videos that a file, a folder or a pattern with `*`, `?`, `[…]` or `**` stands for.
 
-    A folder is searched for files with a suffix of `IMAGE_SUFFIXES`, not in its subfolders and not for
-    hidden files; the order is the natural one, 2 before 10. Something that exists is taken at its name
-    even when the name reads like a pattern (`photo[1].jpg`).
+    A folder is searched for files with a suffix of `IMAGE_SUFFIXES` or `VIDEO_SUFFIXES`, not in its
+    subfolders, not for hidden files and not for unfinished outputs; the order is the natural one, 2 before
+    10. A file named outright is an image when it begins as one, or is called like one, and else is taken
+    for a video. Something that exists is taken at its name even when the name reads like a pattern
+    (`photo[1].jpg`).
 
-    Raises SourceError when there is no such file, or no image in the folder or under the pattern.
+    Raises SourceError when there is no such file, or no media in the folder or under the pattern.
     """
     path = Path(argument)
+    shown = redacted(str(argument))  # a mistyped address ends up here, too
     try:
         if path.is_dir():
             return _choose(path.iterdir(), f"{path}: the folder")
         if path.exists():
             return _named(path)
-        if any(sign in str(argument) for sign in "*?["):
-            return _choose(_matches(str(argument)), f"{argument}: the pattern")
+        if is_pattern(str(argument)):
+            return _choose(_matches(str(argument)), f"{shown}: the pattern")
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    raise SourceError(f"{argument}: no such file or folder")
+        raise SourceError(f"{shown}: cannot be read: {error.strerror or error}") from error
+    raise SourceError(f"{shown}: no such file or folder")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text has signs of a pattern in it; it may be a file's own name all the same."""
+    return any(sign in text for sign in _PATTERN_SIGNS)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -87,11 +103,24 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def _named(path: Path) -> Found:
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        raise SourceError(f"{path}: a video; only photographs can be annotated")
     if not path.is_file():
         raise SourceError(f"{path}: not a file")
-    return Found((path,))
+    return Found(images=(path,)) if _is_image(path) else Found(videos=(path,))
+
+
+def _is_image(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in _PICTURE_SERIES:  # begins as a single JPEG does
+        return False
+    try:
+        with opened(path):
+            return True
+    except SourceError:  # an image that cannot be taken: `read_image` says why
+        return True
+    except MemoryError:
+        raise
+    except Exception:  # no image, a broken or an unreadable one, which its reader has to say
+        return suffix in IMAGE_SUFFIXES
 
 
 def _matches(pattern: str) -> Iterator[Path]:
@@ -100,17 +129,18 @@ def _matches(pattern: str) -> Iterator[Path]:
 
 
 def _choose(candidates: Iterable[Path], where: str) -> Found:
-    files = sorted((path for path in candidates if _is_visible_file(path)), key=_natural)
+    files = sorted((path for path in candidates if _is_offered(path)), key=_natural)
     images = tuple(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
     videos = tuple(path for path in files if path.suffix.lower() in VIDEO_SUFFIXES)
-    if not images:
-        also = f", only {len(videos)} video(s), which cannot be annotated" if videos else ""
-        raise SourceError(f"{where} holds no image{also}; expected {_format_list()}")
+    if not images and not videos:
+        raise SourceError(f"{where} holds no image and no video; expected {_format_list()}, or a video file")
     return Found(images, videos)
 
 
-def _is_visible_file(path: Path) -> bool:
-    return not path.name.startswith(".") and path.is_file()
+def _is_offered(path: Path) -> bool:
+    """Whether a file is meant to be found: not hidden, and no output that is still being written."""
+    unfinished = Path(path.stem).suffix.lower() == UNFINISHED_SUFFIX
+    return not path.name.startswith(".") and not unfinished and path.is_file()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

@@ -54,7 +54,8 @@ def annotate(weights: Path) -> Annotate:
     """Runs `annotate` with these arguments, which come last and so prevail; returns the exit code."""
 
     def run(*arguments: str | Path) -> int:
-        common = ("--weights", weights, "--score-threshold", "0", "--top-k", "5", "--device", "cpu")
+        detection = ("--weights", weights, "--score-threshold", "0", "--top-k", "5")
+        common = (*detection, "--device", "cpu", "--engine", "torch", "--precision", "fp32")
         return main(["annotate", *map(str, (*common, *arguments))])
 
     return run

@@ -18,11 +18,14 @@ def parsed(*arguments: str) -> dict[str, object]:
 def test_every_argument_reaches_the_predictor_under_its_own_name() -> None:
     options = parsed(
         *("--weights", "w.pt", "--device", "cuda:1", "--score-threshold", "0.5", "--top-k", "7"),
+        *("--engine", "torch", "--precision", "bf16"),
         *("--nms", "exact", "--classes", "person, traffic light", "--image-size", "320"),
     )
     assert options == {
         "weights": "w.pt",
         "device": "cuda:1",
+        "engine": "torch",
+        "precision": "bf16",
         "score_threshold": 0.5,
         "max_detections": 7,
         "nms": "exact",

@@ -1,4 +1,4 @@
-"""Where each annotated photograph goes."""
+"""Where everything annotated goes, and what is refused before any work."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from app.outputs import plan_jobs
+from app.inputs import Inputs, VideoInput
+from app.outputs import Job, VideoJob, Wanted, plan
 from model.errors import ConfigError
 
 
-def outputs(sources: list[str], out: Path, with_json: bool = False) -> list[str]:
+def plan_jobs(sources: list[Path], out: Path | None, with_json: bool = False) -> list[Job]:
+    return plan(Inputs(photos=sources), Wanted(out, "video", with_json))[0]
+
+
+def plan_videos(
+    sources: list[str], out: Path | None, as_: str = "video", with_json: bool = False
+) -> list[VideoJob]:
+    videos = [VideoInput("video", source) for source in sources]
+    return plan(Inputs(videos=videos), Wanted(out, as_, with_json))[1]
+
+
+def outputs(sources: list[str], out: Path | None, with_json: bool = False) -> list[str]:
     jobs = plan_jobs([Path(source) for source in sources], out, with_json)
     return [path.name for job in jobs for path in job.outputs]
 
@@ -82,3 +94,84 @@ def test_another_input_is_not_written_over_either(tmp_path: Path) -> None:
     sources = [tmp_path / "a.bmp", tmp_path / "a.png"]
     with pytest.raises(ConfigError, match=r"a\.png is one of the inputs"):
         plan_jobs(sources, tmp_path, with_json=False)
+
+
+def test_without_a_place_to_write_to_outputs_get_a_name_of_their_own_in_the_current_folder() -> None:
+    assert outputs(["x/a.jpg", "x/b.tif"], None) == ["a_masks.jpg", "b_masks.png"]
+    (job,) = plan_videos(["x/clip.v2.avi"], None)
+    assert job.outputs == (Path("clip.v2_masks.mp4"),)
+
+
+def test_a_video_in_a_folder_is_called_after_its_source(tmp_path: Path) -> None:
+    (job,) = plan_videos(["x/clip.mkv"], tmp_path, with_json=True)
+    assert job.outputs == (tmp_path / "clip_masks.jsonl", tmp_path / "clip_masks.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
+def test_an_output_with_the_suffix_of_a_video_is_the_file_itself(tmp_path: Path, suffix: str) -> None:
+    (job,) = plan_videos(["clip.avi"], tmp_path / f"shown{suffix}", with_json=True)
+    assert job.outputs == (tmp_path / "shown.jsonl", tmp_path / f"shown{suffix}")
+
+
+def test_frames_can_become_a_folder_of_images_or_json_lines_alone(tmp_path: Path) -> None:
+    (images,) = plan_videos(["clip.mp4"], tmp_path, as_="images")
+    (lines,) = plan_videos(["clip.mp4"], tmp_path, as_="json")
+    assert images.outputs == (tmp_path / "clip_masks",)
+    assert lines.outputs == (tmp_path / "clip_masks.jsonl",)
+
+
+def test_photographs_become_the_frames_of_an_output_that_is_a_video(tmp_path: Path) -> None:
+    photos = [Path("f/1.jpg"), Path("f/2.jpg")]
+    jobs, (video,) = plan(Inputs(photos=photos), Wanted(tmp_path / "out.mp4", "video", False))
+    assert jobs == []
+    assert (video.source.kind, video.source.images) == ("images", tuple(photos))
+
+
+def test_a_camera_and_a_stream_get_names_without_odd_signs_or_secrets(tmp_path: Path) -> None:
+    inputs = Inputs(
+        videos=[VideoInput("camera", "0"), VideoInput("stream", "rtsp://ann:secret@10.0.0.7:554/live?x=1")]
+    )
+    camera, stream = (job.video for job in plan(inputs, Wanted(tmp_path, "video", False))[1])
+    assert camera is not None
+    assert stream is not None
+    assert camera.name == "camera-0_masks.mp4"
+    assert "secret" not in stream.name
+    assert "10-0-0-7" in stream.name
+
+
+def test_two_videos_that_would_have_one_output_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"x/a\.mp4 and y/A\.mkv would both become"):
+        plan_videos(["x/a.mp4", "y/A.mkv"], tmp_path)
+
+
+def test_one_output_file_for_several_videos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"out\.mp4 names one video, but there are 2"):
+        plan_videos(["a.mp4", "b.mp4"], tmp_path / "out.mp4")
+
+
+def test_a_video_cannot_become_one_image(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"out\.png is an image, but a\.mp4 is no photograph"):
+        plan_videos(["a.mp4"], tmp_path / "out.png")
+
+
+def test_a_video_is_never_written_over_however_it_is_reached(tmp_path: Path) -> None:
+    source = tmp_path / "a.mp4"
+    source.write_bytes(b"x")
+    (tmp_path / "link.mp4").symlink_to(source)
+    os.link(source, tmp_path / "hard.mp4")
+    for out in (source, tmp_path / "link.mp4", tmp_path / "hard.mp4"):
+        with pytest.raises(ConfigError, match="one of the inputs and would be written over"):
+            plan_videos([str(source)], out)
+
+
+@pytest.mark.parametrize("kind", ["photos", "videos"])
+def test_an_output_in_a_folder_that_is_searched_is_refused(tmp_path: Path, kind: str) -> None:
+    inputs = Inputs(folders=[tmp_path / "here" / ".." / "here"])
+    (tmp_path / "here").mkdir()
+    if kind == "photos":
+        inputs.photos.append(tmp_path / "here" / "a.tif")
+    else:
+        inputs.videos.append(VideoInput("video", str(tmp_path / "here" / "a.avi")))
+    with pytest.raises(ConfigError, match="which is searched for inputs; choose another OUT"):
+        plan(inputs, Wanted(tmp_path / "here", "video", False))
+    plan(inputs, Wanted(tmp_path / "here" / "out", "video", False))  # subfolders are not searched

@@ -10,6 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
 import model.postprocessing
+import model.preprocessing
 from model import preprocess
 from model.config import PRESETS
 from model.options import DetectOptions
@@ -26,10 +27,16 @@ CONFIGS = {
 
 
 @pytest.fixture(autouse=True)
-def no_kept_indices():
-    model.postprocessing._class_index.cache_clear()
+def nothing_is_kept():
+    """What is uploaded once and kept must not be a pretence of another test."""
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     model.postprocessing._class_index.cache_clear()
+    model.preprocessing._per_channel.cache_clear()
 
 
 def detect(config, options: DetectOptions) -> Found:

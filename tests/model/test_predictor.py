@@ -13,10 +13,11 @@ import torch
 
 from model import Detections, load_predictor
 from model.checkpoint import save_checkpoint
+from model.engines.torch_engine import TorchEngine
 from model.errors import CheckpointError, ConfigError
 from model.options import DetectOptions
 from model.postprocessing import postprocess
-from model.predictor import Predictor, make_predictor, select_device
+from model.predictor import Predictor, make_predictor
 from model.preprocessing import preprocess
 from tests.small_networks import TINY, small_network
 from tests.source_tree import ROOT
@@ -24,7 +25,7 @@ from tests.source_tree import ROOT
 NETWORK = small_network(TINY)
 # random weights are sure of nothing
 FRAME = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
-KEEN: dict[str, Any] = {"device": "cpu", "score_threshold": 0.1}
+KEEN: dict[str, Any] = {"device": "cpu", "engine": "torch", "score_threshold": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,8 @@ def test_what_is_no_frame_at_all_is_refused(predictor: Predictor, frames: Any, s
 
 def test_boxes_only_skips_the_protonet_and_leaves_the_boxes_as_they_are(weights: Path, predictor: Predictor):
     boxes_only = load_predictor(weights, with_masks=False, **KEEN)
-    boxes_only.network.protonet.register_forward_hook(lambda *_: pytest.fail("the protonet ran"))
+    assert isinstance(boxes_only.engine, TorchEngine)
+    boxes_only.engine.network.protonet.register_forward_hook(lambda *_: pytest.fail("the protonet ran"))
 
     found = boxes_only(FRAME)
 
@@ -126,13 +128,12 @@ def test_boxes_only_skips_the_protonet_and_leaves_the_boxes_as_they_are(weights:
     assert same(found, predictor(FRAME))
 
 
-def test_other_options_share_the_network(predictor: Predictor):
-    few = predictor.with_options(max_detections=2, nms="exact", with_masks=False)
+def test_other_options_share_the_engine(predictor: Predictor):
+    few = predictor.with_options(max_detections=2, nms="exact")
 
-    assert few.network is predictor.network
+    assert few.engine is predictor.engine
     assert len(few(FRAME)) == 2
-    assert not few(FRAME).has_masks
-    assert predictor(FRAME).has_masks
+    assert len(predictor(FRAME)) > 2
     with pytest.raises(ConfigError, match="score threshold"):
         predictor.with_options(score_threshold=-1)
 
@@ -191,28 +192,6 @@ def test_a_predictor_leaves_the_network_that_it_is_made_of_alone():
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(parameter.requires_grad for parameter in network.parameters())
-
-
-@pytest.mark.parametrize("name", ["cpu", "cpu:0"])
-def test_the_cpu_is_always_there(name: str):
-    assert select_device(name) == torch.device("cpu")
-
-
-@pytest.mark.parametrize("name", ["gpu", "", "cuda:", "cuda:-2", "cuda 1"])
-def test_a_name_that_is_no_device_is_answered_with_what_there_is(name: str):
-    with pytest.raises(ConfigError, match=r"no device is named .* expected auto, cpu, cuda or cuda:N"):
-        select_device(name)
-
-
-@pytest.mark.parametrize("name", ["cuda:63", "cpu:1", "meta", "mps:0"])
-def test_a_device_that_is_not_there_is_never_replaced_by_another(name: str):
-    with pytest.raises(ConfigError, match=f"device '{name}' is not there; PyTorch sees"):
-        select_device(name)
-
-
-def test_automatic_means_a_gpu_where_there_is_one():
-    expected = "cuda" if torch.cuda.is_available() else "cpu"
-    assert select_device("auto").type == expected
 
 
 PACKAGE: dict[str, str] = {

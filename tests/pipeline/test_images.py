@@ -1,10 +1,9 @@
-"""Photographs found on disk and read into frames."""
+"""Photographs read into frames."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
 import struct
 import time
 import zlib
@@ -20,7 +19,7 @@ from PIL import Image
 from model.errors import SourceError
 from model.images import MAX_PIXELS
 from model.training.image_files import decode_rgb, read_size
-from pipeline.sources.images import find_images, read_image
+from pipeline.sources.images import read_image
 
 RGB = np.random.default_rng(0).integers(0, 255, (7, 11, 3), np.uint8)
 SMOOTH = cv2.resize(RGB, (88, 56), interpolation=cv2.INTER_LINEAR)
@@ -51,16 +50,6 @@ def bomb(width: int, height: int) -> bytes:
 def saved(path: Path, picture: Image.Image, **options: object) -> Path:
     picture.save(path, **options)
     return path
-
-
-def names(paths: tuple[Path, ...]) -> list[str]:
-    return [path.name for path in paths]
-
-
-def touch(folder: Path, *files: str) -> None:
-    for name in files:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"x")
 
 
 def test_a_frame_is_bgr_contiguous_and_exact(tmp_path: Path) -> None:
@@ -233,70 +222,6 @@ def test_damaged_files_give_a_frame_or_a_source_error_and_nothing_else(
         frame = read_image(path)
         assert frame.dtype == np.uint8
         assert frame.shape[2:] == (3,)
-
-
-def test_a_folder_gives_its_images_in_natural_order(tmp_path: Path) -> None:
-    touch(tmp_path, "10.jpg", "9.JPG", "a2.png", "A1.webp", "b.tiff")
-    assert names(find_images(tmp_path).images) == ["9.JPG", "10.jpg", "A1.webp", "a2.png", "b.tiff"]
-
-
-def test_subfolders_hidden_files_and_other_files_are_left_alone(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "._a.jpg", "a.json", "notes.txt", "more/b.jpg")
-    (tmp_path / "folder.jpg").mkdir()
-    assert names(find_images(tmp_path).images) == ["a.jpg"]
-
-
-def test_videos_in_a_folder_are_named_apart(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "clip.MP4", "b.mkv")
-    found = find_images(tmp_path)
-    assert names(found.images) == ["a.jpg"]
-    assert names(found.videos) == ["b.mkv", "clip.MP4"]
-
-
-def test_a_video_given_outright_is_refused(tmp_path: Path) -> None:
-    touch(tmp_path, "clip.mp4")
-    with pytest.raises(SourceError, match=r"clip\.mp4: a video; only photographs"):
-        find_images(tmp_path / "clip.mp4")
-
-
-@pytest.mark.parametrize("content", [(), ("notes.txt",), ("clip.mp4",)])
-def test_a_folder_without_an_image_is_refused(tmp_path: Path, content: tuple[str, ...]) -> None:
-    touch(tmp_path, *content)
-    with pytest.raises(SourceError, match="the folder holds no image"):
-        find_images(tmp_path)
-
-
-def test_a_missing_file_or_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nobody\.jpg: no such file or folder"):
-        find_images(tmp_path / "nobody.jpg")
-    with pytest.raises(SourceError, match=r"no such file or folder|cannot be read"):
-        find_images("x" * 5000)
-
-
-def test_patterns_are_expanded_also_across_folders(tmp_path: Path) -> None:
-    touch(tmp_path, "a1.jpg", "a2.jpg", "b.jpg", "deep/er/a3.jpg", "a.txt")
-    assert names(find_images(f"{tmp_path}/a*").images) == ["a1.jpg", "a2.jpg"]
-    assert names(find_images(f"{tmp_path}/[ab]?.jpg").images) == ["a1.jpg", "a2.jpg"]
-    assert names(find_images(f"{tmp_path}/**/a*.jpg").images) == ["a1.jpg", "a2.jpg", "a3.jpg"]
-
-
-def test_a_pattern_without_a_match_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"\*\.jpg: the pattern holds no image"):
-        find_images(f"{tmp_path}/*.jpg")
-
-
-def test_a_name_that_reads_like_a_pattern_is_taken_as_it_is(tmp_path: Path) -> None:
-    touch(tmp_path, "photo[1].jpg", "photo1.jpg", "what?.jpg", "odd [folder]/a.jpg")
-    assert names(find_images(tmp_path / "photo[1].jpg").images) == ["photo[1].jpg"]
-    assert names(find_images(tmp_path / "odd [folder]").images) == ["a.jpg"]
-    assert names(find_images(tmp_path / "what?.jpg").images) == ["what?.jpg"]
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SourceError, match="pipe: not a file"):
-        find_images(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("mode", ["I;16", "RGBA", "LA", "P", "CMYK", "1"])

@@ -153,7 +153,7 @@ def test_the_lines_of_a_box_that_fills_the_frame_are_inside_and_of_full_width() 
     size = (3000, 4000)
     frame = grey(*size)
     marked = changed(frame, draw(frame, detections(size, [(0, 0, 4000, 3000)]), BOXES_ONLY))
-    width = (line_width(frame) + 1) // 2
+    width = (line_width(*size) + 1) // 2
     assert width == 3
     for edge in (marked[:width], marked[-width:], marked[:, :width], marked[:, -width:]):
         assert edge.all()
@@ -192,8 +192,8 @@ def test_a_label_that_does_not_fit_into_the_frame_is_left_out() -> None:
 
 
 def test_text_and_lines_grow_with_the_frame() -> None:
-    frames = [grey(h, w) for h, w in ((48, 64), (480, 640), (1080, 1920), (3000, 4000))]
-    sizes, widths = [font_size(f) for f in frames], [line_width(f) for f in frames]
+    frames = [(48, 64), (480, 640), (1080, 1920), (3000, 4000)]
+    sizes, widths = [font_size(*s) for s in frames], [line_width(*s) for s in frames]
     assert sizes == sorted(set(sizes))
     assert widths == sorted(widths)
     assert widths[0] == 1

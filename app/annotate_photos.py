@@ -1,0 +1,88 @@
+"""Photographs: one after another through the network, each on its own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.annotate_report import Report
+from app.arguments import predictor_options
+from app.drawing import overlay_style
+from app.progress import progress_bar
+from model.catalog import DEFAULT_WEIGHTS
+from model.detections import Detections
+from model.errors import SinkError, SourceError
+from pipeline.overlay import OverlayStyle, draw
+from pipeline.sinks.files import write_image, write_json
+from pipeline.sources.images import read_image
+
+if TYPE_CHECKING:
+    from app.outputs import Job
+
+Predict = Callable[[NDArray[np.uint8]], Detections]
+
+
+def annotate_photos(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> None:
+    """Annotate every photograph; one that fails is told in the report, and the others are done."""
+    from model import load_predictor
+
+    predictor = load_predictor(
+        **predictor_options(args), crop_masks=not args.no_crop, with_masks=not args.no_masks
+    )
+    style = overlay_style(args)
+    facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
+    with progress_bar(quiet=args.quiet) as progress:
+        for job in progress.track(jobs, description="annotating"):
+            try:
+                annotate(job, predictor, style, facts, keep_existing=args.skip_existing)
+                report.annotated += 1
+            except (SourceError, SinkError) as error:
+                report.failures.append(str(error))
+            except (MemoryError, RuntimeError) as error:
+                if not is_lack_of_memory(error):
+                    raise
+                report.failures.append(f"{job.source}: not enough memory for an image of this size")
+
+
+def annotate(
+    job: Job, predict: Predict, style: OverlayStyle, facts: dict[str, Any], keep_existing: bool = False
+) -> None:
+    """Make the outputs of one photograph; with `keep_existing` only those that are not there.
+
+    `facts` go into the json file as they are. Raises SourceError and SinkError.
+    """
+    frame = read_image(job.source)
+    detections = predict(frame)
+    for path in job.outputs:
+        if keep_existing and path.exists():
+            continue
+        if path == job.record:
+            write_json(path, _record(job, detections, facts))
+        else:
+            write_image(path, draw(frame, detections, style))
+
+
+def is_lack_of_memory(error: BaseException | None) -> bool:
+    """Whether an error says that memory did not suffice, on whichever device."""
+    import torch
+
+    # a CPU's allocator has no class of its own for it
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
+
+
+def _record(job: Job, detections: Detections, facts: dict[str, Any]) -> dict[str, Any]:
+    height, width = detections.image_size
+    return {
+        "image": job.source.name,
+        "width": width,
+        "height": height,
+        **facts,
+        "class_names": list(detections.class_names),
+        "box_order": "x, y, width, height in pixels from the top left corner",
+        "detections": detections.to_coco(),
+    }

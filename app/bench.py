@@ -1,0 +1,134 @@
+"""`bench`: how fast this machine is with LiveMask, in figures that can be compared."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.arguments import at_least_one, name_list
+
+if TYPE_CHECKING:
+    from app.benchmarks.figures import Figure, Setup
+
+# name -> (module, what it measures)
+BENCHMARKS: dict[str, tuple[str, str]] = {
+    "forward": ("app.benchmarks.forward", "the forward pass in PyTorch and OpenVINO"),
+    "annotate": ("app.benchmarks.annotating", "a video file through the whole pipeline"),
+    "overlay": ("app.benchmarks.overlay", "drawing"),
+    "nms": ("app.benchmarks.nms", "Fast NMS against exact NMS"),
+    "startup": ("app.benchmarks.startup", "how soon the first frame and --help are there"),
+    "accuracy": ("app.benchmarks.accuracy", "what int8 costs in mask AP"),
+    "gpu": ("app.benchmarks.gpu", "the published networks on a GPU"),
+    "memory": ("app.benchmarks.memory", "peak and growth over a long run on large frames"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    listed = "; ".join(f"{name}: {what}" for name, (_, what) in BENCHMARKS.items())
+    parser.add_argument(
+        "--only", type=name_list, metavar="A,B", help=f"measure these only (default: all). {listed}"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="for startup and accuracy (default: the bundled ones)"
+    )
+    parser.add_argument("--data", type=Path, metavar="JSON", help="COCO json with masks, for accuracy")
+    parser.add_argument("--clip", type=Path, metavar="VIDEO", help="to work on (default: assets/demo.mp4)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="to time each thing for (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--frames",
+        type=at_least_one,
+        default=5000,
+        metavar="N",
+        help="of the run whose memory is measured, more than 500 (default: %(default)s, several minutes)",
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to a file too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, and show one table; 1 when a figure could not be measured because something failed."""
+    from app.benchmarks.figures import Setup
+    from app.cli import EXIT_FAILED, EXIT_OK
+    from app.tables import show
+    from model.errors import ConfigError
+
+    names = args.only or tuple(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise ConfigError(f"no benchmark is named {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    if args.frames <= 500:
+        raise ConfigError(
+            f"--frames must be more than 500, after which growth is measured; got {args.frames}"
+        )
+    setup = Setup(args.weights, args.data, args.clip, args.seconds, args.frames)
+    facts = machine_facts()
+    figures: list[Figure] = []
+    failed = False
+    for name in names:
+        print(f"measuring {name} ...", file=sys.stderr)
+        try:
+            figures += importlib.import_module(BENCHMARKS[name][0]).run(setup)
+        except Exception as error:  # the other figures are worth having
+            failed = True
+            print(f"failed: {name}: {type(error).__name__}: {error}", file=sys.stderr)
+    show(_table(figures, facts))
+    if args.json:
+        _write(args.json, figures, facts, setup)
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+def machine_facts() -> dict[str, str]:
+    """What the figures hold for."""
+    import os
+    import platform
+
+    import torch
+
+    from model.engines.choice import look_around
+
+    machine = look_around()
+    gpu = torch.cuda.get_device_name() if machine.gpus else "none"
+    return {
+        "processor": machine.cpu,
+        "cores": str(os.cpu_count()),
+        "GPU": gpu,
+        "Python": platform.python_version(),
+        "PyTorch": torch.__version__,
+        "OpenVINO": machine.openvino or "absent",
+    }
+
+
+def _table(figures: list[Figure], facts: Mapping[str, str]) -> Any:
+    from app.tables import Table
+
+    title = ", ".join(f"{name} {value}" for name, value in facts.items())
+    rows = tuple(
+        (
+            figure.name,
+            "–" if figure.value is None else f"{figure.value:.4g} {figure.unit}".strip(),
+            figure.target or "–",
+            {True: "reached", False: "missed", None: "–"}[figure.reached],
+            figure.note,
+        )
+        for figure in figures
+    )
+    return Table(title, ("what", "measured", "target", "", "note"), rows)
+
+
+def _write(path: Path, figures: list[Figure], facts: Mapping[str, str], setup: Setup) -> None:
+    from pipeline.sinks.files import write_json
+
+    how = {name: None if value is None else str(value) for name, value in dataclasses.asdict(setup).items()}
+    write_json(path, {"machine": dict(facts), "setup": how, "figures": [vars(f) for f in figures]})
+    print(f"written to {path}", file=sys.stderr)

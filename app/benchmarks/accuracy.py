@@ -1,0 +1,35 @@
+"""What int8 costs: mask AP of the weights in fp32 and in int8 on labelled images."""
+
+from __future__ import annotations
+
+from app.benchmarks.figures import Figure, Setup, at_most, missing
+from app.evaluation import Task, measure_run
+from model.errors import ConfigError
+from model.predictor import load_predictor
+from model.training.coco_eval import match_classes
+from model.training.coco_files import image_folder
+from model.training.ground_truth import load_ground_truth
+
+
+def run(setup: Setup) -> list[Figure]:
+    """The same images through PyTorch in fp32 and through OpenVINO in int8."""
+    title = "mask AP, fp32 - int8"
+    if setup.data is None:
+        return [missing(title, "no labelled images; name a COCO json with --data")]
+    try:
+        int8 = load_predictor(setup.weights, precision="int8", device="cpu")
+    except ConfigError as error:
+        return [missing(title, str(error))]
+    fp32 = load_predictor(setup.weights, engine="torch", precision="fp32", device="cpu")
+    truth = load_ground_truth(setup.data)
+    folder = image_folder(setup.data, truth.dataset["images"], None)
+    task = Task(truth, folder, match_classes(truth, fp32.config.class_names))
+    found = {
+        label: measure_run(task, label, predictor)[0].metrics for label, predictor in
+        {"fp32": fp32, "int8": int8}.items()
+    }  # fmt: skip
+    ap = {label: metrics.masks.ap for label, metrics in found.items() if metrics.masks is not None}
+    if None in ap.values() or len(ap) < len(found):
+        return [missing(title, f"{setup.data} has no masks of the classes that the weights know")]
+    figures = [Figure(f"mask AP, {label}", value, "") for label, value in ap.items()]
+    return [*figures, at_most(title, ap["fp32"] - ap["int8"], 0.01, "")]

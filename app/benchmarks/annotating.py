@@ -1,0 +1,94 @@
+"""The whole pipeline: a video file annotated to H.264, with ten instances in every frame."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from app.benchmarks.clips import DEMO, write_clip
+from app.benchmarks.figures import Figure, Setup, at_least
+from app.benchmarks.network import random_predictor
+from app.benchmarks.timing import milliseconds
+from app.threads import streams_for_files
+from app.timings import table
+from model.predictor import Predictor
+from pipeline.builder import build_runner
+from pipeline.metrics import MetricsSnapshot
+from pipeline.overlay import OverlayStyle
+from pipeline.runner import RunState
+from pipeline.sinks.video import VideoSink
+from pipeline.sources.video import open_video
+
+WIDTH, HEIGHT = 768, 432
+FRAMES = 300
+USED = 0.8  # of the cores' time, at least
+TARGET_FPS = 45.0
+FAST_FORWARD = 12.0  # ms of the bf16 forward pass where that many frames a second are asked for
+
+
+class Run(NamedTuple):
+    """Frames a second, CPU seconds a frame, and what the pipeline measured of itself."""
+
+    fps: float
+    cpu_seconds: float
+    metrics: MetricsSnapshot
+
+
+def run(setup: Setup) -> list[Figure]:
+    """`livemask_s` at its own input size on a 768 x 432 file, as `annotate` does it."""
+    predictor = random_predictor("livemask_s", device="cpu", streams=streams_for_files())
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        write_clip(clip, setup.clip or DEMO, (WIDTH, HEIGHT), FRAMES)
+        annotate(clip, Path(folder) / "warm.mp4", predictor)
+        done = annotate(clip, Path(folder) / "out.mp4", predictor)
+    print(table(done.metrics))
+    return _figures(done, _forward(setup))
+
+
+def annotate(clip: Path, out: Path, predictor: Predictor, batch: int = 1) -> Run:
+    """Annotate a file and measure it from the start of the threads to the end of the last one."""
+    from pipeline.stages import RunOptions
+
+    runner = build_runner(
+        lambda _: open_video(clip), predictor, [VideoSink(out)], OverlayStyle(), options=RunOptions(batch)
+    )
+    begun, cpu = time.perf_counter(), time.process_time()
+    runner.start()
+    report = runner.join()
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    assert report is not None
+    if report.error is not None:
+        raise report.error
+    assert report.state is RunState.FINISHED
+    return Run(report.frames / seconds, cpu / report.frames, report.metrics)
+
+
+def _forward(setup: Setup) -> float:
+    """Milliseconds of one forward pass that has all cores to itself, in the precision that auto chooses."""
+    predictor = random_predictor("livemask_s", device="cpu")
+    side = predictor.config.image_size
+    image = torch.zeros(1, 3, side, side)
+    return milliseconds({"forward": lambda: predictor.engine.start(image)()}, setup.seconds)["forward"]
+
+
+def _figures(done: Run, forward: float) -> list[Figure]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    title = f"annotate, {WIDTH} x {HEIGHT} to H.264"
+    possible = cores / done.cpu_seconds
+    fast = forward <= FAST_FORWARD
+    return [
+        Figure(f"{title}: forward pass alone", forward, "ms"),
+        Figure(
+            f"{title}: frames a second", done.fps, "fps",
+            f"≥ {TARGET_FPS:g} where the forward pass takes {FAST_FORWARD:g} ms",
+            done.fps >= TARGET_FPS if fast else None,
+        ),
+        Figure(f"{title}: CPU time a frame", 1000 * done.cpu_seconds, "ms", note=f"{cores} cores"),
+        at_least(f"{title}: fps x CPU time a frame / cores", done.fps / possible, USED),
+    ]  # fmt: skip

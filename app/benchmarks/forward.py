@@ -1,0 +1,91 @@
+"""The forward pass alone: the same network and image through each engine in turn, batch 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from app.benchmarks.figures import Figure, Setup, at_least, missing
+from app.benchmarks.timing import milliseconds
+from model.config import preset
+from model.engines.base import Engine
+from model.engines.torch_engine import TorchEngine
+from model.yolact import Yolact, build_yolact
+
+if TYPE_CHECKING:
+    import openvino
+
+CONFIGS = ("yolact_resnet50", "livemask_s")
+TARGETS = {("yolact_resnet50", "bf16"): 7.0, ("yolact_resnet50", "int8"): 11.0}
+PHOTOS = Path(__file__).resolve().parents[2] / "assets" / "photos"
+
+
+def run(setup: Setup) -> list[Figure]:
+    """PyTorch fp32 against OpenVINO. The weights are random, which costs what trained ones do."""
+    try:
+        import openvino  # noqa: F401
+    except ImportError:
+        return [missing("forward", "OpenVINO is not installed")]
+    return [figure for name in CONFIGS for figure in _measure(name, setup)]
+
+
+def _measure(name: str, setup: Setup) -> list[Figure]:
+    torch.manual_seed(0)
+    network = build_yolact(preset(name)).eval()
+    side = network.config.image_size
+    image = torch.randn(1, 3, side, side)
+    engines = {"torch fp32": TorchEngine(network, torch.device("cpu")), **_openvino_engines(network)}
+    taken = milliseconds(
+        {key: lambda engine=engine: engine.start(image)() for key, engine in engines.items()}, setup.seconds
+    )
+    figures = [Figure(f"{name} at {side} px, {key}", ms, "ms") for key, ms in taken.items()]
+    for precision in ("fp32", "bf16", "int8"):
+        ratio = taken["torch fp32"] / taken[f"openvino {precision}"]
+        title = f"{name}, torch fp32 / openvino {precision}"
+        target = TARGETS.get((name, precision))
+        figures.append(Figure(title, ratio, "x") if target is None else at_least(title, ratio, target))
+    return figures
+
+
+def _openvino_engines(network: Yolact) -> dict[str, Engine]:
+    from model.engines.openvino_engine import OpenVinoEngine
+    from model.exporting.openvino_model import to_openvino
+
+    model = to_openvino(network)
+    quantised = _quantised(model, network)
+    parts = {"fp32": (model, "fp32"), "bf16": (model, "bf16"), "int8": (quantised, "bf16")}
+    return {
+        f"openvino {precision}": OpenVinoEngine(_Compile(part, floats), precision)
+        for precision, (part, floats) in parts.items()
+    }
+
+
+class _Compile:
+    """Compiles afresh each time: a benchmark leaves no trace in the user's cache."""
+
+    def __init__(self, model: openvino.Model, float_precision: str) -> None:
+        self._model = model
+        self._float_precision = float_precision
+
+    def __call__(self, batch: int) -> openvino.CompiledModel:
+        from openvino import Core
+
+        from model.engines.compiled_cache import compile_options
+
+        model = self._model.clone()
+        model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+        return Core().compile_model(model, "CPU", compile_options(self._float_precision, streams=1))
+
+
+def _quantised(model: openvino.Model, network: Yolact) -> openvino.Model:
+    """Calibrated on the demo photographs: enough for its speed, whatever it says of accuracy."""
+    from model.exporting.int8 import quantise
+    from model.preprocessing import preprocess
+    from pipeline.sources.images import find_media, read_image
+
+    frames = [read_image(path) for path in find_media(PHOTOS).images]
+    images: list[Tensor] = [preprocess(torch.from_numpy(frame)[None], network.config) for frame in frames]
+    return quantise(model, images, accept=lambda _: True).model

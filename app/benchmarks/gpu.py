@@ -1,0 +1,51 @@
+"""A GPU: forward pass, whole pipeline, and the share of time in which it waits."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from app.benchmarks.annotating import annotate
+from app.benchmarks.clips import DEMO, write_clip
+from app.benchmarks.figures import Figure, Setup, missing
+from app.benchmarks.network import random_predictor
+from app.benchmarks.timing import milliseconds
+
+CONFIGS = ("yolact_resnet50", "yolact_base")
+BATCHES = (1, 8)
+FRAMES = 600
+ON_GPU = ("forward", "nms", "masks", "overlay")
+
+
+def run(setup: Setup) -> list[Figure]:
+    """Both published networks, one frame and eight at a time, in the precision that auto chooses."""
+    if not torch.cuda.is_available():
+        return [missing("GPU", "PyTorch sees no CUDA device")]
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        write_clip(clip, setup.clip or DEMO, (1280, 720), FRAMES)
+        return [
+            figure for name in CONFIGS for batch in BATCHES for figure in _measure(name, batch, clip, setup)
+        ]
+
+
+def _measure(name: str, batch: int, clip: Path, setup: Setup) -> list[Figure]:
+    predictor = random_predictor(name, device="cuda", batch=batch)
+    side = predictor.config.image_size
+    images = torch.zeros(batch, 3, side, side, device="cuda")
+
+    def forward() -> None:
+        predictor.engine.start(images)()
+        torch.cuda.synchronize()
+
+    taken = milliseconds({"forward": forward}, setup.seconds)["forward"]
+    done = annotate(clip, clip.with_name("out.mp4"), predictor, batch)
+    busy = sum(stage.work.total for stage in done.metrics.stages if stage.stage in ON_GPU)
+    title = f"{name}, batch {batch}, {predictor.engine.precision}"
+    return [
+        Figure(f"{title}: forward a frame", taken / batch, "ms"),
+        Figure(f"{title}: whole pipeline, 1280 x 720 to H.264", done.fps, "fps"),
+        Figure(f"{title}: time in which the GPU waits", 100 * (1 - done.metrics.share(busy)), "%"),
+    ]

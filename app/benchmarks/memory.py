@@ -1,0 +1,83 @@
+"""Memory of a long run on large frames, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from app.benchmarks.clips import DEMO, write_clip
+from app.benchmarks.figures import Figure, Setup, at_most, missing
+
+WIDTH, HEIGHT = 1920, 1080
+FIRST = 500  # frames after which nothing more should grow
+ROOT = Path(__file__).resolve().parents[2]
+STATUS = Path("/proc/self/status")
+
+
+def run(setup: Setup) -> list[Figure]:
+    """Peak, and growth from frame 500 to the last one, of `livemask_s` with ten instances a frame."""
+    if not STATUS.exists():
+        return [missing("memory", "this system has no /proc to read it from")]
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        write_clip(clip, setup.clip or DEMO, (WIDTH, HEIGHT), setup.frames)
+        code = f"from app.benchmarks.memory import watch; watch({str(clip)!r}, {setup.frames})"
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    seen = json.loads(done.stdout.splitlines()[-1])
+    title = f"memory, {WIDTH} x {HEIGHT}"
+    return [
+        at_most(f"{title}: peak", seen["peak"] / 1024, 1.5, "GiB", f"{setup.frames} frames"),
+        at_most(
+            f"{title}: growth after frame {FIRST}", seen["growth"], 20, "MiB", f"to frame {setup.frames}"
+        ),
+    ]
+
+
+def watch(clip: str, frames: int) -> None:
+    """Annotate the clip, and print peak and growth in MiB as json."""
+    from app.benchmarks.network import random_predictor
+    from app.threads import streams_for_files
+    from pipeline.builder import build_runner
+    from pipeline.frame import Result
+    from pipeline.overlay import OverlayStyle
+    from pipeline.sinks.base import SinkReport
+    from pipeline.sinks.video import VideoSink
+    from pipeline.sources.base import SourceInfo
+    from pipeline.sources.video import open_video
+
+    resident: dict[int, float] = {}
+
+    class Watching:
+        """A sink that notes the memory at two frames."""
+
+        def open(self, info: SourceInfo) -> None: ...
+
+        def write(self, result: Result) -> None:
+            if result.frame.index in (FIRST, frames - 1):
+                resident[result.frame.index] = _mebibytes("VmRSS")
+
+        def close(self, complete: bool) -> SinkReport:
+            return SinkReport(None, "")
+
+    out = Path(clip).with_name("out.mp4")
+    predictor = random_predictor("livemask_s", device="cpu", streams=streams_for_files())
+    runner = build_runner(
+        lambda _: open_video(Path(clip)), predictor, [VideoSink(out), Watching()], OverlayStyle()
+    )
+    runner.start()
+    report = runner.join()
+    assert report is not None
+    if report.error is not None:
+        raise report.error
+    growth = resident[frames - 1] - resident[FIRST]
+    print(json.dumps({"peak": _mebibytes("VmHWM"), "growth": growth}))
+
+
+def _mebibytes(key: str) -> float:
+    """A figure of the kernel's about this process."""
+    lines = STATUS.read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{key}:"))

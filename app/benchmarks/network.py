@@ -1,0 +1,99 @@
+"""The benchmarked network: real work in the engine, and then always the same ten instances."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from app.benchmarks.scenes import injected
+from model.boxes import encode, pairwise_iou, to_corners
+from model.checkpoint import save_checkpoint
+from model.config import preset
+from model.engines.base import Engine
+from model.postprocessing import Decoder
+from model.predictor import Predictor, load_predictor
+from model.raw_outputs import RawOutputs
+from model.yolact import build_yolact
+
+SURE = 12.0  # logit of a class that is certain; the score is 0.99999 where all others are 0 and -12
+SCENE = (432, 768)  # height and width that the instances are laid out in
+
+
+def random_predictor(config: str, **settings: Any) -> Predictor:
+    """A predictor for a network of random weights, which costs what a trained one does, with ten instances
+    in every frame: what they are made of is put into the raw outputs, so that NMS and masks work on them."""
+    torch.manual_seed(0)
+    network = build_yolact(preset(config))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{config}.pt"
+        save_checkpoint(path, network.config, network.state_dict())
+        predictor = load_predictor(path, **settings)
+    engine = InjectingEngine(predictor.engine, predictor.decoder)
+    return Predictor(engine, predictor.decoder, predictor.options, predictor.with_masks, predictor.choice)
+
+
+class InjectingEngine:
+    """Runs another engine and gives raw outputs of `scenes.injected` instead of its own."""
+
+    def __init__(self, engine: Engine, decoder: Decoder) -> None:
+        self._engine = engine
+        self._decoder = decoder
+        self._scene: RawOutputs | None = None
+        self.name, self.precision, self.device, self.slots = (
+            engine.name, engine.precision, engine.device, engine.slots,
+        )  # fmt: skip
+
+    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+        """See `Engine.start`."""
+        wait = self._engine.start(images)
+
+        def outputs() -> RawOutputs:
+            raw = wait()
+            if self._scene is None or len(self._scene.box_deltas) != len(raw.box_deltas):
+                self._scene = _scene(raw, self._decoder)
+            return self._scene
+
+        return outputs
+
+
+def _scene(raw: RawOutputs, decoder: Decoder) -> RawOutputs:
+    """Raw outputs of the same shapes in which ten anchors, the best for each, make the instances."""
+    detections = injected(*SCENE, decoder.config.class_names)
+    height, width = SCENE
+    boxes = torch.from_numpy(detections.boxes) / torch.tensor([width, height, width, height])
+    anchors = decoder.anchors.cpu()
+    chosen = _distinct(pairwise_iou(boxes, to_corners(anchors)))
+    deltas, logits, coefficients = (torch.zeros_like(part, device="cpu") for part in raw[:3])
+    logits[..., 0] = SURE
+    logits[:, chosen, 0] = 0
+    logits[:, chosen, torch.from_numpy(detections.classes) + 1] = SURE
+    deltas[:, chosen] = encode(boxes, anchors[chosen])
+    coefficients[:, chosen, 0] = SURE
+    prototypes = None if raw.prototypes is None else _prototypes(raw.prototypes, detections.masks.any(0))
+    parts = (deltas, logits, coefficients, prototypes)
+    return RawOutputs._make(None if part is None else part.to(raw.box_deltas.device) for part in parts)
+
+
+def _distinct(overlap: Tensor) -> Tensor:
+    """overlap: [N, A]. For each of N the anchor with the largest overlap that no earlier one has: [N]."""
+    chosen: list[int] = []
+    for row in overlap:
+        row[chosen] = -1
+        chosen.append(int(row.argmax()))
+    return torch.tensor(chosen)
+
+
+def _prototypes(like: Tensor, covered: np.ndarray) -> Tensor:
+    """like: [B, Hp, Wp, K]. The first prototype is 1 on the instances and -1 elsewhere, the others are 0."""
+    height, width = like.shape[1:3]
+    area = torch.from_numpy(covered)[None, None].float()
+    shape = torch.nn.functional.interpolate(area, (height, width), mode="area")[0, 0]  # [Hp, Wp] in 0..1
+    prototypes = torch.zeros_like(like, device="cpu")
+    prototypes[..., 0] = 2 * shape - 1
+    return prototypes

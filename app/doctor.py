@@ -1,0 +1,255 @@
+"""`doctor`: what LiveMask finds on this machine, and what keeps it from working."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import platform
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Facts = dict[str, str]
+
+# what people call it -> the module, and where that tells its version
+LIBRARIES = {
+    "PyTorch": ("torch", "__version__"),
+    "torchvision": ("torchvision", "__version__"),
+    "NumPy": ("numpy", "__version__"),
+    "OpenCV": ("cv2", "__version__"),
+    "Pillow": ("PIL", "__version__"),
+    "PyAV": ("av", "__version__"),
+    "FFmpeg": ("av", "ffmpeg_version_info"),
+    "OpenVINO": ("openvino", "__version__"),
+    "NNCF": ("nncf", "__version__"),
+    "PyQt6": ("PyQt6.QtCore", "PYQT_VERSION_STR"),
+}
+NEEDED = ("PyTorch", "torchvision", "NumPy", "OpenCV", "Pillow", "PyAV")
+CODECS = (
+    "h264",
+    "hevc",
+    "av1",
+    "vp9",
+    "vp8",
+    "mpeg4",
+    "mjpeg",
+    "prores",
+    "ffv1",
+    "aac",
+    "opus",
+    "mp3",
+    "ac3",
+)
+
+ABSENT = "absent"
+BROKEN = "broken: "
+UNKNOWN = "unknown: "
+FAILED = "this check failed"
+AUTO = "auto"
+THERE = ("bundled", "downloaded")  # states of weights that can be used
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `--json`."""
+    parser.add_argument("--json", action="store_true", help="print one record for scripts and reports")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was found; the exit code is 1 when LiveMask cannot work here."""
+    from app.cli import EXIT_FAILED, EXIT_OK
+
+    report = examine(CHECKS)
+    found = problems(report)
+    if args.json:
+        print(json.dumps({**report, "problems": found}, indent=2))
+    else:
+        print(told(report, _width()))
+        print("\n".join(["", *(f"problem: {problem}" for problem in found)]) if found else "\nall is well")
+    return EXIT_FAILED if found else EXIT_OK
+
+
+def examine(checks: Mapping[str, Callable[[], Facts]]) -> dict[str, Facts]:
+    """The facts of every check under its name; of one that fails, the failure. The home folder reads "~"."""
+    report = {}
+    for name, check in checks.items():
+        try:
+            facts = check()
+        except Exception as error:  # whatever is wrong with this part, the others must still be told
+            facts = {FAILED: _reason(error)}
+        report[name] = {label: _without_home(fact) for label, fact in facts.items()}
+    return report
+
+
+def problems(report: Mapping[str, Facts]) -> list[str]:
+    """What keeps LiveMask from working at all, and what to do about it."""
+    versions = report.get("versions", {})
+    found = [
+        f"{name} is {versions[name]}; run `pip install -r requirements.txt`"
+        for name in NEEDED
+        if versions.get(name, "").startswith((ABSENT, BROKEN))
+    ]
+    engines = report.get("engines", {})
+    if not found and engines.get(AUTO, "").startswith(UNKNOWN):
+        found.append(f"no engine can be used: {engines[AUTO].removeprefix(UNKNOWN)}")
+    weights = report.get("weights", {})
+    if weights and FAILED not in weights and not any(state in THERE for state in weights.values()):
+        found.append(
+            "there are no weights; restore the bundled ones, or run `models download yolact_resnet50`"
+        )
+    return found
+
+
+def told(report: Mapping[str, Facts], width: int | None) -> str:
+    """The report as aligned lines, section by section, folded to `width` columns where one is given."""
+    labels = [label for facts in report.values() for label in facts]
+    indent = max(map(len, labels), default=0) + 4
+    lines = []
+    for name, facts in report.items():
+        lines += ["", name] if lines else [name]
+        for label, fact in facts.items():
+            line = f"  {label}".ljust(indent) + fact
+            room = width if width is not None and width > indent + 20 else sys.maxsize
+            lines += textwrap.wrap(line, room, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def _versions() -> Facts:
+    from model.exporting.telemetry import refuse_telemetry
+
+    refuse_telemetry()
+    facts = {"Python": platform.python_version(), "system": f"{platform.platform()}, {platform.machine()}"}
+    return facts | {name: _version(*where) for name, where in LIBRARIES.items()}
+
+
+def _version(module: str, attribute: str) -> str:
+    try:
+        return str(
+            getattr(importlib.import_module(module), attribute, "there, but does not tell its version")
+        )
+    except ModuleNotFoundError as error:
+        wanted = module.partition(".")[0]
+        return ABSENT if error.name == wanted else BROKEN + _reason(error)
+    except Exception as error:  # a library whose own libraries are missing fails in its own way
+        return BROKEN + _reason(error)
+
+
+def _machine() -> Facts:
+    from app import machine
+
+    facts = ("processor", "cores", "memory", "instructions", "display")
+    return {name: _fact(getattr(machine, name)) for name in facts}
+
+
+def _gpus() -> Facts:
+    from app.machine import gpus
+
+    return gpus()
+
+
+def _engines() -> Facts:
+    from model.catalog import resolve_weights
+    from model.engines.choice import choose, look_around, survey
+    from model.errors import LiveMaskError
+    from model.loading import weights_facts
+
+    machine = look_around()
+    weights = None
+    with contextlib.suppress(LiveMaskError):  # what is wrong with the weights is told in their own section
+        weights = weights_facts(resolve_weights(None), None)
+    facts = {str(found.option): found.lack or "usable" for found in survey(weights, machine)}
+    return facts | {AUTO: _fact(lambda: str(choose(weights=weights, machine=machine)))}
+
+
+def _codecs() -> Facts:
+    import av
+
+    coders: dict[tuple[int, str], set[str]] = {}
+    ids: dict[str, int] = {}
+    for name in av.codecs_available:
+        for mode in ("r", "w"):
+            with contextlib.suppress(ValueError):  # there may be a decoder only, or an encoder only
+                codec = av.codec.Codec(name, mode)
+                ids.setdefault(name, codec.id)
+                coders.setdefault((codec.id, mode), set()).add(codec.name)
+    facts = {name: _coders(ids.get(name), coders) for name in CODECS}
+    return facts | {"hardware": "such as h264_nvenc: PyAV knows it; whether it is there shows as it is used"}
+
+
+def _coders(codec: int | None, coders: Mapping[tuple[int, str], set[str]]) -> str:
+    """The decoders and encoders of one codec, FFmpeg's number of it being `codec`."""
+    decoders, encoders = (", ".join(sorted(coders.get((codec, mode), ()))) or "none" for mode in "rw")
+    return f"decoders {decoders}; encoders {encoders}"
+
+
+def _cameras() -> Facts:
+    from pipeline.sources.cameras import list_cameras
+
+    return {str(camera.index): camera.name for camera in list_cameras()} or {"cameras": "none"}
+
+
+def _weights() -> Facts:
+    from model.catalog import CATALOG
+
+    return {entry.name: entry.state for entry in CATALOG.values()}
+
+
+def _folders() -> Facts:
+    from model.catalog import BUNDLED_FOLDER, cache_folder
+    from model.engines.compiled_cache import FOLDER
+
+    folders = {
+        "bundled weights": BUNDLED_FOLDER,
+        "downloads": cache_folder(),
+        "compiled models": cache_folder() / FOLDER,
+    }
+    return {name: f"{folder} ({_state(folder)})" for name, folder in folders.items()}
+
+
+def _state(folder: Path) -> str:
+    if folder.is_dir():
+        return "writable" if os.access(folder, os.W_OK) else "read-only"
+    return "not made yet" if not folder.exists() else "not a folder"
+
+
+CHECKS: dict[str, Callable[[], Facts]] = {
+    "versions": _versions,
+    "machine": _machine,
+    "gpus": _gpus,
+    "engines": _engines,
+    "codecs": _codecs,
+    "cameras": _cameras,
+    "weights": _weights,
+    "folders": _folders,
+}
+
+
+def _fact(ask: Callable[[], str]) -> str:
+    """One fact of several, so that one that cannot be had leaves the others."""
+    try:
+        return ask()
+    except Exception as error:
+        return UNKNOWN + _reason(error)
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _without_home(text: str) -> str:
+    """A text in which the user's name does not stand: reports are shown to others."""
+    with contextlib.suppress(RuntimeError):  # there is no home folder
+        home = str(Path.home())
+        if len(home) > 1:
+            return text.replace(home, "~")
+    return text
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None where the output is no terminal, whose reader folds lines or does not."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

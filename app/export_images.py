@@ -1,0 +1,92 @@
+"""The photographs that an exported model is calibrated and proven on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from model.config import YolactConfig
+from model.errors import ConfigError
+from model.preprocessing import preprocess
+from model.training.coco_eval import ClassMatch, match_classes
+from model.training.coco_files import coco_file, image_folder
+from model.training.ground_truth import load_ground_truth
+from pipeline.sources.images import find_media, read_image
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+PHOTOS = Path(__file__).resolve().parent.parent / "assets" / "photos"
+MOST_HELD_OUT = 64
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Ground truth, and the id in it of each image of a `ProofSet`."""
+
+    truth: COCO
+    classes: ClassMatch
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ProofSet:
+    """Images to compare two models on; `name` is what to call them, `labels` None where there are none."""
+
+    name: str
+    paths: tuple[Path, ...]
+    labels: Labels | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images as the network takes them, [1, 3, S, S] float32, read anew each time they are gone through."""
+
+    paths: tuple[Path, ...]
+    config: YolactConfig
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __contains__(self, image: object) -> bool:
+        return any(image is prepared for prepared in self)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        for path in self.paths:
+            yield preprocess(torch.from_numpy(read_image(path))[None], self.config)
+
+
+def demo_photographs() -> ProofSet:
+    """Those that come with the project."""
+    return ProofSet("the demo photographs", find_media(PHOTOS).images)
+
+
+def labelled_images(data: Path, images: Path | None, config: YolactConfig) -> ProofSet:
+    """All images of a COCO json. Raises DataError and ConfigError on labels that cannot serve."""
+    file = coco_file(data)
+    truth = load_ground_truth(file)
+    records = truth.dataset["images"]
+    folder = image_folder(file, records, images)
+    labels = Labels(truth, match_classes(truth, config.class_names), tuple(r["id"] for r in records))
+    return ProofSet(file.name, tuple(folder / r["file_name"] for r in records), labels)
+
+
+def split(folder: Path, most: int) -> tuple[tuple[Path, ...], ProofSet]:
+    """At most `most` images of a folder to calibrate with, and others, held out, to prove with.
+
+    The choice is random but the same each time. Raises ConfigError when there are fewer than two, and
+    SourceError when there is none.
+    """
+    paths = list(find_media(folder).images)
+    if len(paths) < 2:
+        raise ConfigError(f"{folder}: holds one image; int8 is calibrated on some and proven on others")
+    random.Random(SEED).shuffle(paths)
+    held_out = min(MOST_HELD_OUT, max(1, len(paths) // 5))
+    calibration = paths[held_out : held_out + most]
+    return tuple(calibration), ProofSet(f"held out of {folder}", tuple(paths[:held_out]))

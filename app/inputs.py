@@ -1,0 +1,97 @@
+"""What the inputs of `annotate` stand for: photographs, and everything that becomes a video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.errors import LiveMaskError
+from pipeline.sources import kind_of
+from pipeline.sources.addresses import redacted
+from pipeline.sources.images import find_media
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """One source of frames that belong together.
+
+    kind:   a key of `pipeline.sources.SOURCES`
+    text:   what opens it: a path, an address (maybe with a password: never show it), a camera
+    images: the pictures, in their order, where kind is "images"
+    """
+
+    kind: str
+    text: str
+    images: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it, without secrets."""
+        return redacted(self.text)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its frames come by themselves."""
+        return self.kind in ("camera", "stream")
+
+    @property
+    def path(self) -> Path | None:
+        """The file, where it is one."""
+        return Path(self.text) if self.kind == "video" else None
+
+    @property
+    def stem(self) -> str:
+        """What its outputs are called after."""
+        if self.kind in ("video", "images"):
+            return Path(self.text).stem or "images"
+        plain = "".join(c if c.isalnum() else "-" for c in self.name.partition("://")[2] or self.name)
+        return (f"camera-{plain}" if plain.isdecimal() else plain.strip("-")) or "stream"
+
+
+@dataclass
+class Inputs:
+    """All inputs, each once, in their order.
+
+    folders:  those that were searched; an output there would be taken for an input the next time
+    failures: what stands for nothing, and why
+    """
+
+    photos: list[Path] = field(default_factory=list)
+    videos: list[VideoInput] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def gather(arguments: Sequence[str]) -> Inputs:
+    """What all arguments stand for. Raises ConfigError on an address of a kind that is not known."""
+    inputs = Inputs()
+    known: set[str] = set()
+    for argument in arguments:
+        kind = kind_of(argument)
+        if kind in ("camera", "stream"):
+            if argument not in known:
+                inputs.videos.append(VideoInput(kind, argument))
+            known.add(argument)
+        else:
+            _gather_files(argument, inputs, known)
+    return inputs
+
+
+def _gather_files(argument: str, inputs: Inputs, known: set[str]) -> None:
+    try:
+        found = find_media(argument)
+    except LiveMaskError as error:
+        inputs.failures.append(str(error))
+        return
+    if Path(argument).is_dir():
+        inputs.folders.append(Path(argument))
+    for path in (*found.images, *found.videos):
+        identity = str(path.resolve())
+        if identity in known:
+            continue
+        known.add(identity)
+        if path in found.images:
+            inputs.photos.append(path)
+        else:
+            inputs.videos.append(VideoInput("video", str(path)))

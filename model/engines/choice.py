@@ -1,0 +1,207 @@
+"""Which engine, device and precision to use, and why: the fastest that there is, unless they are named."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from model.engines import ENGINES, OPTIONS, PRECISIONS, Option
+from model.errors import ConfigError
+from model.exporting.telemetry import refuse_telemetry
+from model.names import did_you_mean
+
+# any of these multiplies and adds 8-bit numbers in one instruction; without, int8 is no faster than fp32
+_INT8_INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "amx_int8", "dot", "i8mm")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is.
+
+    cpu:       name of the processor
+    gpus:      how many CUDA devices PyTorch sees
+    openvino:  version of OpenVINO, or None
+    fast_bf16: whether the CPU has instructions for it
+    fast_int8: likewise
+    """
+
+    cpu: str
+    gpus: int = 0
+    openvino: str | None = None
+    fast_bf16: bool = False
+    fast_int8: bool = False
+
+
+@dataclass(frozen=True)
+class WeightsFacts:
+    """What decides about engines in a weights file.
+
+    exported: precision of a file that `export` wrote, fp32 or int8; None for a checkpoint
+    int8:     a file that `export` wrote of these very weights, in int8, or None
+    """
+
+    path: Path
+    exported: str | None = None
+    int8: Path | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen; `reason` is for people, in one line."""
+
+    engine: str
+    device: torch.device
+    precision: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.precision} on {self.device}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """An option, and what it lacks here; None when it can be used."""
+
+    option: Option
+    lack: str | None
+
+
+def choose(
+    engine: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    weights: WeightsFacts | None = None,
+    machine: Machine | None = None,
+) -> Choice:
+    """The fastest option that fits what is named; "auto" leaves it open.
+
+    `weights` None stands for a checkpoint without an int8 file; `machine` None for this one. Raises
+    ConfigError when a name is unknown, when what is named is not there, and when names do not go together:
+    nothing is ever put in the place of what is named.
+    """
+    _check_name("engine", engine, ENGINES)
+    _check_name("precision", precision, PRECISIONS)
+    named = None if device == "auto" else select_device(device)
+    machine = machine or look_around()
+    open_questions = "auto" in (engine, device, precision)
+    passed_over: list[str] = []
+    for option in OPTIONS:
+        if not _fits(option, engine, named, precision):
+            continue
+        lack = _lack(option, machine, weights) or (_no_gain(option, machine) if precision == "auto" else None)
+        if lack is None:
+            chosen = named or torch.device(option.device)
+            return Choice(
+                option.engine, chosen, option.precision, _reason(machine, passed_over, open_questions)
+            )
+        if lack not in passed_over:
+            passed_over.append(lack)
+    asked = f"engine {engine}, device {device}, precision {precision}"
+    why = "; ".join(passed_over) or f"there are {', '.join(map(str, OPTIONS))}"
+    raise ConfigError(f"{asked}: this does not go together here: {why}")
+
+
+def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) -> list[Surveyed]:
+    """All options, fastest first, and what each of them lacks; the arguments are those of `choose`."""
+    machine = machine or look_around()
+    return [Surveyed(option, _lack(option, machine, weights)) for option in OPTIONS]
+
+
+def look_around() -> Machine:
+    """The machine that this runs on. Loads OpenVINO where it is installed."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    refuse_telemetry()
+    try:
+        import openvino
+    except ImportError:
+        return Machine(platform.processor() or platform.machine(), gpus)
+    core = openvino.Core()
+    return Machine(
+        core.get_property("CPU", "FULL_DEVICE_NAME"),
+        gpus,
+        openvino.__version__.partition("-")[0],
+        "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+        _has_int8_instructions(),
+    )
+
+
+def select_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the first GPU, or else the CPU.
+
+    Raises ConfigError when the name makes no sense or the device is not there: never a silent fallback.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"no device is named {name!r}; expected auto, cpu, cuda or cuda:N") from error
+    if device.type == "cpu" and (device.index or 0) == 0:
+        return torch.device("cpu")
+    there = torch.cuda.device_count() if device.type == "cuda" else 0
+    if (device.index or 0) >= there:
+        raise ConfigError(f"device {name!r} is not there; PyTorch sees {there} CUDA devices, and the CPU")
+    return device
+
+
+def _check_name(kind: str, name: str, known: Mapping[str, str]) -> None:
+    if name != "auto" and name not in known:
+        hint = did_you_mean(name, known)
+        raise ConfigError(f"no {kind} is named {name!r};{hint and ' '}{hint} there are {_listed(known)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(["auto", *names])
+
+
+def _fits(option: Option, engine: str, device: torch.device | None, precision: str) -> bool:
+    return (
+        engine in ("auto", option.engine)
+        and (device is None or device.type == option.device)
+        and precision in ("auto", option.precision)
+    )
+
+
+def _lack(option: Option, machine: Machine, weights: WeightsFacts | None) -> str | None:
+    """What keeps this option from being used at all."""
+    if option.device == "cuda" and not machine.gpus:
+        return "PyTorch sees no CUDA device"
+    if option.engine == "openvino" and machine.openvino is None:
+        return "OpenVINO is not installed (`pip install openvino`)"
+    if option == Option("openvino", "cpu", "bf16") and not machine.fast_bf16:
+        return f"{machine.cpu} has no instructions for bf16"
+    return _lack_of_weights(option, weights)
+
+
+def _lack_of_weights(option: Option, weights: WeightsFacts | None) -> str | None:
+    if weights is not None and weights.exported is not None:
+        if option.engine != "openvino":
+            return f"{weights.path.name} is an exported model, which only the openvino engine runs"
+        if (option.precision == "int8") != (weights.exported == "int8"):
+            return f"{weights.path.name} was exported in {weights.exported}"
+    elif option.precision == "int8" and (weights is None or weights.int8 is None):
+        return f"no int8 model lies beside {weights.path.name if weights else 'the weights'}"
+    return None
+
+
+def _no_gain(option: Option, machine: Machine) -> str | None:
+    """What makes this option slower than a later one, so that it is used only when it is named."""
+    if option.precision == "int8" and not machine.fast_int8:
+        return f"{machine.cpu} has no instructions for int8"
+    return None
+
+
+def _reason(machine: Machine, passed_over: list[str], open_questions: bool) -> str:
+    if not open_questions:
+        return "as named"
+    return "the fastest there is on this machine" + (f" ({'; '.join(passed_over)})" if passed_over else "")
+
+
+def _has_int8_instructions() -> bool:
+    # PyTorch before 2.12 cannot say; OpenVINO, which can, says yes of every CPU
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return not capabilities or any(capabilities.get(name) for name in _INT8_INSTRUCTIONS)

@@ -1,0 +1,199 @@
+"""Compiled models, kept in a folder of the user's own, so that the next start is a fast one.
+
+A cache is never needed: a folder that cannot be written to, an entry that is broken or of other code, and
+another process at the same entry all mean no more than compiling anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.catalog import cache_folder
+from model.config import YolactConfig
+from model.errors import ConfigError
+from model.exporting.telemetry import refuse_telemetry
+
+if TYPE_CHECKING:
+    import openvino
+
+FOLDER = "compiled"
+LARGEST = 2 << 30  # bytes in the folder; what was used longest ago goes first
+
+_MAGIC = b"livemask compiled 1 "
+_MODEL = Path(__file__).resolve().parent.parent
+# what decides how a network becomes a model
+_CODE = ("*.py", "backbones/*.py", "engines/*.py", "exporting/*.py")
+
+
+@dataclass(frozen=True)
+class ModelKey:
+    """What a compiled model is made from.
+
+    weights:    SHA-256 of the file, in hex
+    name:       of that file, which for published weights says the configuration
+    image_size: side of the input in pixels, None for the weights' own
+    with_masks: whether it gives prototypes
+    precision:  one of `PRECISIONS`
+    """
+
+    weights: str
+    name: str
+    image_size: int | None
+    with_masks: bool
+    precision: str
+
+
+class CompiledCache:
+    """Entries are files, each with a digest of its content, written whole or not at all.
+
+    `surroundings` is all that entries depend on beside their key: versions, processor, code.
+    """
+
+    def __init__(self, folder: Path, surroundings: str, largest: int = LARGEST) -> None:
+        self._folder = folder
+        self._surroundings = surroundings
+        self._largest = largest
+
+    def config(self, key: ModelKey) -> YolactConfig | None:
+        """The configuration that was kept for this model, with the input size in use."""
+        content = self._read(self._path(key, "config"))
+        try:
+            return None if content is None else YolactConfig.from_dict(json.loads(content))
+        except (ConfigError, ValueError):
+            return None
+
+    def keep_config(self, key: ModelKey, config: YolactConfig) -> None:
+        """Keep the configuration, so that the next start need not open the weights."""
+        self._write(self._path(key, "config"), json.dumps(config.to_dict()).encode())
+
+    def blob(self, key: ModelKey, batch: int) -> bytes | None:
+        """What `keep_blob` was given for this model and batch size."""
+        return self._read(self._path(key, f"batch{batch}"))
+
+    def keep_blob(self, key: ModelKey, batch: int, blob: bytes) -> None:
+        """Keep a compiled model as its engine exports it."""
+        self._write(self._path(key, f"batch{batch}"), blob)
+
+    def _path(self, key: ModelKey, kind: str) -> Path:
+        text = json.dumps([asdict(key), self._surroundings], sort_keys=True)
+        return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.{kind}"
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            with path.open("rb") as file:
+                head = file.read(len(_MAGIC) + 65)
+                content = file.read()
+        except OSError:
+            return None
+        if head != _head(content):
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)  # used just now
+        return content
+
+    def _write(self, path: Path, content: bytes) -> None:
+        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("xb") as file:
+                    file.write(_head(content) + content)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+            self._discard_oldest(spare=path)
+
+    def _discard_oldest(self, spare: Path) -> None:
+        # partial files that a killed process left behind age, and go, like all others
+        files = [(path, path.stat()) for path in self._folder.iterdir()]
+        held = 0
+        for path, facts in sorted(files, key=lambda file: file[1].st_mtime, reverse=True):
+            held += facts.st_size
+            if held > self._largest and path != spare:
+                path.unlink(missing_ok=True)
+
+
+def _head(content: bytes) -> bytes:
+    return _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n"
+
+
+class Compiler:
+    """Compiles a model for a batch size, or takes it from the cache. Fit for `OpenVinoEngine`.
+
+    build:     makes the model, for batches of any size; called only when the cache does not have it
+    precision: fp32, bf16 or int8; what of an int8 model is not int8 is computed in `float_precision`
+    streams:   1 uses all cores for each batch; n computes n batches side by side
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], openvino.Model],
+        key: ModelKey,
+        cache: CompiledCache,
+        float_precision: str,
+        streams: int = 1,
+    ) -> None:
+        self._build = build
+        self._key = key
+        self._cache = cache
+        self._options = compile_options(float_precision, streams)
+
+    def __call__(self, batch: int) -> openvino.CompiledModel:
+        """The model, compiled for batches of that size."""
+        refuse_telemetry()
+        from openvino import Core
+
+        core = Core()
+        blob = self._cache.blob(self._key, batch)
+        if blob is not None:
+            with contextlib.suppress(RuntimeError):  # OpenVINO's only kind: it is of another version
+                return core.import_model(blob, "CPU", self._options)
+        model = self._build()
+        model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+        compiled = core.compile_model(model, "CPU", self._options)
+        self._cache.keep_blob(self._key, batch, compiled.export_model().getvalue())
+        return compiled
+
+
+def compile_options(float_precision: str, streams: int) -> dict[str, str | int | bool]:
+    """OpenVINO's properties for a precision, fp32 or bf16, and a number of streams."""
+    return {
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[float_precision],
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": streams,
+        # decoding, drawing and encoding want the same cores: let the system move the threads
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
+def compiled_cache() -> CompiledCache:
+    """The user's own, for the OpenVINO, the processor and the code that are there."""
+    refuse_telemetry()
+    import openvino
+
+    core = openvino.Core()
+    processor = [
+        platform.machine(),
+        core.get_property("CPU", "FULL_DEVICE_NAME"),
+        *core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+    ]
+    code = sorted(path for pattern in _CODE for path in _MODEL.glob(pattern))
+    return CompiledCache(
+        cache_folder() / FOLDER, json.dumps([openvino.__version__, processor, _digest(code)])
+    )
+
+
+def _digest(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,94 @@
+"""OpenVINO as an engine, on the CPU: the fastest there."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from model.raw_outputs import RawOutputs
+
+if TYPE_CHECKING:
+    import openvino
+
+MAX_BATCH_SIZES = 4  # compiled models that are kept; each has a copy of the weights
+
+# what `Compile` is given is a batch size
+Compile = Callable[[int], "openvino.CompiledModel"]
+
+
+class OpenVinoEngine:
+    """Runs compiled models, one for each batch size, made when that size first comes. See `Engine`.
+
+    `compile_model` makes them; `model.engines.compiled_cache` offers one. They take `images` and give the
+    float32 parts of `RawOutputs` by name, with or without `prototypes`. Inputs and outputs are not copied.
+
+    `slots` batches are computed at a time, in threads of OpenVINO's own: 1 for models that use all cores
+    for each batch (least delay), more for models compiled with as many streams (most frames a second).
+    """
+
+    name = "openvino"
+    device = torch.device("cpu")
+
+    def __init__(self, compile_model: Compile, precision: str, slots: int = 1) -> None:
+        self.precision = precision
+        self.slots = slots
+        self._compile = compile_model
+        self._lanes: OrderedDict[int, _Lane] = OrderedDict()
+
+    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+        """See `Engine.start`."""
+        return next(self._lane(len(images)).requests).start(images)
+
+    def prepare_for(self, batch: int) -> None:
+        """Compile for batches of that size now rather than when the first one comes."""
+        self._lane(batch)
+
+    def _lane(self, batch: int) -> _Lane:
+        lane = self._lanes.pop(batch, None) or _Lane(self._compile(batch), self.slots)
+        self._lanes[batch] = lane  # the one used last comes last
+        while len(self._lanes) > MAX_BATCH_SIZES:
+            self._lanes.popitem(last=False)
+        return lane
+
+
+class _Lane:
+    """Requests for batches of one size, taken in turn."""
+
+    def __init__(self, compiled: openvino.CompiledModel, slots: int) -> None:
+        self.requests = cycle([_Request(compiled.create_infer_request()) for _ in range(slots)])
+
+
+class _Request:
+    """One batch at a time on its way."""
+
+    def __init__(self, request: openvino.InferRequest) -> None:
+        self._request = request
+        self._images: Tensor | None = None  # OpenVINO reads their memory and does not keep it alive
+
+    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+        from openvino import Tensor as Shared
+
+        if self._images is not None:
+            self._request.wait()  # nobody may have asked for the batch before
+        self._images = images.contiguous()
+        self._request.set_input_tensor(Shared(self._images.numpy(), shared_memory=True))
+        self._request.start_async()
+        return self._outputs
+
+    def _outputs(self) -> RawOutputs:
+        self._request.wait()
+        model = self._request.get_compiled_model()
+        parts = {
+            name: torch.from_numpy(self._request.get_tensor(port).data)
+            for port in model.outputs
+            for name in port.get_names()
+            if name in RawOutputs._fields
+        }
+        return RawOutputs(
+            parts["box_deltas"], parts["class_logits"], parts["mask_coefficients"], parts.get("prototypes")
+        )

@@ -1,0 +1,204 @@
+"""How far one model's detections are from those of another, on the same images.
+
+Detections are paired, so that an error is one of a box or a mask and not one of their order. A score that
+rounding moves across the threshold is no difference: a partner is looked for at half the threshold too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import box_iou
+
+from model.detections import Detections, MaskCrop
+from model.errors import ConfigError
+
+SCORE_THRESHOLD = 0.3
+"""Detections of the reference that score at least this are compared."""
+PARTNER_IOU = 0.5
+"""Boxes that overlap less than this are of two objects."""
+
+
+@dataclass(frozen=True)
+class ImageComparison:
+    """One image: what both models see of it.
+
+    expected, found: detections of the reference, and of the other model, above the threshold
+    lost, invented:  how many of them have no partner
+    box_errors:      one a pair, the largest distance of two sides in pixels of the network's input
+    relative_errors: the same as a share of the box's longer side
+    mask_ious:       one a pair, at the image's own size; None in boxes-only mode
+    """
+
+    expected: int
+    found: int
+    lost: int
+    invented: int
+    box_errors: tuple[float, ...]
+    relative_errors: tuple[float, ...]
+    mask_ious: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """All images together. Figures without a pair of detections are None, as are masks of boxes alone.
+
+    matched:    share of all detections of both that have a partner, 0..1
+    box error:  pixels of the network's input, and as a share of the box's longer side
+    mask_iou:   an image's is the mean of its pairs; `mean` and `worst` are over images with a pair
+    losses:     reference minus other, in 0..1, where there are labels
+    """
+
+    images: int
+    detections: int
+    lost: int
+    invented: int
+    matched: float | None
+    box_error_mean: float | None
+    box_error_worst: float | None
+    relative_error_mean: float | None
+    relative_error_worst: float | None
+    mask_iou_mean: float | None
+    mask_iou_worst: float | None
+    box_ap_loss: float | None = None
+    mask_ap_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What still counts as the same model; `Agreement` says what is meant. None is not asked for."""
+
+    matched: float
+    box_error_mean: float
+    mask_iou_mean: float
+    mask_iou_worst: float
+    ap_loss: float
+
+    def changed(self, values: Mapping[str, float]) -> Tolerance:
+        """With other limits. Raises ConfigError on a name that is none of its own."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in values:
+            if name not in known:
+                raise ConfigError(f"no tolerance is named {name!r}; there are {', '.join(known)}")
+        return dataclasses.replace(self, **values)
+
+    def faults(self, agreement: Agreement) -> list[str]:
+        """What is out of tolerance, one line each; an agreement about no detection is one."""
+        if not agreement.detections:
+            return ["nothing was detected in any image, which proves nothing; choose images with objects"]
+        a = agreement
+        checks = (
+            ("matched detections", a.matched, self.matched, "at least"),
+            ("mean box error, px", a.box_error_mean, self.box_error_mean, "at most"),
+            ("mask IoU, mean of images", a.mask_iou_mean, self.mask_iou_mean, "at least"),
+            ("mask IoU, worst image", a.mask_iou_worst, self.mask_iou_worst, "at least"),
+            ("loss of box AP", a.box_ap_loss, self.ap_loss, "at most"),
+            ("loss of mask AP", a.mask_ap_loss, self.ap_loss, "at most"),
+        )
+        return [
+            f"{name}: {value:.4g}, expected {relation} {limit:g}"
+            for name, value, limit, relation in checks
+            # `not` so that a nan is a fault
+            if value is not None and not (value >= limit if relation == "at least" else value <= limit)
+        ]
+
+
+TOLERANCES: dict[str, Tolerance] = {
+    "fp32": Tolerance(
+        matched=0.99, box_error_mean=0.01, mask_iou_mean=0.999, mask_iou_worst=0.98, ap_loss=0.001
+    ),
+    "int8": Tolerance(matched=0.9, box_error_mean=3.0, mask_iou_mean=0.93, mask_iou_worst=0.5, ap_loss=0.01),
+}
+"""What is expected by default of an exported model of each precision against PyTorch in float32."""
+
+
+def compare(reference: Detections, other: Detections, image_size: int) -> ImageComparison:
+    """The detections of one image by two models; `image_size` is the side of the network's input in pixels.
+
+    Both should hold what scores at least half of `SCORE_THRESHOLD`.
+    """
+    pairs = _pairs(reference, other)
+    errors, relative = _box_errors(reference, other, pairs, image_size)
+    masks = None
+    if reference.crops is not None and other.crops is not None:
+        size = reference.image_size
+        masks = tuple(_mask_iou(reference.crops[i], other.crops[j], size) for i, j in pairs)
+    expected, found = (d.scores >= SCORE_THRESHOLD for d in (reference, other))
+    return ImageComparison(
+        expected=int(expected.sum()),
+        found=int(found.sum()),
+        lost=int(expected.sum() - sum(expected[i] for i, _ in pairs)),
+        invented=int(found.sum() - sum(found[j] for _, j in pairs)),
+        box_errors=errors,
+        relative_errors=relative,
+        mask_ious=masks,
+    )
+
+
+def summarise(images: Sequence[ImageComparison]) -> Agreement:
+    """The figures of all images together."""
+    errors = list(chain.from_iterable(image.box_errors for image in images))
+    relative = list(chain.from_iterable(image.relative_errors for image in images))
+    ious = [float(np.mean(image.mask_ious)) for image in images if image.mask_ious]
+    total = sum(image.expected + image.found for image in images)
+    lost, invented = sum(image.lost for image in images), sum(image.invented for image in images)
+    return Agreement(
+        images=len(images),
+        detections=sum(image.expected for image in images),
+        lost=lost,
+        invented=invented,
+        matched=1 - (lost + invented) / total if total else None,
+        box_error_mean=_figure(np.mean, errors),
+        box_error_worst=_figure(np.max, errors),
+        relative_error_mean=_figure(np.mean, relative),
+        relative_error_worst=_figure(np.max, relative),
+        mask_iou_mean=_figure(np.mean, ious),
+        mask_iou_worst=_figure(np.min, ious),
+    )
+
+
+def _figure(function: Any, values: Sequence[float]) -> float | None:
+    return float(function(values)) if values else None
+
+
+def _pairs(reference: Detections, other: Detections) -> list[tuple[int, int]]:
+    """Indices of partners of one class, nearest first, each once; one of both is above the threshold."""
+    if not len(reference) or not len(other):
+        return []
+    ious = box_iou(torch.from_numpy(reference.boxes), torch.from_numpy(other.boxes)).numpy()
+    possible = (ious >= PARTNER_IOU) & (reference.classes[:, None] == other.classes)
+    possible &= np.minimum(reference.scores[:, None], other.scores) >= SCORE_THRESHOLD / 2
+    possible &= np.maximum(reference.scores[:, None], other.scores) >= SCORE_THRESHOLD
+    rows, columns = np.nonzero(possible)
+    pairs: dict[int, int] = {}
+    for k in np.argsort(-ious[rows, columns], kind="stable"):
+        i, j = int(rows[k]), int(columns[k])
+        if i not in pairs and j not in pairs.values():
+            pairs[i] = j
+    return list(pairs.items())
+
+
+def _box_errors(
+    reference: Detections, other: Detections, pairs: Sequence[tuple[int, int]], image_size: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    height, width = reference.image_size
+    scale = image_size / np.array([width, height, width, height])
+    first = reference.boxes[[i for i, _ in pairs]].reshape(-1, 4) * scale
+    second = other.boxes[[j for _, j in pairs]].reshape(-1, 4) * scale
+    errors: NDArray[np.float64] = np.abs(first - second).max(axis=1, initial=0)
+    longer = np.maximum(first[:, 2:] - first[:, :2], 1e-6).max(axis=1, initial=0)
+    return tuple(errors.tolist()), tuple((errors / longer).tolist())
+
+
+def _mask_iou(first: MaskCrop, second: MaskCrop, size: tuple[int, int]) -> float:
+    """1 for two empty masks."""
+    a, b = first.paste(*size), second.paste(*size)
+    union = np.count_nonzero(a | b)
+    return float(np.count_nonzero(a & b) / union) if union else 1.0

@@ -1,0 +1,243 @@
+"""Exported models on disk: what they are made from is written inside them, and read back with suspicion."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+from xml.etree import ElementTree
+
+from model.config import YolactConfig
+from model.config_limits import check_limits
+from model.errors import CheckpointError, ConfigError, SinkError
+from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES
+from model.exporting.telemetry import refuse_telemetry
+from model.weight_pins import sha256_of
+
+if TYPE_CHECKING:
+    import openvino
+
+Precision = Literal["fp32", "int8"]
+
+SECTION = "livemask"
+VERSION = "1"
+INT8_SUFFIX = ".int8.xml"
+
+# the facts stand at the end of the xml, behind the graph; with 10,000 class names they would still fit
+_TAIL = 4 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an exported file says of itself.
+
+    config:  of the network, with the input size that the file is for
+    digest:  SHA-256, in hex, of the weights file that it was made from
+    licence: of the weights, as text
+    """
+
+    config: YolactConfig
+    digest: str
+    precision: Precision
+    licence: str = ""
+
+    def to_texts(self) -> dict[str, str]:
+        """As they are stored: one text a key."""
+        return {
+            "version": VERSION,
+            "config": json.dumps(self.config.to_dict(), ensure_ascii=True),
+            "digest": self.digest,
+            "precision": self.precision,
+            "licence": self.licence,
+        }
+
+    @staticmethod
+    def from_texts(texts: Mapping[str, str]) -> Facts:
+        """The inverse of `to_texts`. Raises CheckpointError on what is missing or makes no sense."""
+        if texts.get("version") != VERSION:
+            raise CheckpointError(f"it is of version {texts.get('version')!r}, expected {VERSION!r}")
+        digest, precision = texts.get("digest", ""), texts.get("precision", "")
+        if precision not in ("fp32", "int8") or not _DIGEST.fullmatch(digest):
+            raise CheckpointError(
+                f"its precision {precision[:20]!r} or digest {digest[:80]!r} makes no sense"
+            )
+        config = _config(texts.get("config", ""))
+        return Facts(config, digest, cast(Precision, precision), texts.get("licence", ""))
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """An exported model that was read from `path`; the rest is described at `Facts`.
+
+    `model` is an OpenVINO model as `to_openvino` makes it, whatever the format of the file.
+    """
+
+    config: YolactConfig
+    digest: str
+    precision: Precision
+    path: Path
+    model: openvino.Model
+    licence: str = ""
+
+    @property
+    def has_masks(self) -> bool:
+        """False when it was exported for boxes alone."""
+        return PROTOTYPES in _names(self.model)
+
+
+def read_exported(path: Path) -> Exported:
+    """Read an `.xml` file, with the `.bin` beside it, or an `.onnx` file that this project exported.
+
+    Nothing in the file is executed. Raises CheckpointError when it is absent, broken, cut short, of another
+    program, or no network of the configuration that it names.
+    """
+    refuse_telemetry()
+    from openvino import Core
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file; `export` writes one")
+    try:
+        if path.suffix.lower() == ".onnx":
+            model = Core().read_model(path)
+            facts = Facts.from_texts(_texts_of_onnx(model))
+        else:
+            facts = read_facts(path)
+            model = Core().read_model(path, _binary(path))
+        _check(model, facts.config)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except RuntimeError as error:  # OpenVINO's only kind; its message names its own source lines
+        reason = str(error).strip().splitlines()[-1]
+        raise CheckpointError(f"{path}: broken, or cut short ({reason}); export it again") from error
+    return Exported(facts.config, facts.digest, facts.precision, path, model, facts.licence)
+
+
+def int8_beside(weights: Path) -> Path | None:
+    """`STEM.int8.xml` beside a weights file, if it was made from that very file, or None.
+
+    Only the end of the xml is read; a broken file is none.
+    """
+    path = weights.with_name(weights.stem + INT8_SUFFIX)
+    try:
+        facts = read_facts(path)
+        return path if facts.precision == "int8" and facts.digest == sha256_of(weights) else None
+    except (CheckpointError, OSError):
+        return None
+
+
+def read_facts(path: Path) -> Facts:
+    """What an `.xml` file says of itself, from its end alone. Raises CheckpointError, without the path."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            tail = file.read()
+    except OSError as error:
+        raise CheckpointError(f"cannot be read: {error.strerror or error}") from error
+    # the graph's nodes have such a section too, but the model's own comes last
+    _, start, section = tail.rpartition(b"<rt_info>")
+    content, end, _ = section.partition(b"</rt_info>")
+    try:
+        found = ElementTree.fromstring(start + content + end).find(SECTION)
+    except ElementTree.ParseError:
+        found = None
+    if found is None:
+        raise CheckpointError(
+            "not a model that LiveMask exported, or a truncated one; expected the .xml file, or the .onnx "
+            "file, that `export` wrote"
+        )
+    return Facts.from_texts({part.tag: part.get("value", "") for part in found})
+
+
+def write_openvino(model: openvino.Model, path: Path, facts: Facts) -> None:
+    """Write a model and its facts to `path`, an `.xml`, and the `.bin` beside it, as `replacing` does.
+
+    `model` gets the facts. Raises SinkError when they cannot be written, and OSError.
+    """
+    refuse_telemetry()
+    from openvino import save_model
+
+    for key, text in facts.to_texts().items():
+        model.set_rt_info(text, [SECTION, key])
+    with replacing(path) as draft:
+        try:
+            save_model(model, draft, compress_to_fp16=False)
+        except RuntimeError as error:  # OpenVINO's only kind
+            raise SinkError(f"{path}: cannot be written; is the disk full? ({error})") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """The path of a draft: what is written to it, and beside it, gets its place when the block ends well.
+
+    The draft lies in a folder of its own beside `path`, which is gone in the end. `path` is moved last, and
+    an older one is removed first: never is there an `.xml` beside a `.bin` that is not its own. Raises
+    OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:100]}.", suffix=".part", dir=path.parent))
+    try:
+        yield folder / path.name
+        path.unlink(missing_ok=True)
+        for part in sorted(folder.iterdir(), key=lambda part: part.name == path.name):
+            part.replace(path.parent / part.name)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _binary(path: Path) -> Path:
+    return path.with_suffix(".bin")
+
+
+def _names(model: openvino.Model) -> set[str]:
+    return {name for output in model.outputs for name in output.get_names()}
+
+
+def _config(text: str) -> YolactConfig:
+    try:
+        config = YolactConfig.from_dict(json.loads(text))
+        check_limits(config)
+    except (ConfigError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"its configuration makes no sense: {error}") from error
+    return config
+
+
+def _texts_of_onnx(model: openvino.Model) -> dict[str, str]:
+    """The file's `metadata_props`, which OpenVINO's reader keeps."""
+    prefix = f"{SECTION}."
+    if not model.has_rt_info("framework"):
+        raise CheckpointError("not a model that LiveMask exported; expected the file that `export` wrote")
+    kept = cast("dict[str, Any]", model.get_rt_info("framework").value)
+    texts = {key: getattr(value, "value", value) for key, value in kept.items()}
+    return {key.removeprefix(prefix): str(text) for key, text in texts.items() if key.startswith(prefix)}
+
+
+def _check(model: openvino.Model, config: YolactConfig) -> None:
+    """Refuse a graph that does not take and give what a network of this configuration does."""
+    from model.anchors import grid_sides
+
+    side, names = config.image_size, _names(model)
+    anchors = sum(cells**2 for cells in grid_sides(side)) * config.anchors.per_cell
+    widths = dict(zip(BOX_OUTPUTS, (4, config.num_classes + 1, config.num_prototypes), strict=True))
+    wanted = {name: [-1, anchors, width] for name, width in widths.items()}
+    if PROTOTYPES in names:
+        half = 2 * grid_sides(side)[0]
+        wanted[PROTOTYPES] = [-1, half, half, config.num_prototypes]
+    if len(model.inputs) != 1 or names != wanted.keys() or INPUT not in model.input(0).get_names():
+        raise CheckpointError(f"its outputs are {', '.join(sorted(names))}; expected {', '.join(wanted)}")
+    for port, shape in {INPUT: [-1, 3, side, side], **wanted}.items():
+        found = model.input(0) if port == INPUT else model.output(port)
+        if str(found.partial_shape) != str(_partial(shape)) or found.element_type.to_string() != "f32":
+            raise CheckpointError(f"{port} is {found.partial_shape}, expected {_partial(shape)} f32")
+
+
+def _partial(shape: list[int]) -> openvino.PartialShape:
+    from openvino import PartialShape
+
+    return PartialShape(shape)

@@ -1,0 +1,93 @@
+"""Post-training quantisation to 8-bit integers by NNCF, and what stays in float where it costs accuracy."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from model.exporting.telemetry import refuse_telemetry
+
+if TYPE_CHECKING:
+    import openvino
+
+# what can be kept in float -> its convolutions, as `to_openvino` names them, in the order of being tried
+KEPT_IN_FLOAT: dict[str, str] = {
+    "head.bbox_layer": r"head\.bbox_layer(#\d)?",
+    "head.mask_layer": r"head\.mask_layer(#\d)?",
+    "backbone.conv1": r"backbone\.conv1",
+    "head.conf_layer": r"head\.conf_layer(#\d)?",
+    "protonet": r"protonet\..*",
+    "head.upfeature": r"head\.upfeature.*",
+    "fpn": r"fpn\..*",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """`model` computes in 8-bit integers but for the layers in `kept`, keys of `KEPT_IN_FLOAT`.
+
+    `accepted` is False when it was accurate enough at no step.
+    """
+
+    model: openvino.Model
+    kept: tuple[str, ...]
+    accepted: bool
+
+
+def quantise(
+    model: openvino.Model,
+    images: Collection[Tensor],
+    accept: Callable[[openvino.Model], bool],
+    tell: Callable[[str], None] = lambda _: None,
+) -> Quantised:
+    """Quantise a model of `to_openvino`, keeping one layer more in float until `accept` says yes.
+
+    images: [1, 3, S, S] float32 each, as `preprocess` makes them, like what the network will see; gone
+            through more than once
+    accept: whether a quantised model is accurate enough, measured on other images
+    tell:   is told what is being tried
+
+    Weights are symmetric, activations asymmetric (NNCF's preset "mixed"), biases corrected.
+    """
+    layers = tuple(KEPT_IN_FLOAT)
+    for count in range(len(layers) + 1):
+        kept = layers[:count]
+        tell(f"quantising all but {', '.join(kept)}" if kept else "quantising")
+        quantised = _quantised(model, images, kept)
+        if accept(quantised):
+            return Quantised(quantised, kept, accepted=True)
+    return Quantised(quantised, kept, accepted=False)
+
+
+def _quantised(model: openvino.Model, images: Collection[Tensor], kept: tuple[str, ...]) -> openvino.Model:
+    refuse_telemetry()
+    with _quiet():
+        import nncf
+
+        return nncf.quantize(
+            model.clone(),
+            nncf.Dataset(images, lambda image: image.numpy()),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(images),
+            # a network may lack one of them
+            ignored_scope=nncf.IgnoredScope(patterns=[KEPT_IN_FLOAT[k] for k in kept], validate=False),
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NNCF from drawing on the standard output, which is for results, and from logging what it does."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(before)

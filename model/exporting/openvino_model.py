@@ -1,0 +1,109 @@
+"""From a PyTorch network to OpenVINO's graph of the same arithmetic.
+
+By way of `torch.export` and OpenVINO's PyTorch frontend, and not of `openvino.convert_model`, which reports
+its use and warns of what it finds in PyTorch's newest releases.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from model.exporting.telemetry import refuse_telemetry
+from model.yolact import Yolact, fuse_batch_norms
+
+if TYPE_CHECKING:
+    import openvino
+
+INPUT = "images"
+BOX_OUTPUTS = ("box_deltas", "class_logits", "mask_coefficients")
+PROTOTYPES = "prototypes"
+OUTPUTS = (*BOX_OUTPUTS, PROTOTYPES)
+"""The outputs by name, in the order and layout of `RawOutputs`."""
+
+
+def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
+    """The network, in evaluation mode and with its batch norms folded away, as an OpenVINO model.
+
+    Input `images` [B, 3, S, S] float32 as `preprocess` makes it, of any B; S is the network's own. Outputs
+    float32, named `OUTPUTS`; without masks `prototypes` is left out. A convolution is named after its
+    module, such as `head.bbox_layer`, numbered where a module is used more than once.
+    """
+    refuse_telemetry()
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+
+    program = exported_program(network)
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchFXPythonDecoder(program.module(), dynamic_shapes=True)
+    model = frontend.convert(frontend.load(decoder))
+    side = network.config.image_size
+    model.reshape([-1, 3, side, side])
+    _fold_constants(model)
+    _name(model, [name for name, _ in network.named_modules()])
+    return model if with_masks else without_masks(model)
+
+
+def without_masks(model: openvino.Model) -> openvino.Model:
+    """A copy of a model with the outputs for boxes alone; what only the prototypes need vanishes from it."""
+    refuse_telemetry()
+    from openvino import Model
+
+    copy = model.clone()
+    kept = Model([copy.output(name) for name in BOX_OUTPUTS], copy.get_parameters(), copy.get_friendly_name())
+    for key, value in model.get_rt_info().items():
+        kept.set_rt_info(value, key)
+    return kept
+
+
+def exported_program(network: Yolact) -> torch.export.ExportedProgram:
+    """The network's operations as `torch.export` sees them, with a batch of any size, fit for OpenVINO."""
+    fused = fuse_batch_norms(network).cpu().to(memory_format=torch.contiguous_format)
+    side = network.config.image_size
+    # two images: a batch of one would be taken for a constant
+    example = torch.zeros(2, 3, side, side)
+    program = torch.export.export(
+        fused.requires_grad_(False),
+        (example,),
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        strict=False,
+    )
+    return program.run_decompositions(_decompositions())
+
+
+def _decompositions() -> dict[Any, Any]:
+    """The operations that OpenVINO knows only by their parts; it does the others better as a whole."""
+    aten = torch.ops.aten
+    table = torch.export.default_decompositions()
+    return {op: table[op] for op in (aten.conv2d.default, aten.max_pool2d.default)}
+
+
+def _fold_constants(model: openvino.Model) -> None:
+    """Compute what follows from known shapes, so that a bias is a constant again."""
+    from openvino.passes import ConstantFolding, Manager
+
+    manager = Manager()
+    manager.register_pass(ConstantFolding())
+    manager.run_passes(model)
+
+
+def _name(model: openvino.Model, modules: list[str]) -> None:
+    model.input(0).set_names({INPUT})
+    for output, name in zip(model.outputs, OUTPUTS, strict=False):
+        output.set_names({name})
+    _name_convolutions(model, modules)
+
+
+def _name_convolutions(model: openvino.Model, modules: list[str]) -> None:
+    # a weight bears its parameter's name, with underscores for dots
+    weights = {f"{module.replace('.', '_')}_weight": module for module in modules}
+    uses: dict[str, int] = {}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Convolution":
+            continue
+        names = {name.partition(":")[0] for name in node.input_value(1).get_names()}
+        module = next((weights[name] for name in sorted(names) if name in weights), None)
+        if module is not None:
+            number = uses[module] = uses.get(module, 0) + 1
+            node.set_friendly_name(module if number == 1 else f"{module}#{number}")

@@ -1,0 +1,247 @@
+"""From a weights file to the engine that runs it and the decoder that reads its outputs.
+
+Two steps, so that settings can be compared with the configuration before anything costly happens: a source
+knows the configuration, and builds when it is told to. Heavy modules load only where they are needed: a
+start from the cache of compiled models never builds a network in PyTorch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from model.anchors import make_anchors
+from model.config import YolactConfig
+from model.config_limits import check_input_size
+from model.engines.base import Engine
+from model.engines.choice import Choice, Machine, WeightsFacts
+from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
+from model.errors import CheckpointError, ConfigError
+from model.postprocessing import Decoder, Decoding
+from model.weight_pins import sha256_of
+
+if TYPE_CHECKING:
+    import openvino
+
+    from model.checkpoint import Checkpoint
+    from model.heads import MaskIoUNet
+
+EXPORTED_SUFFIXES = (".xml", ".onnx")
+
+
+class Source(Protocol):
+    """Weights that were looked at and can be made to run."""
+
+    @property
+    def config(self) -> YolactConfig:
+        """The configuration, with the input size in use."""
+
+    def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
+        """The engine, ready for batches of `batch` images, and the decoder of its outputs.
+
+        streams: batches that are computed side by side, where the engine can
+        """
+
+
+def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
+    """What decides about engines in a weights file. Raises CheckpointError when it is a broken export."""
+    if path.suffix.lower() in EXPORTED_SUFFIXES:
+        return WeightsFacts(path, exported=_facts(path)[1])
+    return WeightsFacts(path, int8=_int8_of(path, image_size))
+
+
+def open_weights(
+    weights: WeightsFacts, choice: Choice, machine: Machine, image_size: int | None, with_masks: bool
+) -> Source:
+    """The source for what was chosen. Raises CheckpointError and ConfigError."""
+    if choice.engine == "torch":
+        return _OnTorch(weights.path, choice, image_size, with_masks)
+    floats = choice.precision
+    if floats == "int8":  # of the rest, which is not int8
+        floats = "bf16" if machine.fast_bf16 else "fp32"
+    if weights.exported is not None:
+        model: _Model = _ExportedModel(weights.path, None, image_size, with_masks)
+    elif choice.precision == "int8" and weights.int8 is not None:
+        model = _ExportedModel(weights.int8, weights.path, image_size, with_masks)
+    else:
+        model = _CheckpointModel(weights.path, image_size, with_masks)
+    return _OnOpenVino(model, choice.precision, floats)
+
+
+class _OnTorch:
+    def __init__(self, path: Path, choice: Choice, image_size: int | None, with_masks: bool) -> None:
+        self._checkpoint = _read(path, image_size)
+        self._choice = choice
+        self._with_masks = with_masks
+        self.config = self._checkpoint.config
+
+    def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
+        from model.checkpoint import build_from
+        from model.engines.torch_engine import TorchEngine
+
+        network = build_from(self._checkpoint)
+        engine = TorchEngine(network, self._choice.device, self._choice.precision, self._with_masks)
+        return engine, engine.network
+
+
+class _OnOpenVino:
+    def __init__(self, model: _Model, precision: str, float_precision: str) -> None:
+        self._model = model
+        self._precision = precision
+        self._float_precision = float_precision
+        self._cache = compiled_cache()
+        self._key = model.key(f"{precision}, {float_precision}")
+        kept = self._cache.config(self._key)
+        self.config = kept or model.config()
+        if kept is None:
+            self._cache.keep_config(self._key, self.config)
+
+    def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
+        from model.engines.openvino_engine import OpenVinoEngine
+
+        mask_iou_net = self._model.mask_iou_net() if self.config.mask_iou else None
+        compiler = Compiler(self._model.build, self._key, self._cache, self._float_precision, streams)
+        engine = OpenVinoEngine(compiler, self._precision, slots=streams)
+        engine.prepare_for(batch)
+        anchors = make_anchors(self.config.anchors, self.config.image_size)
+        return engine, Decoding(self.config, anchors, mask_iou_net)
+
+
+class _Model(Protocol):
+    """What OpenVINO can run, read only when it is asked for."""
+
+    def key(self, precision: str) -> ModelKey: ...
+
+    def config(self) -> YolactConfig: ...
+
+    def build(self) -> openvino.Model: ...
+
+    def mask_iou_net(self) -> MaskIoUNet: ...
+
+
+class _CheckpointModel:
+    """Converted from a checkpoint's network."""
+
+    def __init__(self, path: Path, image_size: int | None, with_masks: bool) -> None:
+        self._path = path
+        self._image_size = image_size
+        self._with_masks = with_masks
+        self._checkpoint: Checkpoint | None = None
+
+    def key(self, precision: str) -> ModelKey:
+        digest = sha256_of(self._path)
+        return ModelKey(digest, self._path.name, self._image_size, self._with_masks, precision)
+
+    def config(self) -> YolactConfig:
+        self._checkpoint = _read(self._path, self._image_size)
+        return self._checkpoint.config
+
+    def build(self) -> openvino.Model:
+        from model.checkpoint import build_from
+        from model.exporting.openvino_model import to_openvino
+
+        # what was read for the configuration is used once, and not held on to
+        checkpoint, self._checkpoint = self._checkpoint or _read(self._path, self._image_size), None
+        return to_openvino(build_from(checkpoint), self._with_masks)
+
+    def mask_iou_net(self) -> MaskIoUNet:
+        return _mask_iou_net(self._checkpoint or _read(self._path, self._image_size))
+
+
+class _ExportedModel:
+    """Read from a file that `export` wrote; `weights` are those it was made from, if they are there."""
+
+    def __init__(self, path: Path, weights: Path | None, image_size: int | None, with_masks: bool) -> None:
+        self._path = path
+        self._weights = weights
+        self._image_size = image_size
+        self._with_masks = with_masks
+
+    def key(self, precision: str) -> ModelKey:
+        files = [self._path, self._path.with_suffix(".bin")]
+        digest = " ".join(sha256_of(file) for file in files if file.is_file())
+        return ModelKey(digest, self._path.name, self._image_size, self._with_masks, precision)
+
+    def config(self) -> YolactConfig:
+        config = _facts(self._path)[0]
+        if self._image_size not in (None, config.image_size):
+            raise ConfigError(
+                f"{self._path} was exported for inputs of {config.image_size} pixels, not "
+                f"{self._image_size}; export the weights again for that size"
+            )
+        return config
+
+    def build(self) -> openvino.Model:
+        from model.exporting.exported import read_exported
+        from model.exporting.openvino_model import without_masks
+
+        exported = read_exported(self._path)
+        if self._with_masks and not exported.has_masks:
+            raise CheckpointError(f"{self._path}: exported for boxes alone; ask for no masks")
+        return exported.model if self._with_masks else without_masks(exported.model)
+
+    def mask_iou_net(self) -> MaskIoUNet:
+        if self._weights is None:
+            raise CheckpointError(
+                f"{self._path}: its configuration re-scores masks, which an exported file does not hold the "
+                "network for; use the weights that it was made from"
+            )
+        return _mask_iou_net(_read(self._weights, self._image_size))
+
+
+def _read(path: Path, image_size: int | None) -> Checkpoint:
+    from model.checkpoint import read_checkpoint
+
+    checkpoint = read_checkpoint(path)
+    if image_size is None:
+        return checkpoint
+    check_input_size(checkpoint.config, image_size)
+    config = dataclasses.replace(checkpoint.config, image_size=image_size)
+    return dataclasses.replace(checkpoint, config=config)
+
+
+def _mask_iou_net(checkpoint: Checkpoint) -> MaskIoUNet:
+    from model.checkpoint import build_from
+
+    network = build_from(checkpoint).mask_iou_net
+    assert network is not None
+    return network.requires_grad_(False)
+
+
+def _facts(path: Path) -> tuple[YolactConfig, str]:
+    """Configuration and precision of an exported file. Raises CheckpointError."""
+    from model.exporting.exported import read_exported, read_facts
+
+    if path.suffix.lower() != ".xml":
+        exported = read_exported(path)
+        return exported.config, exported.precision
+    try:
+        facts = read_facts(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return facts.config, facts.precision
+
+
+def _int8_of(weights: Path, image_size: int | None) -> Path | None:
+    """The int8 file beside these weights, if it is of them and for the input size that is wanted."""
+    from model.exporting.exported import int8_beside
+
+    path = int8_beside(weights)
+    if path is None:
+        return None
+    wanted = image_size or _own_image_size(weights)
+    return path if _facts(path)[0].image_size == wanted else None
+
+
+def _own_image_size(weights: Path) -> int:
+    """The input size of a checkpoint; kept in the cache, because finding out takes a second."""
+    from model.checkpoint import read_config
+
+    cache = compiled_cache()
+    key = ModelKey(sha256_of(weights), weights.name, None, with_masks=True, precision="its own")
+    config = cache.config(key)
+    if config is None:
+        config = read_config(weights)
+        cache.keep_config(key, config)
+    return config.image_size

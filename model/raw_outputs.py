@@ -1,0 +1,17 @@
+"""What a network says, before it is read: the record between an engine and the detection step."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class RawOutputs(NamedTuple):
+    """What the network says. All float32; rows are ordered level, y, x, anchor."""
+
+    box_deltas: Tensor  # [B, A, 4], relative to the anchors
+    class_logits: Tensor  # [B, A, C + 1], background first, before the softmax
+    mask_coefficients: Tensor  # [B, A, K], -1..1
+    prototypes: Tensor | None  # [B, Hp, Wp, K], not negative; None in boxes-only mode
+    semantic_logits: Tensor | None = None  # [B, C, h3, w3], in training mode only

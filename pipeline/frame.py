@@ -1,0 +1,63 @@
+"""The two records that travel through the pipeline: a frame, and what was made of it. Both are frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detections import Detections
+
+Image = NDArray[np.uint8]
+
+
+def _no_timings() -> Mapping[str, float]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    image:       [H, W, 3] uint8 BGR, upright (rotation metadata is applied already); nobody writes to it
+    index:       counted by the source from 0, frames that were dropped later included
+    pts:         presentation time stamp in units of `time_base`, as the source gives it
+    time_base:   seconds a unit of `pts`, exact
+    captured_at: when the source handed it out, in seconds of `time.monotonic()`
+    name:        what this picture is called where each one has a name of its own (a folder of images), or ""
+    """
+
+    image: Image
+    index: int
+    pts: int
+    time_base: Fraction
+    captured_at: float
+    name: str = ""
+
+    @property
+    def time(self) -> Fraction:
+        """The presentation time in seconds, exact."""
+        return self.pts * self.time_base
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A frame with its detections, which were computed from this very frame.
+
+    timings:   seconds of work by stage so far (`metrics.STAGES`), waiting left out
+    annotated: [H, W, 3] uint8 BGR, the frame with the detections drawn on it; None before the overlay
+    """
+
+    frame: Frame
+    detections: Detections
+    timings: Mapping[str, float] = field(default_factory=_no_timings)
+    annotated: Image | None = None

@@ -1,0 +1,89 @@
+"""A bounded queue between two threads: its writer says, put by put, what happens when there is no room."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class QueueClosed(Exception):  # noqa: N818  (an end, not an error)
+    """Nothing will come any more, or nothing is taken any more."""
+
+
+class FrameQueue(Generic[T]):
+    """Items in their order. Closing it is how its two ends tell each other that they are done."""
+
+    def __init__(self, name: str, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"expected room for at least one item, got {capacity}")
+        self.name = name
+        self.capacity = capacity
+        self._items: deque[T] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Append an item once there is room: nothing is lost. Raises QueueClosed when closed meanwhile."""
+        with self._changed:
+            while len(self._items) >= self.capacity and not self._closed:
+                self._changed.wait()
+            self._refuse_if_closed()
+            self._append(item)
+
+    def put_newest(self, item: T) -> int:
+        """Let an item take the place of all that wait: whoever takes gets the newest one, at once.
+
+        Returns how many were dropped for it. Raises QueueClosed when closed.
+        """
+        with self._changed:
+            self._refuse_if_closed()
+            dropped = len(self._items)
+            self._items.clear()
+            self._append(item)
+            return dropped
+
+    def get(self) -> T:
+        """Take the oldest item; waits for one. Raises QueueClosed once it is closed and empty."""
+        with self._changed:
+            while not self._items and not self._closed:
+                self._changed.wait()
+            return self._take()
+
+    def poll(self) -> T | None:
+        """Take the oldest item, None if there is none now. Raises QueueClosed once closed and empty."""
+        with self._changed:
+            return self._take() if self._items or self._closed else None
+
+    def close(self) -> None:
+        """Nothing more goes in; what is in it can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def abort(self) -> None:
+        """Close, and throw away what is in it: whoever waits on either end goes on at once."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise QueueClosed(self.name)
+
+    def _append(self, item: T) -> None:
+        self._items.append(item)
+        self._changed.notify_all()
+
+    def _take(self) -> T:
+        if not self._items:
+            raise QueueClosed(self.name)
+        item = self._items.popleft()
+        self._changed.notify_all()
+        return item

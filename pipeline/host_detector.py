@@ -1,0 +1,63 @@
+"""Detection on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import torch
+
+from model.postprocessing import add_masks, suppress, to_detections
+from model.predictor import Predictor
+from model.yolact import RawOutputs
+from pipeline.detector import Pending, StageClock
+from pipeline.frame import Frame, Result
+from pipeline.metrics import Metrics
+
+
+class HostDetector:
+    """Detection on the CPU, with an engine that may work on several batches at a time."""
+
+    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
+        self._predictor = predictor
+        self._metrics = metrics
+        self._largest = 0
+        self._engine_free = 0.0  # when the engine gave its last outputs
+
+    @property
+    def slots(self) -> int:
+        """As many as the engine works on at a time."""
+        return self._predictor.engine.slots
+
+    def submit(self, frames: Sequence[Frame]) -> Pending:
+        """See `Detector.submit`."""
+        clock = StageClock(self._metrics, frames)
+        images = self._filled(self._predictor.prepare([frame.image for frame in frames]))
+        clock.lap("prepare")
+        begun = monotonic()
+        wait = self._predictor.engine.start(images)
+        return lambda: self._collect(frames, clock, begun, wait)
+
+    def _filled(self, images: torch.Tensor) -> torch.Tensor:
+        """images: [B, 3, S, S], filled up to the largest batch so far: engines are made for a size."""
+        self._largest = max(self._largest, len(images))
+        missing = self._largest - len(images)
+        return torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
+
+    def _collect(
+        self, frames: Sequence[Frame], clock: StageClock, begun: float, wait: Callable[[], RawOutputs]
+    ) -> list[Result]:
+        predictor = self._predictor
+        raw = wait()
+        # batches on their way at the same time share the engine: each counts from where the last one ended
+        clock.restart(max(begun, self._engine_free))
+        self._engine_free = clock.lap("forward", thread="engine")
+        raw = RawOutputs._make(part if part is None else part[: len(frames)] for part in raw)
+        found = suppress(raw, predictor.decoder, predictor.options)
+        clock.lap("nms")
+        found = add_masks(found, raw, predictor.decoder, predictor.options)
+        sizes = [frame.size for frame in frames]
+        detections = to_detections(found, sizes, predictor.config.class_names)
+        clock.lap("masks")
+        timings = clock.timings()
+        return [Result(f, d, timings) for f, d in zip(frames, detections, strict=True)]

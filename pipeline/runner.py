@@ -1,0 +1,189 @@
+"""One run of the pipeline: capture, inference, overlay and sinks, each in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline import stages
+from pipeline.detector import Detector
+from pipeline.frame import Frame, Result
+from pipeline.frame_queue import FrameQueue
+from pipeline.metrics import Metrics, MetricsSnapshot
+from pipeline.sinks.base import Sink, SinkReport
+from pipeline.sources.base import Source, SourceInfo
+from pipeline.stages import Delivery, Paint, RunOptions
+from pipeline.worker import Crew
+
+OpenSource = Callable[[threading.Event], Source]
+
+QUEUE_CAPACITY = 4
+
+
+class RunState(Enum):
+    """Where a run stands. The last three are for good."""
+
+    NEW = "new"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run went.
+
+    frames:   that reached the sinks
+    sinks:    what each sink that was opened has made
+    warnings: what went wrong with the source without ending it
+    error:    the first one, which ended the run; None when there was none
+    """
+
+    state: RunState
+    info: SourceInfo | None
+    frames: int
+    metrics: MetricsSnapshot
+    sinks: tuple[SinkReport, ...]
+    warnings: tuple[str, ...]
+    error: BaseException | None
+
+
+class Runner:
+    """Runs once. All parts are given; `open_source` is called by the thread that reads, with an event that is
+    set when the opening is to be given up.
+
+    A file loses no frame; of a live source the newest frame is taken, and those that are dropped for it are
+    counted. Whatever ends a run early (`stop`, from any thread, or an error in any stage) ends all threads,
+    and closes the sinks so that what was written can be played.
+    """
+
+    def __init__(
+        self,
+        open_source: OpenSource,
+        detector: Detector,
+        paint: Paint,
+        sinks: Sequence[Sink],
+        metrics: Metrics,
+        options: RunOptions | None = None,
+    ) -> None:
+        self._open_source = open_source
+        self._detector = detector
+        self._paint = paint
+        self._metrics = metrics
+        self._options = options or RunOptions()
+        room = max(QUEUE_CAPACITY, self._options.batch)
+        self._frames: FrameQueue[Frame] = FrameQueue("captured", room)
+        self._found: FrameQueue[Result] = FrameQueue("detected", room)
+        self._painted: FrameQueue[Result] = FrameQueue("drawn", room)
+        self._delivery = Delivery(sinks, metrics)
+        self._crew = Crew("livemask", on_error=self._halt)
+        self._lock = threading.Lock()
+        self._state = RunState.NEW
+        self._halted = threading.Event()
+        self._source: Source | None = None
+        self._info: SourceInfo | None = None
+        self._warnings: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands."""
+        with self._lock:
+            return self._state
+
+    @property
+    def info(self) -> SourceInfo | None:
+        """What is known of the source; None until it is open."""
+        with self._lock:
+            return self._info
+
+    def start(self) -> None:
+        """Start the threads and return."""
+        with self._lock:
+            if self._state is not RunState.NEW:
+                raise RuntimeError(f"a run starts once; this one is {self._state.value}")
+            self._state = RunState.RUNNING
+        self._crew.start(
+            capture=self._capture,
+            inference=lambda: stages.infer(
+                self._detector, self._frames, self._found, self._metrics, self._batch
+            ),
+            overlay=lambda: stages.overlay(self._paint, self._found, self._painted, self._metrics),
+            sinks=lambda: self._delivery.run(self._painted, self._known_info, self._is_complete),
+        )
+
+    def stop(self) -> None:
+        """End the run early: frames on their way are given up. Returns at once; `join` waits."""
+        with self._lock:
+            if self._state is not RunState.RUNNING or not self._crew.alive:
+                return
+            self._state = RunState.STOPPING
+        self._halt()
+
+    def join(self, timeout: float | None = None) -> RunReport | None:
+        """The report once all threads have ended; None when that takes longer than `timeout` seconds."""
+        if not self._crew.join(timeout):
+            return None
+        with self._lock:
+            self._state = self._final_state()
+            return RunReport(
+                self._state,
+                self._info,
+                self._delivery.delivered,
+                self._metrics.snapshot(),
+                tuple(self._delivery.reports),
+                self._warnings,
+                self._crew.error,
+            )
+
+    @property
+    def alive(self) -> tuple[str, ...]:
+        """The names of the threads that have not ended."""
+        return self._crew.alive
+
+    def _capture(self) -> None:
+        source = self._open_source(self._halted)
+        try:
+            with self._lock:
+                self._source = source
+                self._info = source.info
+            if not self._halted.is_set():
+                stages.capture(source, self._frames, self._metrics, self._options)
+        finally:
+            with self._lock:
+                self._source = None
+            source.close()
+            with self._lock:
+                self._warnings = source.warnings
+
+    def _halt(self) -> None:
+        """Make every thread end, wherever it waits."""
+        with self._lock:
+            self._halted.set()
+            if self._source is not None:
+                self._source.interrupt()
+        for queue in (self._frames, self._found, self._painted):
+            queue.abort()
+
+    def _known_info(self) -> SourceInfo:
+        """What is known of the source, once a frame of it is here."""
+        info = self.info
+        assert info is not None
+        return info
+
+    def _batch(self) -> int:
+        return 1 if self._known_info().live else self._options.batch
+
+    def _is_complete(self) -> bool:
+        """Whether the sinks have all that was to come; a live source has no end but the one it is given."""
+        with self._lock:
+            live = self._info is not None and self._info.live
+            return live or not self._halted.is_set()
+
+    def _final_state(self) -> RunState:
+        if self._crew.error is not None:
+            return RunState.FAILED
+        return RunState.FINISHED if self._state in (RunState.RUNNING, RunState.FINISHED) else RunState.STOPPED

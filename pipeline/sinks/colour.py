@@ -1,0 +1,102 @@
+"""How BGR becomes what an encoder takes, and what the file says about its colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from pipeline.frame import Image
+
+_UNSPECIFIED = 2  # the code point of ITU-T H.273 for primaries, transfer and matrix alike
+_BT709, _SMPTE170M, _RGB = 1, 6, 0
+_FULL, _LIMITED = int(ColorRange.JPEG), int(ColorRange.MPEG)
+
+# matrices that the conversion knows: code point -> swscale's own
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """What a video says about its colours: code points of ITU-T H.273, and FFmpeg's value for the range."""
+
+    primaries: int
+    transfer: int
+    matrix: int
+    range: int
+
+    def apply(self, context: av.VideoCodecContext, is_rgb: bool) -> None:
+        """Tag an encoder that is not open yet; `is_rgb` where its pixels need no matrix."""
+        context.color_primaries = self.primaries
+        context.color_trc = self.transfer
+        context.colorspace = _RGB if is_rgb else self.matrix
+        context.color_range = _FULL if is_rgb else self.range
+
+
+def choose_tags(source: av.VideoCodecContext | None, height: int) -> ColourTags:
+    """The tags of an output whose pictures came, as BGR, from a video with the tags of `source`.
+
+    Primaries and transfer describe the BGR values, which nobody has changed, and stay. Matrix and range
+    stay too where the conversion knows them. Where nothing is said, or `source` is None, a `height` of
+    720 or more means BT.709 and less means BT.601, limited range, as players assume.
+    """
+    usual = _BT709 if height >= 720 else _SMPTE170M
+    if source is None:
+        return ColourTags(usual, usual, usual, _LIMITED)
+    matrix = source.colorspace if source.colorspace in _MATRICES else usual
+    tagged = {source.color_primaries, source.color_trc} - {_UNSPECIFIED, 0}
+    return ColourTags(
+        primaries=source.color_primaries if tagged else usual,
+        transfer=source.color_trc if tagged else usual,
+        matrix=matrix,
+        range=_FULL if source.color_range == _FULL else _LIMITED,
+    )
+
+
+def padded_size(width: int, height: int, pixels: str) -> tuple[int, int]:
+    """(width, height) of the smallest picture that holds this one and that the pixel format can store.
+
+    Formats that share colour between neighbours store even sizes only. 4:4:4 could keep an odd size, but
+    most players and all hardware decoders refuse it in H.264, so one more row or column is the better deal.
+    """
+    shares_colour = pixels.startswith(("yuv420", "yuv422"))
+    return (width + width % 2, height + height % 2) if shares_colour else (width, height)
+
+
+class PictureConverter:
+    """Makes `pixels` frames of BGR pictures, padded to `padded_size` by repeating the last row and column."""
+
+    def __init__(self, pixels: str, tags: ColourTags) -> None:
+        self._pixels = pixels
+        self._tags = tags
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: Image) -> av.VideoFrame:
+        """picture: [H, W, 3] uint8 BGR. The frame is a copy and carries no time stamp yet."""
+        frame = av.VideoFrame.from_numpy_buffer(self._padded(picture), format="bgr24")
+        return self._reformatter.reformat(
+            frame,
+            format=self._pixels,
+            dst_colorspace=_MATRICES[self._tags.matrix],
+            dst_color_range=self._tags.range,
+            threads=1,  # half a millisecond of work is not worth waking others
+        )
+
+    def _padded(self, picture: Image) -> Image:
+        height, width = picture.shape[:2]
+        wide, high = padded_size(width, height, self._pixels)
+        if (wide, high) == (width, height):
+            return np.ascontiguousarray(picture)
+        return cv2.copyMakeBorder(picture, 0, high - height, 0, wide - width, cv2.BORDER_REPLICATE).astype(
+            np.uint8, copy=False
+        )

@@ -1,0 +1,194 @@
+"""Pictures in, packets with exact time stamps out, into a container that somebody else opened."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.container import OutputContainer
+
+from pipeline.frame import Image
+from pipeline.sinks.codecs import codec_of, find_encoder, refused
+from pipeline.sinks.colour import ColourTags, PictureConverter, padded_size
+
+_USUAL_RATE = Fraction(30)
+_DEEPEST = 32  # more frames than any encoder reorders
+_SLOWEST, _FASTEST = Fraction(1, 60), Fraction(240)
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What to encode with.
+
+    codec:   a key of `CODECS`
+    quality: what the codec calls CRF, smaller is better; None for the codec's own
+    preset:  of x264 and x265
+    """
+
+    codec: str = "h264"
+    quality: int | None = None
+    preset: str = "veryfast"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What all pictures of one video have in common.
+
+    width, height: in pixels
+    tags:          what its colours mean
+    aspect:        width of a pixel to its height
+    """
+
+    width: int
+    height: int
+    tags: ColourTags
+    aspect: Fraction = Fraction(1)
+
+
+def nominal_rate(rate: Fraction | None) -> Fraction:
+    """A frame rate that every encoder takes, for rate control and for the file's header.
+
+    Frames keep their own stamps whatever it is; a rate that makes no sense becomes 30.
+    """
+    if rate is None or not _SLOWEST <= rate <= _FASTEST:
+        return _USUAL_RATE
+    simple = rate.limit_denominator(1001)
+    # MPEG-4 counts in 16 bits
+    return simple if simple.numerator < 1 << 16 else Fraction(max(1, round(rate)))
+
+
+class Stamps:
+    """The time stamps of a video's frames in units of its container, strictly ascending.
+
+    ticks:  what was given to each frame
+    moved:  how many came out of order, or too close to the one before for `unit`, and were moved behind it
+    worst:  the largest rounding, in seconds
+    """
+
+    def __init__(self, unit: Fraction, interval: Fraction) -> None:
+        self.unit = unit
+        self.ticks = array("q")
+        self.moved = 0
+        self.worst = Fraction(0)
+        self._interval = max(1, round(interval / unit))
+
+    def add(self, time: Fraction) -> int:
+        """Take the next frame's time in seconds; returns its number, from 0."""
+        tick = round(time / self.unit)
+        if self.ticks and tick <= self.ticks[-1]:
+            self.moved += 1
+            tick = self.ticks[-1] + 1
+        else:
+            self.worst = max(self.worst, abs(tick * self.unit - time))
+        self.ticks.append(tick)
+        return len(self.ticks) - 1
+
+    def at(self, number: int) -> int:
+        """The stamp of a frame, or for a negative number one before the first, for decoding times.
+
+        Those before lie no wider apart than the first frames: players drop a start that seems later than
+        the end.
+        """
+        if number >= 0:
+            return self.ticks[number]
+        step = self._interval if len(self.ticks) < 2 else min(self._interval, self.ticks[1] - self.ticks[0])
+        return self.ticks[0] + number * step
+
+    def duration(self, number: int) -> int:
+        """How long a frame is shown, in units; for the last one as long as the one before it."""
+        if number + 1 < len(self.ticks):
+            return self.ticks[number + 1] - self.ticks[number]
+        return self.duration(number - 1) if number else self._interval
+
+    def end(self) -> Fraction:
+        """When the last frame stops being shown, in seconds."""
+        last = len(self.ticks) - 1
+        return (self.ticks[last] + self.duration(last)) * self.unit
+
+
+class VideoEncoder:
+    """Encodes the pictures of one video stream.
+
+    The encoder itself counts frames, one a tick, since some cannot count finely enough for real stamps;
+    packets get the frames' own stamps when they come out. Rate control therefore treats every frame alike.
+
+    `open` is called when the container has all its streams. Raises ConfigError.
+    """
+
+    def __init__(
+        self, container: OutputContainer, settings: EncoderSettings, picture: Picture, rate: Fraction
+    ) -> None:
+        codec = codec_of(settings.codec)
+        self._container = container
+        self._encoder = find_encoder(settings.codec)
+        self._size = padded_size(picture.width, picture.height, codec.pixels)
+        self._convert = PictureConverter(codec.pixels, picture.tags)
+        self._tick = 1 / rate
+        self._packets = 0
+        os.environ.update({k: v for k, v in codec.environment.items() if k not in os.environ})
+        width, height = self._size
+        stream = container.add_stream(
+            self._encoder,
+            rate=rate,
+            options=codec.encoder_options(settings.quality, settings.preset),
+            width=width,
+            height=height,
+            pix_fmt=codec.pixels,
+        )
+        assert isinstance(stream, av.VideoStream)
+        context = stream.codec_context
+        context.time_base = self._tick
+        context.sample_aspect_ratio = picture.aspect
+        context.thread_type = "AUTO"  # the library's default cuts each frame into slices
+        picture.tags.apply(context, is_rgb=not codec.pixels.startswith("yuv"))
+        if codec.tag and container.format.name in ("mp4", "mov"):
+            context.codec_tag = codec.tag
+        self._stream = stream
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels of what is encoded; larger by one than a picture of odd size."""
+        return self._size
+
+    def open(self, time_base: Fraction) -> Stamps:
+        """Open encoder and container; the stamps to come are kept in what is returned.
+
+        time_base: seconds a unit of the stamps to come; taken where the container can. Raises SinkError
+        when the encoder refuses, OSError when the file cannot be written.
+        """
+        self._stream.time_base = time_base
+        try:
+            self._stream.codec_context.open()
+        except av.error.FFmpegError as error:
+            raise refused(self._encoder, self._size, error) from error
+        self._container.start_encoding()
+        unit = self._stream.time_base
+        assert unit is not None
+        self.stamps = Stamps(unit, self._tick)
+        return self.stamps
+
+    def write(self, picture: Image, time: Fraction) -> None:
+        """Encode one picture, [H, W, 3] uint8 BGR, shown from `time` on, in seconds."""
+        frame = self._convert(picture)
+        frame.pts, frame.time_base = self.stamps.add(time), self._tick
+        self._mux(self._stream.encode(frame))
+
+    def flush(self) -> None:
+        """Write what the encoder still holds."""
+        self._mux(self._stream.encode(None))
+
+    def _mux(self, packets: Iterable[av.Packet[av.VideoStream]]) -> None:
+        for packet in packets:
+            shown, decoded = packet.pts, packet.dts
+            assert shown is not None
+            if decoded is None or not -_DEEPEST <= decoded <= shown:
+                decoded = self._packets - 2  # x265 leaves it undefined in a video of one or two frames
+            packet.pts, packet.dts = self.stamps.at(shown), self.stamps.at(decoded)
+            packet.duration = self.stamps.duration(shown)
+            packet.time_base = self.stamps.unit
+            self._container.mux(packet)
+            self._packets += 1

@@ -1,0 +1,123 @@
+"""Detections as JSON lines: one object a frame, in the order of the frames."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+from model.errors import SinkError
+from pipeline.frame import Result
+from pipeline.sinks.base import SinkReport
+from pipeline.sinks.part_file import PartFile, cannot_be_written
+from pipeline.sinks.span import Span
+from pipeline.sources.base import SourceInfo
+
+
+class JsonLinesSink:
+    """Writes `frame_record` of every result as a line, to a file or to a text stream that is open already.
+
+    A file grows under a temporary name, line by line, and is renamed when whole; a stream is flushed after
+    every line and stays open. The same results give the same bytes. Raises what `PartFile` raises.
+    """
+
+    def __init__(self, target: Path | TextIO, overwrite: bool = False) -> None:
+        self._target = target
+        self._overwrite = overwrite
+        self._part: PartFile | None = None
+        self._span = Span()
+        self._detections = 0
+        self._failed = False
+
+    def open(self, info: SourceInfo) -> None:
+        """Make the part file. Raises SinkError when the file exists or cannot be written."""
+        if isinstance(self._target, Path):
+            self._part = PartFile(self._target, self._overwrite)
+            self._stream: TextIO = io.TextIOWrapper(self._part.file, encoding="utf-8", newline="\n")
+        else:
+            self._stream = self._target
+
+    def write(self, result: Result) -> None:
+        """Write one line. Raises SinkError when it cannot be written, or holds a number that is none."""
+        try:
+            line = json.dumps(
+                frame_record(result), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+            )
+        except ValueError as error:
+            raise SinkError(f"{self._name}: frame {result.frame.index} cannot be written: {error}") from error
+        try:
+            with cannot_be_written(self._name):
+                self._stream.write(line + "\n")
+                self._stream.flush()  # whoever follows the file sees whole lines
+        except SinkError:
+            self._failed = True
+            raise
+        self._span.add(result.frame)
+        self._detections += len(result.detections)
+
+    def close(self, complete: bool) -> SinkReport:
+        """Count the lines and give the file its name if it is whole. Raises SinkError."""
+        summary = f"{self._span}, {self._detections} detection{'s' * (self._detections != 1)}"
+        if self._part is None:
+            return SinkReport(None, summary, whole=complete and not self._failed)
+        if not self._span.count:
+            self._part.discard()
+            return SinkReport(None, "no frames, nothing written", whole=False)
+        if self._failed:
+            return SinkReport(self._part.keep(), f"broken off: {summary}", whole=False)
+        self._part.finish()
+        lines = _whole_lines(self._part.part)
+        wrong = f"{self._span.count} lines were written, {lines} are there"
+        problems = (wrong,) if lines != self._span.count else ()
+        if whole := complete and not problems:
+            self._part.publish()
+        return SinkReport(self._part.path if whole else self._part.part, summary, problems, whole)
+
+    @property
+    def _name(self) -> Path:
+        return self._target if isinstance(self._target, Path) else Path(getattr(self._target, "name", "-"))
+
+
+def frame_record(result: Result) -> dict[str, Any]:
+    """What is told of a frame, ready for json.
+
+    `index`; the exact time stamp as `pts` and `time_base` ("numerator/denominator", seconds a unit) and its
+    rounded value `time` in seconds; `name` where the picture has one; `width` and `height` in pixels;
+    `detections`, each with `class`, `score`, `bbox` (x, y, width, height in pixels from the top left
+    corner), `segmentation` (compressed COCO run-length code) unless only boxes were asked for, and
+    `track_id` where somebody tracks.
+    """
+    frame = result.frame
+    height, width = frame.size
+    name = {"name": frame.name} if frame.name else {}
+    return {
+        "index": frame.index,
+        **name,
+        "pts": frame.pts,
+        "time_base": f"{frame.time_base.numerator}/{frame.time_base.denominator}",
+        "time": round(float(frame.time), 9),
+        "width": width,
+        "height": height,
+        "detections": _detections(result),
+    }
+
+
+def _detections(result: Result) -> list[dict[str, Any]]:
+    records = []
+    tracks = result.detections.track_ids
+    for number, found in enumerate(result.detections.to_coco()):
+        record = {"class": found.pop("category_name"), "score": found.pop("score"), **found}
+        if tracks is not None:
+            record["track_id"] = int(tracks[number])
+        records.append(record)
+    return records
+
+
+def _encode(record: dict[str, Any]) -> str:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _whole_lines(path: Path) -> int:
+    with cannot_be_written(path), path.open("rb") as file:
+        return sum(line.endswith(b"\n") for line in file)

@@ -1,0 +1,90 @@
+"""A file that grows beside the place where it is going to stand, and takes that place when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from model.errors import SinkError
+
+_LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
+
+
+class PartFile:
+    """`STEM.<unique>.part.SUFFIX` beside `path`, open for writing in binary as `file`.
+
+    Ends by exactly one of `publish`, `keep` and `discard`. The suffix stays, so that a part that was left
+    behind opens with a double click. Raises SinkError when it cannot be made, or when `path` exists and
+    `overwrite` is False.
+    """
+
+    def __init__(self, path: Path, overwrite: bool = False) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self._refuse_existing()
+        with cannot_be_written(path):
+            self.part = part_name(path)
+            self.file = self.part.open("xb")
+
+    def finish(self) -> None:
+        """Bring everything to the disk and close; the part can be read now. Raises SinkError."""
+        if self.file.closed:
+            return
+        with cannot_be_written(self.path), self.file:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+
+    def publish(self) -> None:
+        """Finish and take the place of `path` in one step. Raises SinkError; the part stays then."""
+        self.finish()
+        self._refuse_existing()
+        with cannot_be_written(self.path):
+            self.part.replace(self.path)
+            _sync_folder(self.path.parent)
+
+    def keep(self) -> Path:
+        """Close as far as it goes and leave the part where it is. Never raises."""
+        with contextlib.suppress(OSError):
+            self.file.close()  # a buffer that a full disk refuses is lost
+        return self.part
+
+    def discard(self) -> None:
+        """Close and remove the part. Never raises."""
+        self.keep()
+        with contextlib.suppress(OSError):
+            self.part.unlink()
+
+    def _refuse_existing(self) -> None:
+        if self.path.is_dir():
+            raise SinkError(f"{self.path}: is a folder; name a file in it")
+        if not self._overwrite and self.path.exists():
+            raise SinkError(f"{self.path}: exists already; allow overwriting, or choose another name")
+
+
+@contextmanager
+def cannot_be_written(path: Path) -> Iterator[None]:
+    """Turns what the system has against writing `path` into a SinkError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def part_name(path: Path) -> Path:
+    """A new name beside `path` that nobody else has."""
+    stem = path.stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
+    return path.with_name(f"{stem}.{secrets.token_hex(4)}.part{path.suffix}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming outlast a loss of power, where the system can sync folders."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,104 @@
+"""One video on its way into a file: the encoder, the container, and what is copied along."""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+
+from pipeline.frame import Image
+from pipeline.sinks.codecs import VideoContainer
+from pipeline.sinks.encoder import EncoderSettings, Picture, Stamps, VideoEncoder
+from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, goes_on
+
+# audio may begin a little before 0; by default everything else would be moved by as much
+_MATROSKA = {"avoid_negative_ts": "disabled"}
+
+
+class Recording:
+    """Frames of one size go in, one after another; audio and subtitles follow in step.
+
+    file:      where it goes, open for writing and seekable; closed by whoever opened it
+    time_base: seconds a unit of the frames' time stamps, which the container takes where it can
+    copier:    what else is copied, or None; closed by whoever made it
+
+    Raises what `VideoEncoder` raises. Every method may raise av.error.FFmpegError and OSError; after that
+    only `abandon` makes sense.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        container: VideoContainer,
+        settings: EncoderSettings,
+        picture: Picture,
+        rate: Fraction,
+        time_base: Fraction,
+        copier: StreamCopier | None,
+    ) -> None:
+        options = _exact_options(time_base) if container.exact else _MATROSKA
+        self._output = av.open(file, "w", format=container.format, container_options=options)
+        self._encoder = VideoEncoder(self._output, settings, picture, rate)
+        self._copier = copier
+        if copier is not None:
+            self._output.metadata.update(copier.metadata)
+            copier.add_streams(self._output)
+        self._stamps = self._encoder.open(time_base)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels of what is stored."""
+        return self._encoder.size
+
+    @property
+    def stamps(self) -> Stamps:
+        """The time stamps that the frames were given."""
+        return self._stamps
+
+    @property
+    def copied(self) -> tuple[CopiedStream, ...]:
+        """The streams that are copied along."""
+        return self._copier.copied if self._copier else ()
+
+    def write(self, picture: Image, time: Fraction) -> None:
+        """Encode one picture, [H, W, 3] uint8 BGR, shown from `time` on, in seconds."""
+        self._encoder.write(picture, time)
+        if self._copier:
+            self._copier.copy_until(self._output, time)
+
+    def finish(self, complete: bool) -> None:
+        """Write what is still held, and the container's end.
+
+        What is copied ends with the last frame where the run ended early, or the source's video goes on.
+        """
+        self._encoder.flush()
+        if self._copier:
+            end = self._stamps.end()
+            cut = not complete or goes_on(self._copier.path, end + self._copier.origin)
+            self._copier.finish(self._output, end if cut else None)
+        self._output.close()
+
+    def abandon(self) -> None:
+        """End the container as far as it still goes. Never raises."""
+        with contextlib.suppress(av.error.FFmpegError, OSError):
+            self._output.close()
+
+
+def pixel_aspect(source: av.VideoCodecContext | None, width: int, height: int) -> Fraction:
+    """The shape of a pixel, width to height, of the upright pictures of a video of `width` x `height`."""
+    if source is None or not source.sample_aspect_ratio:
+        return Fraction(1)
+    if (source.width, source.height) == (width, height):
+        return source.sample_aspect_ratio
+    turned = (source.height, source.width) == (width, height)
+    return 1 / source.sample_aspect_ratio if turned else Fraction(1)
+
+
+def _exact_options(time_base: Fraction) -> dict[str, str]:
+    """For mp4 and mov: a start time as exact as the frames', and a file that survives an unclean end."""
+    scale = time_base.denominator
+    while scale < 10_000:  # as the muxer does for the track itself
+        scale *= 2
+    return {"movflags": "hybrid_fragmented+delay_moov", "movie_timescale": str(scale)}

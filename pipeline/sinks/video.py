@@ -1,0 +1,185 @@
+"""A video file: every annotated frame at its own time, with the audio and subtitles of the source."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from model.errors import SinkError
+from pipeline.frame import Image, Result
+from pipeline.sinks.base import SinkReport
+from pipeline.sinks.codecs import check_output, container_of, default_codec
+from pipeline.sinks.colour import choose_tags
+from pipeline.sinks.encoder import EncoderSettings, Picture, nominal_rate
+from pipeline.sinks.part_file import PartFile
+from pipeline.sinks.recording import Recording, pixel_aspect
+from pipeline.sinks.stream_copy import StreamCopier
+from pipeline.sinks.video_check import doubts, faults, read_facts, remarks
+from pipeline.sources.base import SourceInfo
+from pipeline.sources.ffmpeg import reason
+
+__all__ = ["VideoSink", "check_output"]
+
+
+class VideoSink:
+    """Writes `Result.annotated`, or the bare frame before an overlay, to an mp4, mkv, mov or webm file.
+
+    path:         the suffix chooses the container
+    codec:        a key of `codecs.CODECS`; None for the container's usual one, H.264 but for webm
+    crf:          quality, smaller is better and larger; None for the codec's own, 23 for H.264
+    preset:       of x264 and x265
+    copy_streams: take over audio and subtitles of `SourceInfo.path` as they are
+    overwrite:    replace a file that exists
+    frame_rate:   nominal rate where it is not the source's own, as with a stride
+
+    Each frame keeps its exact time stamp, a start later than 0 included; Matroska and WebM count whole
+    milliseconds and take the nearest. The stamps of a live source, which begin anywhere, are counted from
+    its first frame, as in a file that begins before 0. Colour tags and the shape of pixels are the source's; frames come upright, so no
+    rotation is written. An odd width or height is padded by one pixel where the codec needs even ones.
+
+    mp4 and mov are written in fragments that become an ordinary file at the end (FFmpeg's
+    `hybrid_fragmented`): what a full disk or a loss of power leaves behind can be played.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        codec: str | None = None,
+        crf: int | None = None,
+        preset: str = "veryfast",
+        copy_streams: bool = True,
+        overwrite: bool = False,
+        frame_rate: Fraction | None = None,
+    ) -> None:
+        self._path = path
+        self._settings = EncoderSettings(codec or default_codec(path), crf, preset)
+        self._copy_streams = copy_streams
+        self._overwrite = overwrite
+        self._frame_rate = frame_rate
+        self._part: PartFile | None = None
+        self._copier: StreamCopier | None = None
+        self._recording: Recording | None = None
+        self._size: tuple[int, int] | None = None
+        self._failed = False
+        self._notes: list[str] = []
+
+    def open(self, info: SourceInfo) -> None:
+        """Make the part file and open the source again for what is copied.
+
+        Raises ConfigError as `check_output` does, SinkError when the file exists or cannot be written.
+        """
+        check_output(self._path, self._settings.codec, self._settings.quality)
+        self._info = info
+        self._part = PartFile(self._path, self._overwrite)
+        if info.path is not None:
+            try:
+                self._copier = StreamCopier(info.path)
+            except (av.error.FFmpegError, OSError) as error:
+                self._notes.append(f"nothing copied from the source: {reason(error)}")
+
+    def write(self, result: Result) -> None:
+        """Encode one frame and copy what goes with it.
+
+        Raises SinkError when the file cannot be written, the encoder fails, or the size changes.
+        """
+        picture = result.frame.image if result.annotated is None else result.annotated
+        self._refuse_new_size(picture)
+        try:
+            if self._recording is None:
+                self._recording = self._begin(result, picture)
+            self._recording.write(picture, result.frame.time - self._origin)
+        except (av.error.FFmpegError, OSError) as error:
+            self._failed = True
+            raise self._cannot(error) from error
+        except BaseException:
+            self._failed = True
+            raise
+
+    def close(self, complete: bool) -> SinkReport:
+        """Finish the file, read it back, and give it its name if it is whole.
+
+        Raises SinkError when it cannot be finished, unless `write` has failed before.
+        """
+        try:
+            if self._part is None:
+                return SinkReport(None, "never opened", whole=False)
+            if self._recording is None:
+                self._part.discard()
+                return SinkReport(None, "no frames, nothing written", whole=False)
+            if self._failed:
+                return _salvage(self._part, self._recording)
+            self._finish(self._part, self._recording, complete)
+            return self._checked(self._part, self._recording, complete)
+        finally:
+            if self._copier:
+                self._copier.close()
+            self._part = self._copier = self._recording = None  # an encoder holds much memory
+
+    def _begin(self, result: Result, picture: Image) -> Recording:
+        """Set up encoder and container: only the first frame tells size and time base."""
+        assert self._part is not None
+        height, width = picture.shape[:2]
+        source = self._copier.video if self._copier else None
+        aspect = pixel_aspect(source, width, height)
+        first = result.frame.time
+        self._origin = first if self._info.live or first < 0 else Fraction(0)
+        if self._copier:
+            self._copier.origin = self._origin
+        recording = Recording(
+            self._part.file,
+            container_of(self._path),
+            self._settings,
+            Picture(width, height, choose_tags(source, height), aspect),
+            nominal_rate(self._frame_rate or self._info.frame_rate),
+            result.frame.time_base,
+            self._copier if self._copy_streams else None,
+        )
+        if self._origin and not self._info.live:
+            self._notes.append(f"begins at {float(first):.3f} s in the source, at 0 here")
+        if recording.size != (width, height):
+            self._notes.append(f"padded to {recording.size[0]} x {recording.size[1]}")
+        return recording
+
+    def _refuse_new_size(self, picture: Image) -> None:
+        size = (picture.shape[1], picture.shape[0])
+        self._size = self._size or size
+        if size != self._size:
+            before, now = ("{} x {}".format(*s) for s in (self._size, size))
+            raise SinkError(f"{self._path}: a frame of {now} does not go into a video of {before} pixels")
+
+    def _finish(self, part: PartFile, recording: Recording, complete: bool) -> None:
+        """Write what is still held; what cannot be finished is kept where it can be played."""
+        try:
+            recording.finish(complete)
+            part.finish()
+        except (av.error.FFmpegError, OSError) as error:
+            raise SinkError(f"{self._cannot(error)}; {_salvage(part, recording).summary}") from error
+        except SinkError as error:
+            raise SinkError(f"{error}; {_salvage(part, recording).summary}") from error
+
+    def _checked(self, part: PartFile, recording: Recording, complete: bool) -> SinkReport:
+        """Compare the file with what was meant, and publish it when it is whole."""
+        facts = read_facts(part.part)
+        wrong = faults(facts, recording.stamps, recording.copied)
+        if whole := complete and not wrong:
+            part.publish()
+        copier = self._copier if self._copy_streams else None
+        summary = [str(facts.span), *remarks(recording.stamps, copier), *self._notes]
+        problems = (*wrong, *doubts(recording.stamps, copier))
+        return SinkReport(self._path if whole else part.part, ", ".join(summary), problems, whole)
+
+    def _cannot(self, error: Exception) -> SinkError:
+        return SinkError(f"{self._path}: cannot be written: {reason(error)}")
+
+
+def _salvage(part: PartFile, recording: Recording) -> SinkReport:
+    """End a file that could not be written to its end: kept where it can be played. Never raises."""
+    recording.abandon()
+    left = part.keep()
+    facts = read_facts(left)
+    if facts.times:
+        return SinkReport(left, f"broken off: {facts.span} can be played in {left.name}", whole=False)
+    part.discard()
+    return SinkReport(None, "nothing that can be played was left", whole=False)

@@ -1,0 +1,106 @@
+"""A written video, read back and compared with what was meant to be written."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from pipeline.sinks.encoder import Stamps
+from pipeline.sinks.span import Span
+from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, open_media
+from pipeline.sources.ffmpeg import reason
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a file holds, by its packets; nothing is decoded.
+
+    times:   when each frame is shown, in seconds, ascending
+    packets: how many packets each other stream has, by its index
+    error:   where reading ended early, why
+    """
+
+    times: tuple[Fraction, ...]
+    packets: Counter[int]
+    error: str = ""
+
+    @property
+    def span(self) -> Span:
+        """How many frames, from and to when."""
+        span = Span()
+        for time in self.times:
+            span.add_time(time)
+        return span
+
+
+def read_facts(path: Path) -> VideoFacts:
+    """Read a video through. Whatever cannot be read is missing from the facts, and `error` says why."""
+    ticks, packets, error = array("q"), Counter[int](), ""
+    unit = Fraction(0)
+    try:
+        with open_media(path) as container:
+            video = container.streams.video[0] if container.streams.video else None
+            unit = (video.time_base if video else None) or unit
+            for packet in container.demux():
+                if video is not None and packet.stream_index == video.index:
+                    if packet.size and packet.pts is not None:
+                        ticks.append(packet.pts)
+                elif packet.size:
+                    packets[packet.stream_index] += 1
+    except (av.error.FFmpegError, OSError) as broken:
+        error = reason(broken)
+    return VideoFacts(tuple(tick * unit for tick in sorted(ticks)), packets, error)
+
+
+def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) -> list[str]:
+    """In what a file differs from what was written to it: nobody should take it for the whole."""
+    found = [f"cannot be read back: {facts.error}"] if facts.error else []
+    times = [tick * stamps.unit for tick in stamps.ticks]
+    if len(facts.times) != len(times):
+        found.append(f"{len(times)} frames were written, {len(facts.times)} are there")
+    elif moved := sum(a != b for a, b in zip(facts.times, times, strict=True)):
+        found.append(f"{moved} of {len(times)} frames have another time stamp than was written")
+    for stream in copied:
+        there = facts.packets[stream.target.index]
+        if there < stream.packets:  # mp4 adds an empty one after the last subtitle
+            found.append(f"{stream.kind}: {stream.packets} packets were copied, {there} are there")
+    return found
+
+
+def doubts(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
+    """What was not as it should be, though the file is the best that could be made of it."""
+    found = []
+    if stamps.moved:
+        found.append(f"{stamps.moved} frames had no time stamp of their own after the one before; moved")
+    if copier is not None:
+        lost = [s for s in copier.copied if s.unusable]
+        found += [f"{s.kind}: {s.unusable} packets without a usable time stamp left out" for s in lost]
+        if copier.broken:
+            found.append(f"the source breaks off while streams are copied: {copier.broken}")
+    return found
+
+
+def remarks(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
+    """What there is to say besides frames and times: what was kept, left out and rounded."""
+    told = []
+    if copier is not None:
+        if copier.copied:
+            told.append(f"{_kinds(Counter(s.kind for s in copier.copied))} kept")
+        told += copier.dropped
+    if stamps.worst:
+        told.append(f"time stamps rounded to {stamps.unit} s, by {float(stamps.worst) * 1000:.2f} ms at most")
+    return told
+
+
+def _kinds(kinds: Counter[str]) -> str:
+    """For example "2 audio streams and subtitles"."""
+    plain = {"subtitle": "subtitles"}
+    return " and ".join(
+        f"{count} {kind} streams" if count > 1 else plain.get(kind, kind) for kind, count in kinds.items()
+    )

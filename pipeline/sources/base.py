@@ -1,0 +1,58 @@
+"""What every source of frames offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.frame import Frame
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known of a source once it is open. Counts, rates and durations are hints that may be wrong.
+
+    name:        what to call it in messages, titles and json: a path or an address, never with a password
+    live:        True where frames come by themselves and cannot wait (camera, network stream)
+    width:       of the upright picture in pixels, as for `height`; the first frame's
+    frame_rate:  frames a second, nominal; None when unknown
+    frame_count: None when unknown
+    duration:    seconds; None when unknown
+    path:        the media file, from which a video sink copies what is not video; None for anything else
+    """
+
+    name: str
+    live: bool
+    width: int
+    height: int
+    frame_rate: Fraction | None = None
+    frame_count: int | None = None
+    duration: Fraction | None = None
+    path: Path | None = None
+
+
+class Source(Protocol):
+    """Frames in their order. Opened, read and closed by one thread."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What is known of the source."""
+
+    def read(self) -> Frame | None:
+        """The next frame; None at the end, or once the source was interrupted.
+
+        Raises SourceError when the source breaks. A file that breaks off in the middle gives the frames
+        that are there, then None, and says so in `warnings`.
+        """
+
+    def interrupt(self) -> None:
+        """From any thread, at any time: let a `read` that waits return None within a second."""
+
+    def close(self) -> None:
+        """Release everything; more than once does no harm. Called by the thread that reads."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong without ending the source, each once: damaged packets, reconnections."""

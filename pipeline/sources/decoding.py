@@ -1,0 +1,98 @@
+"""From a container's packets to frames; for files and streams alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from time import monotonic
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from pipeline.frame import Frame
+from pipeline.sources.deinterlace import Deinterlacer
+from pipeline.sources.ffmpeg import nominal_rate
+from pipeline.sources.pixels import Pictures
+from pipeline.sources.stamps import Stamps
+from pipeline.sources.troubles import Troubles
+
+DAMAGED = "{count} damaged packet(s) were skipped"
+UNREADABLE = "{count} frame(s) could not be converted and were left out"
+
+_USUAL_TIME_BASE = Fraction(1, 90_000)
+
+
+def decoded(
+    container: InputContainer,
+    stream: av.VideoStream,
+    troubles: Troubles,
+    watch: Callable[[av.Packet[Any]], None] = lambda packet: None,
+) -> Iterator[av.VideoFrame]:
+    """The frames of a stream in the order in which they are shown; interlaced ones are made whole.
+
+    watch: called with every packet of all streams.
+    Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
+    come first, then the error is raised: av.FFmpegError or OSError.
+    """
+    deinterlacer = Deinterlacer()
+    broken: Exception | None = None
+    try:
+        for packet in container.demux():
+            watch(packet)
+            # an empty packet would be the end to the decoder, and broken files have them anywhere
+            if packet.stream_index == stream.index and packet.size:
+                yield from _frames(stream, packet, deinterlacer, troubles)
+    except (av.FFmpegError, OSError) as error:
+        broken = error
+    yield from _frames(stream, None, deinterlacer, troubles)
+    if broken is not None:
+        raise broken
+
+
+def _frames(
+    stream: av.VideoStream, packet: av.Packet[Any] | None, deinterlacer: Deinterlacer, troubles: Troubles
+) -> Iterator[av.VideoFrame]:
+    """What comes out when this packet goes in; without one, all that is still inside."""
+    if packet is not None and packet.is_corrupt:
+        troubles.add(DAMAGED)
+        return
+    try:
+        for frame in stream.decode(packet):
+            yield from deinterlacer.put(frame)
+        if packet is None:
+            yield from deinterlacer.flush()
+    except av.FFmpegError:
+        troubles.add(DAMAGED)
+
+
+class FrameMaker:
+    """Makes the pipeline's frames: counted from 0, upright, of one size, with stamps that grow."""
+
+    def __init__(self, stream: av.VideoStream, troubles: Troubles) -> None:
+        self.time_base = stream.time_base or _USUAL_TIME_BASE
+        self._pictures = Pictures(troubles)
+        self._stamps = Stamps(self.time_base, nominal_rate(stream), troubles)
+        self._troubles = troubles
+        self._count = 0
+
+    def make(self, frame: av.VideoFrame, time_base: Fraction | None = None) -> Frame | None:
+        """The next frame; None when its pixels cannot be converted.
+
+        time_base: that of the frame's stamp, where it is not the one of all frames
+        """
+        try:
+            image = self._pictures.make(frame)
+        except av.FFmpegError:
+            self._troubles.add(UNREADABLE)
+            return None
+        pts = frame.pts
+        if pts is not None and time_base is not None and time_base != self.time_base:
+            pts = round(pts * time_base / self.time_base)
+        made = Frame(image, self._count, self._stamps.next(pts), self.time_base, monotonic())
+        self._count += 1
+        return made
+
+    def resume(self, seconds: float) -> None:
+        """The next frame comes from a new connection, this long after the last one."""
+        self._stamps.resume(seconds)

@@ -1,0 +1,57 @@
+"""Whether a media file is all there."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+_SLACK = Fraction(1, 2)  # seconds by which announced durations are off in files that are whole
+
+
+class Extent:
+    """Holds what is read of a file against what its header and its index announce."""
+
+    def __init__(self, container: InputContainer, stream: av.VideoStream, file_size: int) -> None:
+        announced = container.duration
+        self._announced = Fraction(announced, av.time_base) if announced and announced > 0 else None
+        self._stream = stream.index
+        self._time_bases = {s.index: s.time_base for s in container.streams}
+        self._first: dict[int, int] = {}
+        self._end: dict[int, int] = {}
+        self._cut = any(_points_beyond(s, file_size) for s in container.streams)
+
+    def watch(self, packet: av.Packet[Any]) -> None:
+        """Note a packet of any stream, in the order of the file."""
+        if packet.stream_index == self._stream and packet.size:
+            self._cut = self._cut or packet.is_corrupt
+        if packet.pts is None:
+            return
+        index, end = packet.stream_index, packet.pts + (packet.duration or 0)
+        self._first[index] = min(self._first.get(index, packet.pts), packet.pts)
+        self._end[index] = max(self._end.get(index, end), end)
+
+    def shortfall(self) -> str | None:
+        """Once all is read: that the file breaks off, and where; None where nothing says so."""
+        reached = self._reached()
+        short = self._announced is not None and reached + max(_SLACK, self._announced / 100) < self._announced
+        if not short and not self._cut:
+            return None
+        of = f" of {float(self._announced):.2f}" if short and self._announced else ""
+        return f"the file breaks off: {float(reached):.2f}{of} seconds of it are there"
+
+    def _reached(self) -> Fraction:
+        """Seconds of media, counted from 0 or from the first stamp, whichever is more."""
+        spans = (
+            (end - min(self._first[index], 0)) * (self._time_bases.get(index) or Fraction(0))
+            for index, end in self._end.items()
+        )
+        return max(spans, default=Fraction(0))
+
+
+def _points_beyond(stream: av.stream.Stream, file_size: int) -> bool:
+    """Whether the index has the stream's last packet at a place that the file does not have."""
+    entries = stream.index_entries
+    return len(entries) > 0 and entries[len(entries) - 1].pos + entries[len(entries) - 1].size > file_size

@@ -1,0 +1,91 @@
+"""What is opened with FFmpeg (by way of PyAV), and what never: the limits that files and streams share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+
+from model.errors import SourceError
+
+MAX_PIXELS = 2**26
+"""The largest picture that is decoded, 8192 x 8192: a decoder holds up to twenty of them at a time."""
+
+CONTAINERS = (
+    *(
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "matroska,webm",
+        "avi",
+        "flv",
+        "live_flv",
+        "asf",
+        "asf_o",
+        "ogg",
+        "nut",
+        "rm",
+    ),
+    *("mpegts", "mpeg", "mpegvideo", "mxf", "gxf", "wtv", "dv", "ivf", "swf", "dhav", "yuv4mpegpipe"),
+    *("h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "m4v", "vc1", "dirac", "mjpeg", "mpjpeg"),
+    *("gif", "apng"),
+)
+"""FFmpeg's names of the formats that hold video and never refer to anything else: no playlist, no list of
+pictures, no description of a stream, no device, no text."""
+
+
+def limits(formats: tuple[str, ...], protocols: tuple[str, ...]) -> dict[str, str]:
+    """Options that keep FFmpeg, and all that it opens on the way, to these formats, protocols and sizes."""
+    return {
+        "format_whitelist": ",".join(formats),
+        "protocol_whitelist": ",".join(protocols) or "none",  # there is no protocol of this name
+        "max_pixels": str(MAX_PIXELS),
+    }
+
+
+def reason(error: BaseException) -> str:
+    """Why FFmpeg or the system refused, without the address that `str(error)` would tell."""
+    text = getattr(error, "strerror", None)
+    return f"{text[:1].lower()}{text[1:]}" if text else type(error).__name__
+
+
+def choose_stream(container: InputContainer, name: str) -> av.VideoStream:
+    """The best video stream: the default one, else the one with the most pixels. A cover picture is no video.
+
+    Raises SourceError when there is none, when nothing here decodes it, or when it is too large.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        found = "only a cover picture" if container.streams.video else "none"
+        raise SourceError(f"{name}: expected a video stream, found {found}")
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
+        raise SourceError(f"{name}: the video is in a codec that cannot be decoded here; convert it to H.264")
+    best = max(decodable, key=_merit)
+    width, height = best.codec_context.width, best.codec_context.height
+    if width * height > MAX_PIXELS:
+        raise SourceError(
+            f"{name}: a picture of {width} x {height} pixels is too large; "
+            f"at most {MAX_PIXELS // 10**6} million pixels are read"
+        )
+    return best
+
+
+def nominal_rate(stream: av.VideoStream) -> Fraction | None:
+    """Frames a second as the container has it; None when it does not say, or says something impossible."""
+    rate = stream.average_rate or stream.guessed_rate
+    return rate if rate and 0 < rate <= 1000 else None
+
+
+def nominal_duration(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Seconds of video as the container has it; None when it does not say."""
+    if stream.duration is not None and stream.duration > 0 and stream.time_base:
+        return stream.duration * stream.time_base
+    if container.duration is not None and container.duration > 0:
+        return Fraction(container.duration, av.time_base)
+    return None
+
+
+def _merit(stream: av.VideoStream) -> tuple[bool, bool, int]:
+    pixels = stream.codec_context.width * stream.codec_context.height
+    return pixels > 0, bool(stream.disposition & Disposition.default), pixels

@@ -1,0 +1,128 @@
+"""One connection to a network stream."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from pipeline.sources.addresses import redacted
+from pipeline.sources.decoding import decoded
+from pipeline.sources.extent import Extent
+from pipeline.sources.ffmpeg import choose_stream, reason
+from pipeline.sources.transports import Transport, options_for
+from pipeline.sources.troubles import Troubles
+
+
+class ConnectionLost(Exception):  # noqa: N818  (it may be made good)
+    """A connection that failed, or that ended before its stream did. The text says why, and no address."""
+
+
+@dataclass(frozen=True, repr=False)
+class Target:
+    """Where to connect and how. It holds the address with its password, so that it has no repr that tells it.
+
+    open_timeout, read_timeout: seconds, as for `open_stream`
+    """
+
+    address: str
+    transport: Transport
+    open_timeout: float
+    read_timeout: float
+
+    @property
+    def name(self) -> str:
+        """The address as it may be shown."""
+        return redacted(self.address)
+
+
+class Link:
+    """An open connection. It waits for the network only within `interruptible`."""
+
+    def __init__(self, target: Target) -> None:
+        """Connect. Raises ConnectionLost, and SourceError when there is no video in the stream."""
+        self._target = target
+        self._last_data = self._last_picture = monotonic()
+        failure = ""
+        try:
+            self._container = _open(target)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            failure = self._why(error, target.open_timeout, "answer")
+        if failure:  # raised out here, so that FFmpeg's error, which tells the address, is not carried along
+            raise ConnectionLost(failure)
+        try:
+            self.stream = choose_stream(self._container, target.name)
+        except BaseException:
+            self._container.close()
+            raise
+        size = self._container.size
+        self.is_recording = not target.transport.endless and (size > 0 or bool(self._container.duration))
+        """Whether it is a file at the other end, which waits for its reader."""
+        self._extent = Extent(self._container, self.stream, size) if self.is_recording and size > 0 else None
+        # threads that each decode a frame make every frame late
+        self.stream.codec_context.thread_type = "AUTO" if self.is_recording else "SLICE"
+
+    @property
+    def container(self) -> InputContainer:
+        """What FFmpeg knows."""
+        return self._container
+
+    def pictures(self, troubles: Troubles) -> Iterator[av.VideoFrame]:
+        """The decoded frames. Raises ConnectionLost where the connection ends before the stream does.
+
+        A recording that breaks off is told in `troubles`, as for a file.
+        """
+        failure = "the other side ended it"
+        try:
+            self._last_picture = monotonic()
+            for picture in decoded(self._container, self.stream, troubles, self._watch):
+                yield picture
+                self._last_picture = monotonic()
+        except (av.FFmpegError, OSError) as error:
+            failure = self._why(error, self._target.read_timeout, "data")
+            if self.is_recording:
+                troubles.add(f"reading stopped before the end: {failure}")
+        if not self._has_end:
+            raise ConnectionLost(failure)
+        if self._extent is not None and (shortfall := self._extent.shortfall()):
+            troubles.add(shortfall)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._container.close()
+
+    @property
+    def _has_end(self) -> bool:
+        return self.is_recording or self._container.format.name == "hls"
+
+    def _watch(self, packet: av.Packet[Any]) -> None:
+        """Note that data came. Data alone are no pictures: it may be sound, or nothing that can be decoded."""
+        self._last_data = monotonic()
+        patience = self._target.open_timeout + self._target.read_timeout
+        if self._last_data - self._last_picture > patience:
+            raise TimeoutError(None, f"no picture within {patience:g} s")
+        if self._extent is not None:
+            self._extent.watch(packet)
+
+    def _why(self, error: Exception, limit: float, expected: str) -> str:
+        """FFmpeg tells a time-out by one error or another; the clock knows better."""
+        if isinstance(error, av.FFmpegError) and monotonic() - self._last_data >= limit:
+            return f"no {expected} within {limit:g} s"
+        if isinstance(error, av.FFmpegError) and error.errno == errno.EIO and expected == "answer":
+            return "no connection; the host is unknown, or its certificate is not one to trust"
+        return reason(error)
+
+
+def _open(target: Target) -> InputContainer:
+    return av.open(
+        target.address,
+        "r",
+        options=options_for(target.transport),
+        timeout=(target.open_timeout, target.read_timeout),
+        metadata_errors="replace",
+    )

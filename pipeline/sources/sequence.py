@@ -1,0 +1,99 @@
+"""Images as a source: one, a folder of them or the matches of a pattern, in the order they were found in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from time import monotonic
+
+from model.errors import ConfigError, SourceError
+from pipeline.frame import Frame, Image
+from pipeline.sources.base import Source, SourceInfo
+from pipeline.sources.images import read_image
+
+FRAME_RATE = Fraction(25)
+"""Frames a second of a sequence where nothing else was asked for."""
+
+
+def open_images(paths: Sequence[Path], frame_rate: Fraction = FRAME_RATE) -> Source:
+    """The images as frames: `pts` 0, 1, 2, … in a time base of 1 / `frame_rate`, each with its file's name.
+
+    The first one is read at once and says the size that all must have, for a video has one size only.
+
+    Raises ConfigError where there is no image or the frame rate is not positive, SourceError when the first
+    image cannot be read.
+    """
+    if not paths:
+        raise ConfigError("a sequence needs at least one image, got none")
+    if frame_rate <= 0:
+        raise ConfigError(f"the frame rate of a sequence must be above 0, got {frame_rate}")
+    return _ImageSequence(tuple(paths), Fraction(frame_rate), read_image(paths[0]))
+
+
+class _ImageSequence:
+    def __init__(self, paths: tuple[Path, ...], frame_rate: Fraction, first: Image) -> None:
+        """first: the image of `paths[0]`."""
+        height, width = first.shape[:2]
+        self._paths = paths
+        self._time_base = 1 / frame_rate
+        self._first: Image | None = first
+        self._next = 0
+        self._stopped = threading.Event()
+        self._info = SourceInfo(
+            name=_name(paths),
+            live=False,
+            width=width,
+            height=height,
+            frame_rate=frame_rate,
+            frame_count=len(paths),
+            duration=len(paths) / frame_rate,
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()  # an image that cannot be read ends the sequence: no picture is ever left out
+
+    def read(self) -> Frame | None:
+        index = self._next
+        if self._stopped.is_set() or index == len(self._paths):
+            return None
+        image = self._image(index)
+        self._next = index + 1
+        return Frame(image, index, index, self._time_base, monotonic(), self._paths[index].name)
+
+    def interrupt(self) -> None:
+        self._stopped.set()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._first = None
+
+    def _image(self, index: int) -> Image:
+        if self._first is not None:
+            image, self._first = self._first, None
+            return image
+        image = read_image(self._paths[index])
+        self._check_size(self._paths[index], image)
+        return image
+
+    def _check_size(self, path: Path, image: Image) -> None:
+        height, width = image.shape[:2]
+        if (width, height) != (self._info.width, self._info.height):
+            raise SourceError(
+                f"{path}: {width} x {height} pixels, but {self._paths[0].name}, the first of the sequence, "
+                f"has {self._info.width} x {self._info.height}; scale the images to one size, or annotate "
+                "them as single photographs"
+            )
+
+
+def _name(paths: tuple[Path, ...]) -> str:
+    folders = {path.parent for path in paths}
+    if len(paths) == 1:
+        return str(paths[0])
+    return f"{folders.pop() if len(folders) == 1 else 'images'} ({len(paths)} images)"

@@ -1,0 +1,19 @@
+"""What went wrong without ending a source: counted, and told once for each kind."""
+
+from __future__ import annotations
+
+
+class Troubles:
+    """Kinds of trouble with their counts. Filled by one thread, read by any."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, kind: str, count: int = 1) -> None:
+        """Count trouble of a kind: a sentence, with `{count}` where the number goes if there is one."""
+        self._counts[kind] = self._counts.get(kind, 0) + count
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """One sentence for each kind so far, in the order in which they appeared first."""
+        return tuple(kind.replace("{count}", str(count)) for kind, count in tuple(self._counts.items()))
