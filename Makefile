@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: demo test test-slow check clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python run_app.py annotate assets/photos -o out --overwrite
-	@echo "The annotated photographs are in $(CURDIR)/out"
+	$(BIN)/python run_app.py annotate assets/demo.mp4 assets/photos -o out --overwrite
+	@echo "The annotated video and photographs are in $(CURDIR)/out"
 
 test: check
 	$(BIN)/python -m pytest -m "not slow"

@@ -22,11 +22,12 @@ EXIT_INTERRUPTED = 130
 
 # command -> (module, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "annotate": ("app.annotate", "segment photographs and write them with their masks drawn"),
+    "annotate": ("app.annotate", "segment photographs, videos, cameras and streams, and draw the masks"),
     "models": ("app.models", "list, show, download and locate weights"),
     "eval": ("app.evaluate", "measure weights on a labelled data set"),
     "export": ("app.export", "write weights as an ONNX or OpenVINO model, proven against PyTorch"),
     "train": ("app.train", "train a network on a labelled data set"),
+    "bench": ("app.bench", "measure how fast this machine is"),
     "doctor": ("app.doctor", "tell what is found on this machine, and what `auto` would choose"),
     "yolact": ("app.yolact", "take the evaluation command line of the YOLACT reference, and annotate"),
 }

@@ -30,8 +30,9 @@ precision (AP, 0 to 1) by COCO's rules. A file that is out of tolerance is not k
                    float32   int8
   matched            0.99    0.9     share of detections that have a partner, at least
   box-error-mean     0.01    3       pixels, at most
-  mask-iou-mean      0.999   0.93    mean over images, at least
+  mask-iou-mean      0.999   0.95    mean over images, at least
   mask-iou-worst     0.98    0.5     of the worst image, at least
+  score-error-mean   0.0001  0.01    at most
   ap-loss            0.001   0.01    of boxes and of masks, at most
 """
 

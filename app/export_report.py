@@ -57,6 +57,7 @@ def table(outcome: Outcome) -> Table:
         ("box error, worst, of its side", _number(a.relative_error_worst), ""),
         ("mask IoU, mean of images", _number(a.mask_iou_mean), f">= {limits.mask_iou_mean:g}"),
         ("mask IoU, worst image", _number(a.mask_iou_worst), f">= {limits.mask_iou_worst:g}"),
+        ("score error, mean", _number(a.score_error_mean), f"<= {limits.score_error_mean:g}"),
         *_average_precisions(outcome),
     ]
     title = f"{outcome.path.name} against PyTorch fp32 on {a.images} images, {outcome.images}"
@@ -85,7 +86,7 @@ def _rows(
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

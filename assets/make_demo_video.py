@@ -96,8 +96,8 @@ SHOTS = (
     Shot(
         "launch_pad", 50, Window(572, 286, 476), Window(580, 284, 456),
         (
-            Person("hopper", Pose(175, 515, 0.72, 1.0), Pose(215, 515, 0.72, -1.0), steps=1.5),
-            Person("collins", Pose(605, 594, 1.0, 1.5), Pose(475, 594, 1.02, -1.5), steps=1.7, mirrored=True),
+            Person("hopper", Pose(165, 515, 0.72, 1.0), Pose(240, 515, 0.72, -1.0), steps=1.5),
+            Person("collins", Pose(610, 594, 1.0, 1.5), Pose(452, 594, 1.02, -1.5), steps=1.7, mirrored=True),
         ),
         blur=1.2, light=(0.98, 0.90, 0.86),
     ),

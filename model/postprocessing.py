@@ -37,6 +37,9 @@ class Decoder(Protocol):
         """The re-scoring network of YOLACT++, or None."""
 
 
+_ROUNDING = 1e-3  # far more than the softmax rounds
+
+
 @dataclass(frozen=True, eq=False)
 class Decoding:
     """A decoder without a network behind it; the parts are those of `Decoder`."""
@@ -91,8 +94,19 @@ def find(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
 @torch.no_grad()
 def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
     """Decoding, NMS and threshold, without masks. On a GPU no synchronisation unless the NMS is exact."""
-    config = decoder.config
-    boxes = decode(raw.box_deltas, decoder.anchors)
+    if raw.class_logits.device.type == "cpu":
+        rows = _promising(raw.class_logits, decoder.config, options)
+        parts = (part[:, rows] for part in raw[:3])
+        found = _suppress(RawOutputs(*parts, raw.prototypes), decoder.anchors[rows], decoder.config, options)
+    else:
+        found = _suppress(raw, decoder.anchors, decoder.config, options)
+    # re-scoring changes the order, and the cut comes last
+    re_scored = raw.prototypes is not None and decoder.mask_iou_net is not None
+    return _without_empty_places(found if re_scored else _best(found, options))
+
+
+def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: DetectOptions) -> Found:
+    boxes = decode(raw.box_deltas, anchors)
     # [B, A, C + 1] -> [B, C, A], background left out
     scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
     # a box that is not finite is void, and must not suppress others either
@@ -106,11 +120,22 @@ def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found
     picked = rows_at(boxes, kept.anchors)
     valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None, None)
-    if raw.prototypes is not None:
-        found = found._replace(coefficients=rows_at(raw.mask_coefficients, kept.anchors))
-    # re-scoring changes the order, and the cut comes last
-    re_scored = raw.prototypes is not None and decoder.mask_iou_net is not None
-    return _without_empty_places(found if re_scored else _best(found, options))
+    if raw.prototypes is None:
+        return found
+    return found._replace(coefficients=rows_at(raw.mask_coefficients, kept.anchors))
+
+
+def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOptions) -> Tensor:
+    """The rows, [R] int64 and at least one, that can make a difference in any image.
+
+    What scores no more than the user's threshold is not shown, and suppresses only what scores less still.
+    A class scores over t only if its logit exceeds the background's by more than the logit of t.
+    """
+    threshold = max(options.score_threshold, config.detection.confidence_threshold)
+    margin = float(torch.tensor(threshold).logit())
+    ahead = class_logits[..., 1:].amax(-1) - class_logits[..., 0]  # [B, A]
+    rows = (ahead > margin - _ROUNDING).any(0).nonzero().squeeze(1)
+    return rows if len(rows) else rows.new_zeros(1)
 
 
 @torch.no_grad()

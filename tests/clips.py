@@ -125,11 +125,11 @@ def number_of(picture: Picture) -> int:
 def turned(picture: Picture, rotation: int, hflip: bool = False, vflip: bool = False) -> Picture:
     """What a player shows of a stored picture with this rotation metadata, by NumPy: the slow, obvious way.
 
-    FFmpeg's own order: the picture is flipped first, then turned counter-clockwise.
+    In PyAV's order: the picture is turned counter-clockwise first, then flipped.
     """
+    picture = np.rot90(picture, rotation // 90)
     picture = picture[:, ::-1] if hflip else picture
-    picture = picture[::-1] if vflip else picture
-    return np.ascontiguousarray(np.rot90(picture, rotation // 90))
+    return np.ascontiguousarray(picture[::-1] if vflip else picture)
 
 
 def _add_video(output: av.container.OutputContainer, clip: Clip) -> av.VideoStream:

@@ -35,6 +35,7 @@ class ImageComparison:
     box_errors:      one a pair, the largest distance of two sides in pixels of the network's input
     relative_errors: the same as a share of the box's longer side
     mask_ious:       one a pair, at the image's own size; None in boxes-only mode
+    score_errors:    one a pair, in 0..1
     """
 
     expected: int
@@ -44,6 +45,7 @@ class ImageComparison:
     box_errors: tuple[float, ...]
     relative_errors: tuple[float, ...]
     mask_ious: tuple[float, ...] | None
+    score_errors: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Agreement:
     relative_error_worst: float | None
     mask_iou_mean: float | None
     mask_iou_worst: float | None
+    score_error_mean: float | None
     box_ap_loss: float | None = None
     mask_ap_loss: float | None = None
 
@@ -79,6 +82,7 @@ class Tolerance:
     box_error_mean: float
     mask_iou_mean: float
     mask_iou_worst: float
+    score_error_mean: float
     ap_loss: float
 
     def changed(self, values: Mapping[str, float]) -> Tolerance:
@@ -99,6 +103,7 @@ class Tolerance:
             ("mean box error, px", a.box_error_mean, self.box_error_mean, "at most"),
             ("mask IoU, mean of images", a.mask_iou_mean, self.mask_iou_mean, "at least"),
             ("mask IoU, worst image", a.mask_iou_worst, self.mask_iou_worst, "at least"),
+            ("mean score error", a.score_error_mean, self.score_error_mean, "at most"),
             ("loss of box AP", a.box_ap_loss, self.ap_loss, "at most"),
             ("loss of mask AP", a.mask_ap_loss, self.ap_loss, "at most"),
         )
@@ -112,9 +117,21 @@ class Tolerance:
 
 TOLERANCES: dict[str, Tolerance] = {
     "fp32": Tolerance(
-        matched=0.99, box_error_mean=0.01, mask_iou_mean=0.999, mask_iou_worst=0.98, ap_loss=0.001
+        matched=0.99,
+        box_error_mean=0.01,
+        mask_iou_mean=0.999,
+        mask_iou_worst=0.98,
+        score_error_mean=0.0001,
+        ap_loss=0.001,
     ),
-    "int8": Tolerance(matched=0.9, box_error_mean=3.0, mask_iou_mean=0.93, mask_iou_worst=0.5, ap_loss=0.01),
+    "int8": Tolerance(
+        matched=0.9,
+        box_error_mean=3.0,
+        mask_iou_mean=0.95,
+        mask_iou_worst=0.5,
+        score_error_mean=0.01,
+        ap_loss=0.01,
+    ),
 }
 """What is expected by default of an exported model of each precision against PyTorch in float32."""
 
@@ -139,6 +156,7 @@ def compare(reference: Detections, other: Detections, image_size: int) -> ImageC
         box_errors=errors,
         relative_errors=relative,
         mask_ious=masks,
+        score_errors=tuple(abs(float(reference.scores[i] - other.scores[j])) for i, j in pairs),
     )
 
 
@@ -146,6 +164,7 @@ def summarise(images: Sequence[ImageComparison]) -> Agreement:
     """The figures of all images together."""
     errors = list(chain.from_iterable(image.box_errors for image in images))
     relative = list(chain.from_iterable(image.relative_errors for image in images))
+    scores = list(chain.from_iterable(image.score_errors for image in images))
     ious = [float(np.mean(image.mask_ious)) for image in images if image.mask_ious]
     total = sum(image.expected + image.found for image in images)
     lost, invented = sum(image.lost for image in images), sum(image.invented for image in images)
@@ -161,6 +180,7 @@ def summarise(images: Sequence[ImageComparison]) -> Agreement:
         relative_error_worst=_figure(np.max, relative),
         mask_iou_mean=_figure(np.mean, ious),
         mask_iou_worst=_figure(np.min, ious),
+        score_error_mean=_figure(np.mean, scores),
     )
 
 

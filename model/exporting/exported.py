@@ -220,6 +220,8 @@ def _texts_of_onnx(model: openvino.Model) -> dict[str, str]:
 
 def _check(model: openvino.Model, config: YolactConfig) -> None:
     """Refuse a graph that does not take and give what a network of this configuration does."""
+    from openvino import PartialShape, Type
+
     from model.anchors import grid_sides
 
     side, names = config.image_size, _names(model)
@@ -233,11 +235,6 @@ def _check(model: openvino.Model, config: YolactConfig) -> None:
         raise CheckpointError(f"its outputs are {', '.join(sorted(names))}; expected {', '.join(wanted)}")
     for port, shape in {INPUT: [-1, 3, side, side], **wanted}.items():
         found = model.input(0) if port == INPUT else model.output(port)
-        if str(found.partial_shape) != str(_partial(shape)) or found.element_type.to_string() != "f32":
-            raise CheckpointError(f"{port} is {found.partial_shape}, expected {_partial(shape)} f32")
-
-
-def _partial(shape: list[int]) -> openvino.PartialShape:
-    from openvino import PartialShape
-
-    return PartialShape(shape)
+        wanted_shape = PartialShape(shape)
+        if not found.partial_shape.compatible(wanted_shape) or found.element_type != Type.f32:
+            raise CheckpointError(f"{port} is {found.partial_shape}, expected {wanted_shape} f32")

@@ -17,16 +17,22 @@ from model.exporting.telemetry import refuse_telemetry
 if TYPE_CHECKING:
     import openvino
 
-# what can be kept in float -> its convolutions, as `to_openvino` names them, in the order of being tried
+# what can be kept in float -> its convolutions, as `to_openvino` names them, in the order of being tried.
+#
+# Measured on livemask_s for people, one at a time, on 154 images: the boxes' last convolution costs most of
+# what box AP loses, and 0.5 % of the time of a ResNet-50 with 80 classes; that of the classes costs three
+# quarters of the error of scores, and 7 % of the time where there are 80; the rest matters little.
 KEPT_IN_FLOAT: dict[str, str] = {
     "head.bbox_layer": r"head\.bbox_layer(#\d)?",
+    "head.conf_layer": r"head\.conf_layer(#\d)?",
     "head.mask_layer": r"head\.mask_layer(#\d)?",
     "backbone.conv1": r"backbone\.conv1",
-    "head.conf_layer": r"head\.conf_layer(#\d)?",
-    "protonet": r"protonet\..*",
     "head.upfeature": r"head\.upfeature.*",
+    "protonet": r"protonet\..*",
     "fpn": r"fpn\..*",
 }
+ALWAYS_KEPT = 1
+"""How many of them are kept from the start: what costs next to no time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +63,9 @@ def quantise(
     Weights are symmetric, activations asymmetric (NNCF's preset "mixed"), biases corrected.
     """
     layers = tuple(KEPT_IN_FLOAT)
-    for count in range(len(layers) + 1):
+    for count in range(ALWAYS_KEPT, len(layers) + 1):
         kept = layers[:count]
-        tell(f"quantising all but {', '.join(kept)}" if kept else "quantising")
+        tell(f"quantising all but {', '.join(kept)}")
         quantised = _quantised(model, images, kept)
         if accept(quantised):
             return Quantised(quantised, kept, accepted=True)

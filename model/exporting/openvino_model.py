@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from model.exporting.telemetry import refuse_telemetry
-from model.yolact import Yolact, fuse_batch_norms
 
 if TYPE_CHECKING:
     import openvino
+
+    from model.yolact import Yolact
 
 INPUT = "images"
 BOX_OUTPUTS = ("box_deltas", "class_logits", "mask_coefficients")
@@ -59,6 +60,8 @@ def without_masks(model: openvino.Model) -> openvino.Model:
 
 def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     """The network's operations as `torch.export` sees them, with a batch of any size, fit for OpenVINO."""
+    from model.yolact import fuse_batch_norms  # here, so that reading what was exported needs no torchvision
+
     fused = fuse_batch_norms(network).cpu().to(memory_format=torch.contiguous_format)
     side = network.config.image_size
     # two images: a batch of one would be taken for a constant

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
@@ -28,10 +29,14 @@ _KEPT_METADATA = (
 
 @dataclass
 class CopiedStream:
-    """A stream that is taken over: how many packets were written, and how many no container takes."""
+    """A stream that is taken over: how many packets were written, and how many no container takes.
+
+    repack: takes off what wraps each packet in the source's container, where the output wants it bare
+    """
 
     kind: str
     target: Stream
+    repack: BitStreamFilterContext | None = None
     packets: int = 0
     unusable: int = 0
 
@@ -88,7 +93,7 @@ class StreamCopier:
             target = output.add_stream_from_template(stream)
             target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
             target.disposition = stream.disposition
-            self._copied[stream.index] = CopiedStream(stream.type, target)
+            self._copied[stream.index] = CopiedStream(stream.type, target, _repacker(stream))
         if choice.kept:
             # the video is read along, and thrown away, to stay near it in a file that is ill interleaved
             read = [*choice.kept, self._video] if self._video else choice.kept
@@ -134,12 +139,13 @@ class StreamCopier:
         copied = self._copied.get(packet.stream_index)
         if copied is None:
             return
-        packet.stream = copied.target
         moved = round(self.origin / packet.time_base) if packet.time_base else 0
         packet.pts = None if packet.pts is None else packet.pts - moved
         packet.dts = None if packet.dts is None else packet.dts - moved
         try:
-            output.mux(packet)
+            for part in copied.repack.filter(packet) if copied.repack else [packet]:
+                part.stream = copied.target
+                output.mux(part)
         except _REFUSALS:  # no time stamp, or one that goes back; damaged
             copied.unusable += 1
         else:
@@ -202,6 +208,13 @@ def goes_on(path: Path, end: Fraction) -> bool:
             return any(_time(packet) >= end for packet in shown)
     except (av.error.FFmpegError, OSError):
         return False
+
+
+def _repacker(stream: Stream) -> BitStreamFilterContext | None:
+    """AAC of transport streams has a header on every packet; FFmpeg's mp4 in fragments does not see to it."""
+    context = stream.codec_context
+    headers = context is not None and context.name == "aac" and not context.extradata
+    return BitStreamFilterContext("aac_adtstoasc", stream) if headers else None
 
 
 def _time(packet: av.Packet[Any]) -> Fraction:

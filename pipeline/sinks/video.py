@@ -35,9 +35,10 @@ class VideoSink:
     frame_rate:   nominal rate where it is not the source's own, as with a stride
 
     Each frame keeps its exact time stamp, a start later than 0 included; Matroska and WebM count whole
-    milliseconds and take the nearest. The stamps of a live source, which begin anywhere, are counted from
-    its first frame, as in a file that begins before 0. Colour tags and the shape of pixels are the source's; frames come upright, so no
-    rotation is written. An odd width or height is padded by one pixel where the codec needs even ones.
+    milliseconds and take the nearest. The stamps of a live source, which begin anywhere, and of a file that
+    begins before 0 are counted from the first frame. Colour tags and the shape of pixels are the source's;
+    frames come upright, so no rotation is written. An odd width or height is padded by one pixel where the
+    codec needs even ones.
 
     mp4 and mov are written in fragments that become an ordinary file at the end (FFmpeg's
     `hybrid_fragmented`): what a full disk or a loss of power leaves behind can be played.

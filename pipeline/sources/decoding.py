@@ -12,7 +12,7 @@ from av.container import InputContainer
 
 from pipeline.frame import Frame
 from pipeline.sources.deinterlace import Deinterlacer
-from pipeline.sources.ffmpeg import nominal_rate
+from pipeline.sources.ffmpeg import is_partial, nominal_rate
 from pipeline.sources.pixels import Pictures
 from pipeline.sources.stamps import Stamps
 from pipeline.sources.troubles import Troubles
@@ -54,7 +54,7 @@ def _frames(
     stream: av.VideoStream, packet: av.Packet[Any] | None, deinterlacer: Deinterlacer, troubles: Troubles
 ) -> Iterator[av.VideoFrame]:
     """What comes out when this packet goes in; without one, all that is still inside."""
-    if packet is not None and packet.is_corrupt:
+    if packet is not None and is_partial(packet):
         troubles.add(DAMAGED)
         return
     try:

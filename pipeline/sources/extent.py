@@ -8,6 +8,8 @@ from typing import Any
 import av
 from av.container import InputContainer
 
+from pipeline.sources.ffmpeg import is_partial
+
 _SLACK = Fraction(1, 2)  # seconds by which announced durations are off in files that are whole
 
 
@@ -26,7 +28,7 @@ class Extent:
     def watch(self, packet: av.Packet[Any]) -> None:
         """Note a packet of any stream, in the order of the file."""
         if packet.stream_index == self._stream and packet.size:
-            self._cut = self._cut or packet.is_corrupt
+            self._cut = self._cut or is_partial(packet)
         if packet.pts is None:
             return
         index, end = packet.stream_index, packet.pts + (packet.duration or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -84,6 +85,11 @@ def nominal_duration(container: InputContainer, stream: av.VideoStream) -> Fract
     if container.duration is not None and container.duration > 0:
         return Fraction(container.duration, av.time_base)
     return None
+
+
+def is_partial(packet: av.Packet[Any]) -> bool:
+    """Whether only a part of the packet was read. In MPEG-TS the mark means no more than a gap nearby."""
+    return packet.is_corrupt and packet.stream.container.format.name != "mpegts"
 
 
 def _merit(stream: av.VideoStream) -> tuple[bool, bool, int]:

@@ -101,7 +101,7 @@ class Link:
         return self.is_recording or self._container.format.name == "hls"
 
     def _watch(self, packet: av.Packet[Any]) -> None:
-        """Note that data came. Data alone are no pictures: it may be sound, or nothing that can be decoded."""
+        """Note that data came. It may be no picture, but sound, or nothing that can be decoded."""
         self._last_data = monotonic()
         patience = self._target.open_timeout + self._target.read_timeout
         if self._last_data - self._last_picture > patience:

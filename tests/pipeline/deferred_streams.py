@@ -20,19 +20,20 @@ from torch import Tensor
 
 from tests.pipeline.pretended_device import PretendedDevice, fill_with_poison
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Schedule:
     """What a device does when it is free to choose.
 
-    eager: the share of occasions, 0..1, on which it works before the host waits for it
-    first: streams that get ahead of all others; the others take turns at random
+    eager: the share of occasions, 0..1, on which it takes a step that nobody waits for yet, in a stream that
+           is drawn by chance
+    late:  streams that the others get ahead of: these take no step that nobody waits for
     """
 
     eager: float = 0.0
-    first: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -88,15 +89,13 @@ class DeferredStreams:
 
     def maybe_work(self) -> None:
         """An occasion to work although the host waits for nothing."""
-        while self._random.random() < self._schedule.eager and (ready := self._ready()):
-            self._step(self._choose(ready))
+        while (name := self._unforced()) is not None:
+            self._step(name)
 
     def wait_for(self, event: DeferredEvent) -> None:
         """Work until the event is reached."""
         while event.reached is None:
-            needed = self._needed(event)
-            others = self._random.random() < self._schedule.eager
-            self._step(self._choose(self._ready()) if others else needed)
+            self._step(self._unforced() or self._needed(event))
 
     def wait_hidden(self, what: str) -> None:
         """The host waits for the current stream, which nobody asked for."""
@@ -105,12 +104,16 @@ class DeferredStreams:
         event.record()
         self.wait_for(event)
 
-    def _ready(self) -> list[str]:
-        return [name for name, steps in self._queues.items() if steps and not _is_blocked(steps[0])]
-
-    def _choose(self, ready: list[str]) -> str:
-        favourites = [name for name in self._schedule.first if name in ready]
-        return favourites[0] if favourites else self._random.choice(sorted(ready))
+    def _unforced(self) -> str | None:
+        """A stream that takes a step because it can, if any does."""
+        if self._random.random() >= self._schedule.eager:
+            return None
+        ready = [
+            name
+            for name, steps in self._queues.items()
+            if steps and not _is_blocked(steps[0]) and name not in self._schedule.late
+        ]
+        return self._random.choice(ready) if ready else None
 
     def _needed(self, event: DeferredEvent) -> str:
         """The stream whose next step the event waits for in the end."""

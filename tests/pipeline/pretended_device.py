@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -29,7 +30,7 @@ class Stream(Protocol):
     @property
     def current(self) -> str: ...
 
-    def put(self, step: Callable[[], None], stream: str | None = None) -> None: ...
+    def put(self, step: Callable[[], object], stream: str | None = None) -> None: ...
 
     def maybe_work(self) -> None: ...
 
@@ -74,7 +75,7 @@ class PretendedDevice(TorchDispatchMode):
 
     def __init__(self, streams: Stream) -> None:
         super().__init__()
-        self._streams = weakref.proxy(streams)
+        self._streams = streams
 
     def __enter__(self) -> PretendedDevice:
         # otherwise `torch.tensor(…, device=…)` asks for the device before it asks here
@@ -132,8 +133,9 @@ class PretendedDevice(TorchDispatchMode):
         values = torch.empty_strided(twin.shape, twin.stride(), dtype=twin.dtype)
         allocation = _Allocation()
         streams, stream = self._streams, self._streams.current
-        poison = fill_with_poison(values)
-        weakref.finalize(allocation, lambda: streams.put(lambda: fill_with_poison(poison), stream))
+        memory = fill_with_poison(values)
+        end = weakref.finalize(allocation, lambda: streams.put(partial(fill_with_poison, memory), stream))
+        end.atexit = False
         return DeviceTensor(values, twin, allocation)
 
     def _copy(self, to: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:

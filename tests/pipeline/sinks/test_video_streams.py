@@ -121,13 +121,11 @@ def test_audio_of_a_transport_stream_fits_into_mp4(tmp_path: Path) -> None:
     assert not report.problems
 
 
-def test_audio_that_goes_back_in_time_loses_those_packets_and_nothing_else(
-    tmp_path: Path, clip: Path
-) -> None:
+def test_audio_that_stands_still_loses_those_packets_and_nothing_else(tmp_path: Path, clip: Path) -> None:
     with av.open(str(clip)) as plain, av.open(str(tmp_path / "in.mkv"), "w") as source:
         copies = {s.index: source.add_stream_from_template(s) for s in plain.streams}
-        for number, packet in enumerate(p for p in plain.demux() if p.size):
-            if packet.stream.type == "audio" and packet.dts is not None and number > 60:
+        for packet in (p for p in plain.demux() if p.size):
+            if packet.stream.type == "audio" and packet.dts is not None:
                 packet.pts = packet.dts = packet.dts // 4096 * 4096  # four at a time: Matroska does not mind
             packet.stream = copies[packet.stream_index]
             source.mux(packet)

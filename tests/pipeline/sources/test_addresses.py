@@ -14,7 +14,9 @@ def test_whatever_begins_with_a_scheme_is_an_address(scheme):
     assert scheme_of(f"{scheme.upper()}://host") == scheme
 
 
-@pytest.mark.parametrize("text", ["clip.mp4", "/a/b.mp4", r"C:\clips\a.mp4", "C://a.mp4", "a:b", "0", "", "://x"])
+@pytest.mark.parametrize(
+    "text", ["clip.mp4", "/a/b.mp4", r"C:\clips\a.mp4", "C://a.mp4", "a:b", "0", "", "://x"]
+)
 def test_paths_and_drive_letters_are_no_addresses(text):
     assert not is_address(text)
 
@@ -34,7 +36,10 @@ def test_paths_and_drive_letters_are_no_addresses(text):
         ("https://host/live#access_token=hunter2", "https://host/live#access_token=***"),
         ("https://host/live?next=http%3A%2F%2Fh%2F%3Fkey%3Dhunter2", "https://host/live?next=***"),
         ("rtsp://ip:554/user=admin_password=hunter2_channel=1", "rtsp://ip:554/user=admin_password=***"),
-        ("http://host/cgi?user=a&pwd=hunter2;loginpas=hunter2", "http://host/cgi?user=a&pwd=***;loginpas=***"),
+        (
+            "http://host/cgi?user=a&pwd=hunter2;loginpas=hunter2",
+            "http://host/cgi?user=a&pwd=***;loginpas=***",
+        ),
     ],
 )
 def test_passwords_and_keys_are_not_shown_but_the_rest_is(address, shown):
@@ -81,7 +86,12 @@ def test_mistyped_addresses_show_no_password_either(address):
     assert "hun" not in redacted(address)
 
 
-@given(st.sampled_from(SCHEMES), st.text(), st.text(), st.sampled_from(["host", "10.0.0.1", "[::1]:554", "a.b.c"]))
+@given(
+    st.sampled_from(SCHEMES),
+    st.text(),
+    st.text(),
+    st.sampled_from(["host", "10.0.0.1", "[::1]:554", "a.b.c"]),
+)
 def test_a_password_is_not_shown_whatever_signs_it_and_its_neighbours_hold(scheme, before, after, host):
     address = f"{scheme}://admin:{before}{SECRET}{after}@{host}/x"
 

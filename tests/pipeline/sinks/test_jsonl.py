@@ -1,0 +1,126 @@
+"""Detections as JSON lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from model.errors import SinkError
+from pipeline.sinks.jsonl import JsonLinesSink, frame_record
+from tests.full_disk import no_file_longer_than
+from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, two_cats
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_each_frame_is_a_line_with_its_exact_time(tmp_path: Path) -> None:
+    report = fill(JsonLinesSink(tmp_path / "o.jsonl"), info(), map(two_cats, range(4)))
+    first, *_, last = lines(tmp_path / "o.jsonl")
+    assert [line["index"] for line in lines(tmp_path / "o.jsonl")] == [0, 1, 2, 3]
+    assert Fraction(last["time_base"]) * last["pts"] == Fraction(3003, 30_000)
+    assert last["time"] == pytest.approx(0.1001)
+    assert (first["width"], first["height"]) == (8, 6)
+    assert report.summary == "4 frames, 0.000 to 0.100 s, 8 detections"
+    assert report.path == tmp_path / "o.jsonl"
+    assert report.whole
+
+
+def test_a_detection_has_class_score_box_mask_and_track() -> None:
+    found = frame_record(two_cats())["detections"][0]
+    mask = found.pop("segmentation")
+    assert found == {"class": "cat", "score": 0.9, "bbox": [1.0, 2.0, 3.0, 2.0], "track_id": 7}
+    decoded = coco_mask.decode(mask)
+    assert np.argwhere(decoded).tolist() == [[2, 1], [2, 2], [3, 2], [3, 3]]
+
+
+def test_without_masks_and_tracks_they_are_left_out() -> None:
+    one = two_cats()
+    boxes = replace(one, detections=replace(one.detections, crops=None, track_ids=None))
+    assert list(frame_record(boxes)["detections"][1]) == ["class", "score", "bbox"]
+
+
+def test_a_frame_with_nothing_on_it_has_an_empty_list_and_a_name_where_it_has_one() -> None:
+    one = next(numbered([0]))
+    assert frame_record(one)["detections"] == []
+    assert "name" not in frame_record(one)
+    assert frame_record(replace(one, frame=replace(one.frame, name="Käse.jpg")))["name"] == "Käse.jpg"
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        fill(JsonLinesSink(tmp_path / name), info(), map(two_cats, range(3)))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_part_can_be_followed_line_by_line(tmp_path: Path) -> None:
+    sink = JsonLinesSink(tmp_path / "o.jsonl")
+    sink.open(info())
+    for number in range(3):
+        sink.write(two_cats(number))
+        (part,) = tmp_path.iterdir()
+        assert len(lines(part)) == number + 1
+    sink.close(complete=True)
+
+
+def test_a_run_that_ended_early_leaves_whole_lines_under_the_name_of_a_part(tmp_path: Path) -> None:
+    report = fill(JsonLinesSink(tmp_path / "o.jsonl"), info(), map(two_cats, range(3)), complete=False)
+    assert report.path is not None
+    assert report.path.name.endswith(".part.jsonl")
+    assert len(lines(report.path)) == 3
+    assert not report.whole
+
+
+def test_an_open_stream_gets_the_lines_and_stays_open(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    report = fill(JsonLinesSink(stream), info(), map(two_cats, range(2)))
+    fill(JsonLinesSink(tmp_path / "o"), info(), map(two_cats, range(2)))
+    assert stream.getvalue() == (tmp_path / "o").read_text()
+    assert (report.path, report.whole) == (None, True)
+
+
+def test_a_reader_that_has_gone_away_is_a_sink_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", encoding="utf-8") as stream:  # noqa: PTH123  a descriptor, not a path
+        sink = JsonLinesSink(stream)
+        sink.open(info())
+        with pytest.raises(SinkError, match="cannot be written: Broken pipe"):
+            sink.write(two_cats())
+        assert not sink.close(complete=False).whole
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # for what the stream still holds
+
+
+def test_a_full_disk_is_told_and_whole_lines_stay(tmp_path: Path) -> None:
+    sink = JsonLinesSink(tmp_path / "o.jsonl")
+    sink.open(info())
+    with no_file_longer_than(2000):
+        with pytest.raises(SinkError, match=r"o\.jsonl: cannot be written: File too large"):
+            for number in range(100):
+                sink.write(two_cats(number))
+        report = sink.close(complete=False)
+    assert report.path is not None
+    whole = report.path.read_text().splitlines()[:-1]
+    assert [json.loads(line)["index"] for line in whole] == list(range(len(whole)))
+    assert len(whole) > 3
+
+
+def test_a_number_that_json_does_not_know_is_a_sink_error(tmp_path: Path) -> None:
+    one = two_cats()
+    odd = replace(one, detections=replace(one.detections, scores=np.array([np.nan, 0], np.float32)))
+    sink = JsonLinesSink(tmp_path / "o.jsonl")
+    sink.open(info())
+    with pytest.raises(SinkError, match="frame 0 cannot be written"):
+        sink.write(odd)
+    sink.close(complete=False)
+    assert left_in(tmp_path) == []

@@ -1,0 +1,77 @@
+"""What every sink promises, whatever it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pipeline.sinks import SINKS
+from pipeline.sinks.base import Sink
+from pipeline.sinks.image_files import ImagesSink
+from pipeline.sinks.jsonl import JsonLinesSink
+from pipeline.sinks.latest import LatestSink
+from pipeline.sinks.video import VideoSink
+from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, result
+
+MAKERS: dict[str, Callable[[Path], Sink]] = {
+    "video": lambda folder: VideoSink(folder / "o.mp4"),
+    "images": lambda folder: ImagesSink(folder / "o"),
+    "json": lambda folder: JsonLinesSink(folder / "o.jsonl"),
+    "latest": lambda folder: LatestSink(),
+}
+
+
+@pytest.fixture(params=MAKERS)
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Sink:
+    return MAKERS[request.param](tmp_path)
+
+
+def test_every_kind_of_sink_is_tested_here_and_found_by_its_name(tmp_path: Path) -> None:
+    assert list(SINKS) == list(MAKERS)
+    for kind, place in SINKS.items():
+        module, name = place.split(":")
+        assert isinstance(MAKERS[kind](tmp_path), getattr(import_module(module), name))
+
+
+def test_a_sink_counts_its_frames_and_calls_a_complete_run_whole(sink: Sink) -> None:
+    report = fill(sink, info(), numbered([0, 40, 80]))
+    assert report.summary.startswith("3 frames, 0.000 to 0.080 s")
+    assert report.whole
+    assert report.problems == ()
+    assert "\n" not in report.summary
+    assert report.path is None or report.path.exists()
+
+
+def test_a_sink_never_calls_a_run_that_ended_early_whole(sink: Sink) -> None:
+    report = fill(sink, info(), numbered([0, 40, 80]), complete=False)
+    assert not report.whole
+    assert report.path is None or report.path.exists()
+
+
+def test_a_sink_without_frames_leaves_nothing(sink: Sink, tmp_path: Path) -> None:
+    report = fill(sink, info(), [])
+    assert report.path is None
+    assert report.summary.startswith("no frames")
+    assert left_in(tmp_path) == []
+
+
+def test_a_sink_can_be_closed_after_a_write_has_failed(sink: Sink) -> None:
+    sink.open(info())
+    sink.write(next(numbered([0])))
+    bad = result(numbered)  # type: ignore[arg-type]
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        sink.write(bad)
+    report = sink.close(complete=False)
+    assert not report.whole
+
+
+def test_a_sink_keeps_no_frame_that_a_writer_changes_later(sink: Sink) -> None:
+    """The picture may be used again once `write` is back, save by the sink that hands it on."""
+    sink.open(info())
+    (one,) = numbered([0])
+    sink.write(one)
+    sink.close(complete=True)
+    assert one.annotated is one.frame.image

@@ -1,0 +1,224 @@
+"""Files that are no videos, or no longer: refused in one line, or read as far as they go."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from fractions import Fraction
+
+import av
+import pytest
+
+from model.errors import SourceError
+from pipeline.sources import ffmpeg
+from pipeline.sources.video import open_video
+from tests.clips import write_clip
+from tests.pipeline.sources.reading import read_video
+
+FAST_START = {"container_options": {"movflags": "+faststart"}}
+
+
+def refusal(path) -> str:
+    """What is said of a file that cannot be opened: one line that begins with its name."""
+    with pytest.raises(SourceError) as caught:
+        open_video(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    assert refusal(tmp_path / "none.mp4") == "no such file"
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert refusal(tmp_path) == "a folder; expected a video file"
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("named pipes are POSIX")
+    os.mkfifo(tmp_path / "pipe.mp4")
+
+    assert refusal(tmp_path / "pipe.mp4") == "not a regular file; expected a video file"
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".mp4", "nul\0.mp4"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name):
+    assert refusal(tmp_path / name).startswith("cannot be read: ")
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_clip(path)
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+
+    assert refusal(path) == "cannot be read: permission denied"
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "a.mp4").touch()
+
+    assert refusal(tmp_path / "a.mp4") == "an empty file; expected a video"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"just a text\n" * 50,
+        bytes(100_000),
+        random.Random(7).randbytes(100_000),
+        b"\0\0\0\x18ftypisom",
+        b"RIFF",
+    ],
+    ids=["text", "zeros", "noise", "only a beginning", "four letters"],
+)
+def test_what_is_no_video_is_refused(tmp_path, content):
+    (tmp_path / "a.mp4").write_bytes(content)
+
+    assert "video" in refusal(tmp_path / "a.mp4")
+
+
+def test_sound_alone_is_refused(tmp_path):
+    path = tmp_path / "a.m4a"
+    with av.open(str(path), "w", format="mp4") as output:
+        stream = output.add_stream("aac", rate=48_000)
+        stream.layout = "mono"
+        output.mux(stream.encode(av.AudioFrame(format="fltp", layout="mono", samples=1024)))
+        output.mux(stream.encode(None))
+
+    assert refusal(path) == "expected a video stream, found none"
+
+
+def test_a_video_of_no_frames_is_refused(tmp_path):
+    path = tmp_path / "a.mkv"
+    write_clip(path, times=[])
+
+    assert "video" in refusal(path)
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    write_clip(tmp_path / "a.mp4", size=(128, 96), frames=1)
+    monkeypatch.setattr(ffmpeg, "MAX_PIXELS", 128 * 95)
+
+    with pytest.raises(SourceError):
+        open_video(tmp_path / "a.mp4")
+
+
+def test_a_header_that_claims_an_enormous_picture_is_refused_by_its_size(tmp_path):
+    path = tmp_path / "a.y4m"
+    path.write_bytes(b"YUV4MPEG2 W60000 H50000 F25:1 C420\nFRAME\n" + bytes(1000))
+
+    assert "video" in refusal(path) or "too large" in refusal(path)
+
+
+def test_a_codec_that_nobody_knows_is_refused_by_what_it_is(tmp_path):
+    path = tmp_path / "a.avi"
+    write_clip(path, codec="mpeg4", time_base=Fraction(1, 25))
+    path.write_bytes(path.read_bytes().replace(b"FMP4", b"ZZZZ"))
+
+    assert refusal(path) == "the video is in a codec that cannot be decoded here; convert it to H.264"
+
+
+BROKEN_OFF = {
+    "index_first.mp4": FAST_START,
+    "with_sound.mp4": {**FAST_START, "seconds_of_audio": 2},
+    "fragmented.mp4": {
+        "container_options": {"movflags": "+frag_keyframe+empty_moov"},
+        "options": {"g": "10"},
+    },
+    "a.mkv": {},
+    "b_frames.mkv": {"options": {"preset": "veryfast", "bf": "2"}},
+    "a.webm": {"codec": "libvpx-vp9"},
+    "a.avi": {"codec": "mpeg4", "time_base": Fraction(1, 25)},
+    "a.flv": {"codec": "flv"},
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_OFF)
+def test_a_file_that_breaks_off_gives_the_frames_that_are_there_and_says_so(tmp_path, name):
+    path = tmp_path / name
+    write_clip(path, frames=50, **BROKEN_OFF[name])
+    assert not read_video(path).warnings
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+
+    reading = read_video(path)
+
+    assert 15 <= len(reading.frames) < 45
+    assert reading.numbers == list(range(len(reading.frames)))
+    assert any(warning.startswith("the file breaks off: ") for warning in reading.warnings)
+
+
+def test_a_file_without_its_index_at_the_end_is_refused(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_clip(path, frames=50)
+    path.write_bytes(path.read_bytes()[:-500])
+
+    assert "damaged or missing" in refusal(path)
+
+
+def test_damage_in_the_middle_costs_some_frames_and_is_told_once(tmp_path):
+    path = tmp_path / "a.avi"
+    write_clip(path, frames=40, codec="mjpeg", pixel_format="yuvj420p", time_base=Fraction(1, 25))
+    content = bytearray(path.read_bytes())
+    for start in (len(content) // 3, len(content) // 2):
+        content[start : start + 2500] = bytes(2500)
+    path.write_bytes(content)
+
+    reading = read_video(path)
+
+    assert 20 <= len(reading.frames) <= 40
+    assert len(set(reading.warnings)) == len(reading.warnings)
+    assert reading.stamps == sorted(set(reading.stamps))
+
+
+def test_a_stream_of_pictures_without_stamps_is_given_some(tmp_path):
+    path = tmp_path / "a.h264"
+    write_clip(path, frames=10, container="h264")
+
+    reading = read_video(path)
+
+    assert reading.numbers == list(range(10))
+    assert reading.times == [Fraction(number, 25) for number in range(10)]
+    assert reading.warnings == ("10 frame(s) without a time stamp were given one",)
+
+
+def test_recordings_joined_without_care_go_on_in_time(tmp_path):
+    part = tmp_path / "part.ts"
+    write_clip(part, frames=40)
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part.read_bytes() * 2)
+
+    reading = read_video(path)
+
+    assert reading.numbers == [*range(40)] * 2
+    assert all(earlier < later for earlier, later in zip(reading.times, reading.times[1:], strict=False))
+    assert reading.times[-1] < 4
+
+
+def test_mutated_files_end_in_frames_or_in_one_line(tmp_path):
+    """A few in this process; the many, each in a process of its own, are the program's own test."""
+    file = io.BytesIO()
+    path = tmp_path / "a.mp4"
+    write_clip(path, frames=10, **FAST_START)
+    file.write(path.read_bytes())
+    chance = random.Random(3)
+    opened = 0
+    for _ in range(40):
+        content = bytearray(file.getvalue())
+        for _ in range(chance.choice([1, 8, 64])):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        path.write_bytes(content)
+        try:
+            reading = read_video(path)
+        except SourceError as error:
+            assert "\n" not in str(error)
+        else:
+            opened += 1
+            assert reading.stamps == sorted(set(reading.stamps))
+    assert opened > 5
