@@ -14,6 +14,7 @@ from app.annotate_report import Report
 from app.arguments import predictor_options
 from app.drawing import overlay_style
 from app.progress import progress_bar
+from app.threads import share_cores
 from model.catalog import DEFAULT_WEIGHTS
 from model.detections import Detections
 from model.errors import SinkError, SourceError
@@ -34,6 +35,7 @@ def annotate_photos(jobs: Sequence[Job], args: argparse.Namespace, report: Repor
     predictor = load_predictor(
         **predictor_options(args), crop_masks=not args.no_crop, with_masks=not args.no_masks
     )
+    share_cores(predictor)
     style = overlay_style(args)
     facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
     with progress_bar(quiet=args.quiet) as progress:

@@ -18,7 +18,7 @@ from app.annotate_report import Report
 from app.arguments import predictor_options
 from app.drawing import overlay_style
 from app.progress import progress_bar
-from app.threads import streams_for_files
+from app.threads import share_cores, streams_for_files
 from app.timings import progress_text, table
 from model.errors import LiveMaskError, SinkError, SourceError
 from model.predictor import Predictor
@@ -80,6 +80,7 @@ class _Predictors:
             streams=1 if live else streams_for_files(),
             batch=1 if live else args.batch,
         )
+        share_cores(predictor)
         if predictor.choice is not None and not args.quiet and not self._loaded:
             print(predictor.choice, file=sys.stderr)
         return predictor

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
 
 MOST_STREAMS = 8
 
@@ -10,3 +14,16 @@ MOST_STREAMS = 8
 def streams_for_files() -> int:
     """Batches to compute side by side for the most frames a second: one a core, within reason."""
     return min(os.cpu_count() or 1, MOST_STREAMS)
+
+
+def share_cores(predictor: Predictor) -> None:
+    """Give the cores to OpenVINO's threads where it runs the network; call it before any frame comes.
+
+    PyTorch then only prepares frames and reads outputs, in steps so short that threads of its own would
+    cost more time in waiting for each other, at OpenVINO's expense, than they save. The setting is the
+    whole process's, which is why a command makes it and not the model.
+    """
+    import torch
+
+    if predictor.engine.name == "openvino":
+        torch.set_num_threads(1)

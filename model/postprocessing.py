@@ -96,8 +96,10 @@ def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found
     """Decoding, NMS and threshold, without masks. On a GPU no synchronisation unless the NMS is exact."""
     if raw.class_logits.device.type == "cpu":
         rows = _promising(raw.class_logits, decoder.config, options)
-        parts = (part[:, rows] for part in raw[:3])
-        found = _suppress(RawOutputs(*parts, raw.prototypes), decoder.anchors[rows], decoder.config, options)
+        promising = RawOutputs(
+            raw.box_deltas[:, rows], raw.class_logits[:, rows], raw.mask_coefficients[:, rows], raw.prototypes
+        )
+        found = _suppress(promising, decoder.anchors[rows], decoder.config, options)
     else:
         found = _suppress(raw, decoder.anchors, decoder.config, options)
     # re-scoring changes the order, and the cut comes last

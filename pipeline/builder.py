@@ -30,7 +30,7 @@ def build_runner(
     """A pipeline ready to start. style: how results are drawn, None for not at all."""
     metrics = metrics or Metrics()
     detector = build_detector(predictor, metrics, style)
-    paint = _unpainted if style is None else _painter(style, show_fps)
+    paint = _unpainted if style is None else painter(style, show_fps)
     return Runner(open_source, detector, paint, sinks, metrics, options)
 
 
@@ -41,11 +41,13 @@ def build_detector(predictor: Predictor, metrics: Metrics, style: OverlayStyle |
     return HostDetector(predictor, metrics)
 
 
-def _painter(style: OverlayStyle, show_fps: bool) -> Paint:
+def painter(style: OverlayStyle, show_fps: bool) -> Paint:
+    """What draws results: everything, or only text where a GPU has drawn the rest."""
+
     def paint(result: Result, fps: float) -> Result:
         badge = f"{fps:.1f} fps" if show_fps else ""
         if result.annotated is not None:
-            # a GPU has drawn the rest, on a picture that nobody else has seen
+            # a picture of the detector's own, which nobody else has seen
             draw_text_on(result.annotated, result.detections, style, badge)
             return result
         annotated = draw(result.frame.image, result.detections, style, badge=badge)

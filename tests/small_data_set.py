@@ -6,8 +6,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,17 @@ from model.detections import Detections, MaskCrop, no_detections
 from model.options import DetectOptions
 
 HEIGHT, WIDTH = 60, 80
-ENGINE = SimpleNamespace(name="none", precision="fp32", device="cpu")
+
+
+class NoEngine(NamedTuple):
+    """Stands for the engine of a predictor that has none."""
+
+    name: str = "none"
+    precision: str = "fp32"
+    device: str = "cpu"
+
+
+ENGINE = NoEngine()
 Box = tuple[int, int, int, int]
 # image id -> objects; ids double as grey values
 OBJECTS: dict[int, list[tuple[str, Box]]] = {
@@ -37,7 +46,7 @@ class Oracle:
 
     options: DetectOptions
     config: YolactConfig = CONFIG
-    engine: Any = ENGINE
+    engine: NoEngine = ENGINE
     delay: float = 0.0
     stop_at: int | None = None
 

@@ -12,25 +12,23 @@ from model.raw_outputs import RawOutputs
 
 
 class Engine(Protocol):
-    """Runs the forward pass of one network at one input size.
-
-    name:      a key of `model.engines.ENGINES`
-    precision: one of `PRECISIONS`, that of most of the arithmetic
-    device:    where prepared images are expected and raw outputs lie
-    slots:     how many batches it works on at a time; more does not make it faster
-    """
+    """Runs the forward pass of one network at one input size."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """A key of `model.engines.ENGINES`."""
 
     @property
-    def precision(self) -> str: ...
+    def precision(self) -> str:
+        """One of `PRECISIONS`, that of most of the arithmetic."""
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where prepared images are expected and raw outputs lie."""
 
     @property
-    def slots(self) -> int: ...
+    def slots(self) -> int:
+        """How many batches it works on at a time; more does not make it faster."""
 
     def start(self, images: Tensor) -> Callable[[], RawOutputs]:
         """Begin with a batch and return at once where the engine can; the result waits for the outputs.

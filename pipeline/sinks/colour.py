@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from pipeline.frame import Image
 
 _UNSPECIFIED = 2  # the code point of ITU-T H.273 for primaries, transfer and matrix alike
 _BT709, _SMPTE170M, _RGB = 1, 6, 0
 _FULL, _LIMITED = int(ColorRange.JPEG), int(ColorRange.MPEG)
+
+# to the nearest level, and colour from both pixels that share it; the usual way cuts off, which darkens
+_ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 # matrices that the conversion knows: code point -> swscale's own
 _MATRICES = {
@@ -89,6 +92,7 @@ class PictureConverter:
             format=self._pixels,
             dst_colorspace=_MATRICES[self._tags.matrix],
             dst_color_range=self._tags.range,
+            interpolation=_ROUNDED,
             threads=1,  # half a millisecond of work is not worth waking others
         )
 

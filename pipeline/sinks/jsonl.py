@@ -76,7 +76,9 @@ class JsonLinesSink:
 
     @property
     def _name(self) -> Path:
-        return self._target if isinstance(self._target, Path) else Path(getattr(self._target, "name", "-"))
+        return (
+            self._target if isinstance(self._target, Path) else Path(str(getattr(self._target, "name", "-")))
+        )
 
 
 def frame_record(result: Result) -> dict[str, Any]:

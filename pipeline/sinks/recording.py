@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from fractions import Fraction
-from typing import BinaryIO
+from io import BufferedWriter
 
 import av
 
@@ -13,6 +13,8 @@ from pipeline.sinks.codecs import VideoContainer
 from pipeline.sinks.encoder import EncoderSettings, Picture, Stamps, VideoEncoder
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, goes_on
 
+_BUFFER = 256 * 1024  # bytes that are written at once
+_FRAGMENT = 2_000_000  # microseconds of video that are lost when the power goes
 # audio may begin a little before 0; by default everything else would be moved by as much
 _MATROSKA = {"avoid_negative_ts": "disabled"}
 
@@ -20,7 +22,7 @@ _MATROSKA = {"avoid_negative_ts": "disabled"}
 class Recording:
     """Frames of one size go in, one after another; audio and subtitles follow in step.
 
-    file:      where it goes, open for writing and seekable; closed by whoever opened it
+    file:      where it goes, with nothing in its buffer; closed by whoever opened it
     time_base: seconds a unit of the frames' time stamps, which the container takes where it can
     copier:    what else is copied, or None; closed by whoever made it
 
@@ -30,7 +32,7 @@ class Recording:
 
     def __init__(
         self,
-        file: BinaryIO,
+        file: BufferedWriter,
         container: VideoContainer,
         settings: EncoderSettings,
         picture: Picture,
@@ -39,7 +41,8 @@ class Recording:
         copier: StreamCopier | None,
     ) -> None:
         options = _exact_options(time_base) if container.exact else _MATROSKA
-        self._output = av.open(file, "w", format=container.format, container_options=options)
+        target = _Unbuffered(file)
+        self._output = av.open(target, "w", container.format, container_options=options, buffer_size=_BUFFER)
         self._encoder = VideoEncoder(self._output, settings, picture, rate)
         self._copier = copier
         if copier is not None:
@@ -101,4 +104,24 @@ def _exact_options(time_base: Fraction) -> dict[str, str]:
     scale = time_base.denominator
     while scale < 10_000:  # as the muxer does for the track itself
         scale *= 2
-    return {"movflags": "hybrid_fragmented+delay_moov", "movie_timescale": str(scale)}
+    return {
+        "movflags": "hybrid_fragmented+delay_moov",
+        "frag_duration": str(_FRAGMENT),
+        "movie_timescale": str(scale),
+    }
+
+
+class _Unbuffered:
+    """Writes at once and all of it: a buffer of Python's would fail within `seek`, where nobody listens."""
+
+    def __init__(self, file: BufferedWriter) -> None:
+        self._raw = file.raw
+        self.name = str(file.name)
+        self.seek = self._raw.seek
+        self.tell = self._raw.tell
+
+    def write(self, data: bytes) -> int:
+        left = memoryview(data)
+        while left:
+            left = left[self._raw.write(left) or 0 :]
+        return len(data)

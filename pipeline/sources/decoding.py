@@ -69,8 +69,10 @@ def _frames(
 class FrameMaker:
     """Makes the pipeline's frames: counted from 0, upright, of one size, with stamps that grow."""
 
-    def __init__(self, stream: av.VideoStream, troubles: Troubles) -> None:
-        self.time_base = stream.time_base or _USUAL_TIME_BASE
+    def __init__(self, stream: av.VideoStream, troubles: Troubles, by_arrival: bool = False) -> None:
+        """by_arrival: frames are stamped with the time at which they come, not with what the stream says."""
+        self.time_base = (not by_arrival and stream.time_base) or _USUAL_TIME_BASE
+        self._begun = monotonic() if by_arrival else None
         self._pictures = Pictures(troubles)
         self._stamps = Stamps(self.time_base, nominal_rate(stream), troubles)
         self._troubles = troubles
@@ -86,13 +88,19 @@ class FrameMaker:
         except av.FFmpegError:
             self._troubles.add(UNREADABLE)
             return None
-        pts = frame.pts
-        if pts is not None and time_base is not None and time_base != self.time_base:
-            pts = round(pts * time_base / self.time_base)
-        made = Frame(image, self._count, self._stamps.next(pts), self.time_base, monotonic())
+        pts = self._stamps.next(self._given(frame, time_base or self.time_base))
+        made = Frame(image, self._count, pts, self.time_base, monotonic())
         self._count += 1
         return made
 
     def resume(self, seconds: float) -> None:
         """The next frame comes from a new connection, this long after the last one."""
         self._stamps.resume(seconds)
+
+    def _given(self, frame: av.VideoFrame, time_base: Fraction) -> int | None:
+        """The stamp that a frame comes with, in units of all frames' time base."""
+        if self._begun is not None:
+            return round((monotonic() - self._begun) / self.time_base)
+        if frame.pts is None or time_base == self.time_base:
+            return frame.pts
+        return round(frame.pts * time_base / self.time_base)

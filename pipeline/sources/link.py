@@ -18,6 +18,8 @@ from pipeline.sources.ffmpeg import choose_stream, reason
 from pipeline.sources.transports import Transport, options_for
 from pipeline.sources.troubles import Troubles
 
+_WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v"})
+
 
 class ConnectionLost(Exception):  # noqa: N818  (it may be made good)
     """A connection that failed, or that ended before its stream did. The text says why, and no address."""
@@ -61,7 +63,10 @@ class Link:
             self._container.close()
             raise
         size = self._container.size
-        self.is_recording = not target.transport.endless and (size > 0 or bool(self._container.duration))
+        self.has_stamps = self._container.format.name not in _WITHOUT_STAMPS
+        """Whether the stream says when a picture is to be shown; if not, FFmpeg makes it up."""
+        is_finite = size > 0 or bool(self._container.duration)
+        self.is_recording = is_finite and self.has_stamps and not target.transport.endless
         """Whether it is a file at the other end, which waits for its reader."""
         self._extent = Extent(self._container, self.stream, size) if self.is_recording and size > 0 else None
         # threads that each decode a frame make every frame late
@@ -110,8 +115,9 @@ class Link:
             self._extent.watch(packet)
 
     def _why(self, error: Exception, limit: float, expected: str) -> str:
-        """FFmpeg tells a time-out by one error or another; the clock knows better."""
-        if isinstance(error, av.FFmpegError) and monotonic() - self._last_data >= limit:
+        """FFmpeg tells a time-out by ExitError, or by any other; the clock knows better."""
+        is_late = isinstance(error, av.FFmpegError) and monotonic() - self._last_data >= limit
+        if is_late or isinstance(error, av.error.ExitError):
             return f"no {expected} within {limit:g} s"
         if isinstance(error, av.FFmpegError) and error.errno == errno.EIO and expected == "answer":
             return "no connection; the host is unknown, or its certificate is not one to trust"

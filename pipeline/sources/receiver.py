@@ -89,7 +89,7 @@ class Receiver:
     def _of_one_connection(self) -> Iterator[Frame]:
         with closing(Link(self._target)) as link:
             if self._maker is None:
-                self._maker = FrameMaker(link.stream, self._troubles)
+                self._maker = FrameMaker(link.stream, self._troubles, by_arrival=not link.has_stamps)
             else:
                 self._maker.resume(monotonic() - self._last_frame_at)
             time_base = link.stream.time_base
@@ -101,9 +101,8 @@ class Receiver:
                     yield frame
 
     def _describe(self, link: Link, first: Frame) -> SourceInfo:
-        rate, duration = nominal_rate(link.stream), None
-        if link.is_recording:
-            duration = nominal_duration(link.container, link.stream)
+        rate = nominal_rate(link.stream) if link.has_stamps else None
+        duration = nominal_duration(link.container, link.stream) if link.is_recording else None
         height, width = first.size
         return SourceInfo(
             name=self._target.name,

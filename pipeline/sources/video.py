@@ -164,6 +164,6 @@ def _refusal(path: Path, error: Exception) -> str:
         return "an empty file; expected a video"
     if head.startswith(_PLAYLISTS):
         return "a playlist or a description of streams; name the video itself"
-    if isinstance(error, (av.InvalidDataError, av.ArgumentError)):
+    if isinstance(error, (av.InvalidDataError, av.ArgumentError, av.EOFError)):
         return "not a video that can be read, or one whose beginning or index is damaged or missing"
     return f"cannot be read as a video: {reason(error)}"

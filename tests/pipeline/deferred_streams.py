@@ -75,6 +75,11 @@ class DeferredStreams:
         return self._pinned[-1]
 
     @property
+    def pinned_bytes(self) -> int:
+        """All that was ever asked for."""
+        return sum(len(memory) for memory in self._pinned)
+
+    @property
     def current(self) -> str:
         assert self._current is not None, "work on the device outside of any stream"
         return self._current

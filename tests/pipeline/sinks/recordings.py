@@ -65,9 +65,13 @@ def two_cats(index: int = 0) -> Result:
 def fill(sink: Sink, source: SourceInfo, results: Iterable[Result], complete: bool = True) -> SinkReport:
     """Open, write everything, close."""
     sink.open(source)
+    write_all(sink, results)
+    return sink.close(complete)
+
+
+def write_all(sink: Sink, results: Iterable[Result]) -> None:
     for one in results:
         sink.write(one)
-    return sink.close(complete)
 
 
 def frames_of(clip: Path, stride: int = 1) -> Iterator[Result]:

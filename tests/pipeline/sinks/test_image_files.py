@@ -96,3 +96,15 @@ def test_images_that_vanish_are_noticed(tmp_path: Path) -> None:
 def test_another_kind_of_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'\.gif'; there are \.jpg"):
         ImagesSink(tmp_path, ".gif")
+
+
+def test_a_new_folder_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
+    sink = ImagesSink(tmp_path / "o")
+    sink.open(info())
+    sink.write(next(numbered([0])))
+    assert [".part" in name for name in left_in(tmp_path)] == [True]
+    report = sink.close(complete=False)
+    assert report.path is not None
+    assert left_in(tmp_path) == [report.path.name]
+    assert not (tmp_path / "o").exists()
+    assert not report.whole

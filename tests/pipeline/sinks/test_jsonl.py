@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from model.errors import SinkError
 from pipeline.sinks.jsonl import JsonLinesSink, frame_record
 from tests.full_disk import no_file_longer_than
-from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, two_cats
+from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, two_cats, write_all
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -92,13 +92,14 @@ def test_an_open_stream_gets_the_lines_and_stays_open(tmp_path: Path) -> None:
 def test_a_reader_that_has_gone_away_is_a_sink_error() -> None:
     read, write = os.pipe()
     os.close(read)
-    with open(write, "w", encoding="utf-8") as stream:  # noqa: PTH123  a descriptor, not a path
-        sink = JsonLinesSink(stream)
-        sink.open(info())
-        with pytest.raises(SinkError, match="cannot be written: Broken pipe"):
-            sink.write(two_cats())
-        assert not sink.close(complete=False).whole
-        os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # for what the stream still holds
+    stream = os.fdopen(write, "w", encoding="utf-8")
+    sink = JsonLinesSink(stream)
+    sink.open(info())
+    with pytest.raises(SinkError, match="cannot be written: Broken pipe"):
+        sink.write(two_cats())
+    assert not sink.close(complete=False).whole
+    with pytest.raises(BrokenPipeError):
+        stream.close()
 
 
 def test_a_full_disk_is_told_and_whole_lines_stay(tmp_path: Path) -> None:
@@ -106,8 +107,7 @@ def test_a_full_disk_is_told_and_whole_lines_stay(tmp_path: Path) -> None:
     sink.open(info())
     with no_file_longer_than(2000):
         with pytest.raises(SinkError, match=r"o\.jsonl: cannot be written: File too large"):
-            for number in range(100):
-                sink.write(two_cats(number))
+            write_all(sink, map(two_cats, range(100)))
         report = sink.close(complete=False)
     assert report.path is not None
     whole = report.path.read_text().splitlines()[:-1]

@@ -74,4 +74,4 @@ def test_stamps_grow_whatever_is_given(given, time_base):
     stamps = Stamps(time_base, None, Troubles())
     made = [stamps.next(stamp) for stamp in given]
 
-    assert all(earlier < later for earlier, later in zip(made, made[1:], strict=False))
+    assert made == sorted(set(made))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import os
 import random
 from fractions import Fraction
@@ -84,21 +84,25 @@ def test_what_is_no_video_is_refused(tmp_path, content):
 
 
 def test_sound_alone_is_refused(tmp_path):
-    path = tmp_path / "a.m4a"
-    with av.open(str(path), "w", format="mp4") as output:
-        stream = output.add_stream("aac", rate=48_000)
-        stream.layout = "mono"
-        output.mux(stream.encode(av.AudioFrame(format="fltp", layout="mono", samples=1024)))
-        output.mux(stream.encode(None))
+    both, path = tmp_path / "both.mkv", tmp_path / "sound.mp4"
+    write_clip(both, seconds_of_audio=0.2)
+    with av.open(str(both)) as source, av.open(str(path), "w") as output:
+        sound = output.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = sound
+                output.mux(packet)
 
     assert refusal(path) == "expected a video stream, found none"
 
 
 def test_a_video_of_no_frames_is_refused(tmp_path):
-    path = tmp_path / "a.mkv"
-    write_clip(path, times=[])
+    path = tmp_path / "a.mp4"
+    write_clip(path, container_options={"movflags": "+frag_keyframe+empty_moov"})
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"moof") - 4])
 
-    assert "video" in refusal(path)
+    assert refusal(path) == "nothing of the video can be decoded: it holds no frames"
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
@@ -197,28 +201,24 @@ def test_recordings_joined_without_care_go_on_in_time(tmp_path):
     reading = read_video(path)
 
     assert reading.numbers == [*range(40)] * 2
-    assert all(earlier < later for earlier, later in zip(reading.times, reading.times[1:], strict=False))
+    assert reading.times == sorted(set(reading.times))
     assert reading.times[-1] < 4
 
 
-def test_mutated_files_end_in_frames_or_in_one_line(tmp_path):
+def test_mutated_files_end_in_frames_or_are_refused(tmp_path):
     """A few in this process; the many, each in a process of its own, are the program's own test."""
-    file = io.BytesIO()
     path = tmp_path / "a.mp4"
     write_clip(path, frames=10, **FAST_START)
-    file.write(path.read_bytes())
+    whole = path.read_bytes()
     chance = random.Random(3)
     opened = 0
     for _ in range(40):
-        content = bytearray(file.getvalue())
+        content = bytearray(whole)
         for _ in range(chance.choice([1, 8, 64])):
             content[chance.randrange(len(content))] = chance.randrange(256)
         path.write_bytes(content)
-        try:
+        with contextlib.suppress(SourceError):
             reading = read_video(path)
-        except SourceError as error:
-            assert "\n" not in str(error)
-        else:
             opened += 1
             assert reading.stamps == sorted(set(reading.stamps))
     assert opened > 5

@@ -1,0 +1,102 @@
+"""What goes wrong around `annotate`: it ends, says so in a line, and leaves nothing half done behind."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from app import annotate_videos
+from pipeline import builder
+from tests.app.conftest import Annotate
+from tests.clips import write_clip
+from tests.full_disk import no_file_longer_than
+
+Said = pytest.CaptureFixture[str]
+
+
+def failures(capsys: Said) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
+
+
+def test_a_full_disk_fails_one_video_in_a_line_and_the_next_is_tried(
+    annotate: Annotate, tmp_path: Path, capsys: Said
+) -> None:
+    write_clip(tmp_path / "large.mp4", size=(640, 480), frames=60)
+    write_clip(tmp_path / "small.mp4", frames=2)
+    with no_file_longer_than(60_000):
+        code = annotate(tmp_path / "large.mp4", tmp_path / "small.mp4", "-o", tmp_path / "out")
+    assert code == 1
+    (failed,) = failures(capsys)
+    assert "large" in failed
+    assert (tmp_path / "out" / "small_masks.mp4").is_file()
+    assert not (tmp_path / "out" / "large_masks.mp4").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(annotate: Annotate, tmp_path: Path, capsys: Said) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=2)
+    assert annotate(tmp_path / "clip.mp4", "-o", tmp_path / "clip.mp4" / "out") == 1
+    (failed,) = failures(capsys)
+    assert "cannot be made a folder" in failed
+
+
+@pytest.mark.parametrize("number", [0, 5])
+def test_a_stage_that_raises_ends_the_run_and_its_error_comes_out(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=30)
+    seen = iter(range(100))
+    draw = builder.draw
+
+    def broken(*arguments: object, **keywords: object) -> object:
+        if next(seen) == number:
+            raise ZeroDivisionError("a bug")
+        return draw(*arguments, **keywords)
+
+    monkeypatch.setattr(builder, "draw", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        annotate(tmp_path / "clip.mp4", "-o", tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_want_of_memory_fails_one_video_alone(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    def greedy(*arguments: object, **keywords: object) -> object:
+        raise MemoryError
+
+    write_clip(tmp_path / "clip.mp4", frames=3)
+    monkeypatch.setattr(builder, "draw", greedy)
+    assert annotate(tmp_path / "clip.mp4", "-o", tmp_path / "out.mp4") == 1
+    assert "not enough memory" in failures(capsys)[0]
+
+
+def test_a_camera_that_is_not_there_is_a_failure_in_a_line(
+    annotate: Annotate, tmp_path: Path, capsys: Said
+) -> None:
+    assert annotate("63", "-o", tmp_path / "out.mp4") == 1
+    (failed,) = failures(capsys)
+    assert "63" in failed
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_stream_that_never_answers_ends_in_time_and_its_password_is_not_shown(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    options = annotate_videos.SourceOptions
+    monkeypatch.setattr(annotate_videos, "SourceOptions", lambda: options(open_timeout=0.5, read_timeout=0.5))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://ann:geheim@127.0.0.1:{silent.getsockname()[1]}/live"
+        begun = time.monotonic()
+        assert annotate(address, "-o", tmp_path / "out.mp4") == 1
+    assert time.monotonic() - begun < 30
+    said = capsys.readouterr()
+    assert "geheim" not in said.err + said.out
+    assert "failed: " in said.err
+
+
+def test_a_scheme_that_cannot_be_opened_is_a_usage_error(annotate: Annotate, capsys: Said) -> None:
+    assert annotate("ftp://example.org/a.mp4") == 2
+    assert "ftp:// cannot be opened" in capsys.readouterr().err

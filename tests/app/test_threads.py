@@ -1,0 +1,28 @@
+"""How the cores are shared between the libraries that want them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from app.threads import share_cores
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("engine", "threads"), [("openvino", 1), ("torch", 2)])
+def test_pytorch_leaves_the_cores_to_openvino_where_that_runs_the_network(engine: str, threads: int):
+    predictor: Any = SimpleNamespace(engine=SimpleNamespace(name=engine))
+    share_cores(predictor)
+    assert torch.get_num_threads() == threads
