@@ -9,7 +9,7 @@ import torch
 
 from model.postprocessing import add_masks, suppress, to_detections
 from model.predictor import Predictor
-from model.yolact import RawOutputs
+from model.raw_outputs import RawOutputs
 from pipeline.detector import Pending, StageClock
 from pipeline.frame import Frame, Result
 from pipeline.metrics import Metrics

@@ -206,6 +206,11 @@ def test_records_configuration_and_command_line_load_without_torch(name: str, tm
     assert "torch" not in loaded_after(f"import {name}", tmp_path)
 
 
+def test_what_annotates_loads_neither_torchvision_nor_the_compiler_that_it_brings(tmp_path: Path):
+    loaded = loaded_after("import app.annotate_videos, app.annotate_photos, model.loading", tmp_path)
+    assert loaded & {"torchvision", "sympy", "openvino", "nncf"} == set()
+
+
 @pytest.mark.parametrize(
     "command", [(), *((name,) for name in COMMANDS)], ids=lambda c: " ".join(c) or "none"
 )

@@ -202,6 +202,6 @@ def _reason(machine: Machine, passed_over: list[str], open_questions: bool) -> s
 
 
 def _has_int8_instructions() -> bool:
-    # PyTorch before 2.12 cannot say; OpenVINO, which can, says yes of every CPU
+    # older releases of PyTorch cannot say; OpenVINO says yes of every CPU
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return not capabilities or any(capabilities.get(name) for name in _INT8_INSTRUCTIONS)

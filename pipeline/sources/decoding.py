@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from time import monotonic
 from typing import Any
@@ -31,39 +32,61 @@ def decoded(
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream in the order in which they are shown; interlaced ones are made whole.
 
-    watch: called with every packet of all streams.
+    watch: called with every packet of all streams
+
     Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
     come first, then the error is raised: av.FFmpegError or OSError.
     """
-    deinterlacer = Deinterlacer()
+    decoder = _Decoder(stream, troubles)
     broken: Exception | None = None
     try:
         for packet in container.demux():
             watch(packet)
             # an empty packet would be the end to the decoder, and broken files have them anywhere
             if packet.stream_index == stream.index and packet.size:
-                yield from _frames(stream, packet, deinterlacer, troubles)
+                yield from decoder.put(packet)
     except (av.FFmpegError, OSError) as error:
         broken = error
-    yield from _frames(stream, None, deinterlacer, troubles)
+    yield from decoder.flush()
     if broken is not None:
         raise broken
 
 
-def _frames(
-    stream: av.VideoStream, packet: av.Packet[Any] | None, deinterlacer: Deinterlacer, troubles: Troubles
-) -> Iterator[av.VideoFrame]:
-    """What comes out when this packet goes in; without one, all that is still inside."""
-    if packet is not None and is_partial(packet):
-        troubles.add(DAMAGED)
-        return
-    try:
-        for frame in stream.decode(packet):
-            yield from deinterlacer.put(frame)
-        if packet is None:
-            yield from deinterlacer.flush()
-    except av.FFmpegError:
-        troubles.add(DAMAGED)
+class _Decoder:
+    """Packets in, whole pictures out, whatever becomes of some of them."""
+
+    def __init__(self, stream: av.VideoStream, troubles: Troubles) -> None:
+        self._stream = stream
+        self._troubles = troubles
+        self._deinterlacer = Deinterlacer()
+
+    def put(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+        """What comes out when this packet goes in."""
+        if is_partial(packet):
+            self._troubles.add(DAMAGED)
+            return []
+        return self._decode(packet)
+
+    def flush(self) -> list[av.VideoFrame]:
+        """All that is still inside."""
+        ready = self._decode(None)
+        with self._noting_damage():
+            ready += self._deinterlacer.flush()
+        return ready
+
+    def _decode(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
+        ready: list[av.VideoFrame] = []
+        with self._noting_damage():
+            for frame in self._stream.decode(packet):
+                ready += self._deinterlacer.put(frame)
+        return ready
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except av.FFmpegError:
+            self._troubles.add(DAMAGED)
 
 
 class FrameMaker:

@@ -22,10 +22,12 @@ _FAST_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
 _FAST = Interpolation.BILINEAR
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
+_Signs = tuple[int, int, int, int]
+
 # By the signs of a, b, c and d of the display matrix, which takes x to a*x + c*y and y to b*x + d*y
 # (ISO/IEC 14496-12, 6.2.2): whether rows and columns change places, and along which axes the picture is then
 # flipped (OpenCV's flip code, None for none).
-_TURNS: dict[tuple[int, int, int, int], tuple[bool, int | None]] = {
+_TURNS: dict[_Signs, tuple[bool, int | None]] = {
     (1, 0, 0, 1): (False, None),
     (-1, 0, 0, 1): (False, 1),
     (1, 0, 0, -1): (False, 0),
@@ -52,6 +54,8 @@ class Pictures:
         self._reformatter = VideoReformatter()
         self._troubles = troubles
         self._size: tuple[int, int] | None = None
+        self._rotation: int | None = None
+        self._signs: _Signs | None = None
 
     def make(self, frame: av.VideoFrame) -> Image:
         """[H, W, 3] uint8 BGR. Raises av.FFmpegError for a pixel format that cannot be converted."""
@@ -74,10 +78,13 @@ class Pictures:
         return np.ascontiguousarray(converted.to_ndarray())
 
     def _upright(self, image: Image, frame: av.VideoFrame) -> Image:
-        signs = _display_signs(frame)
-        if signs is None:
+        if (
+            self._rotation != frame.rotation
+        ):  # to look further ties a frame to itself, so that it is freed late
+            self._rotation, self._signs = frame.rotation, _display_signs(frame)
+        if self._signs is None:
             return image
-        turn = _TURNS.get(signs)
+        turn = _TURNS.get(self._signs)
         if turn is None:
             self._troubles.add("the rotation is not by quarter turns and was left out")
             return image
@@ -101,7 +108,7 @@ def _assumed_matrix(frame: av.VideoFrame) -> Colorspace | None:
     return Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
 
 
-def _display_signs(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
+def _display_signs(frame: av.VideoFrame) -> _Signs | None:
     """The signs of a, b, c, d of the frame's display matrix; None when it has none."""
     side_data: Mapping[SideDataType, Any] = cast(Any, frame.side_data)
     if SideDataType.DISPLAYMATRIX not in side_data:

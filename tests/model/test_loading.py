@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from model.engines import compiled_cache
 from model.errors import CheckpointError, ConfigError
 from model.exporting.exported import Facts, write_openvino
 from model.exporting.openvino_model import to_openvino
+from model.loading import weights_facts
 from model.weight_pins import sha256_of
 from tests.small_networks import TINY, small_network
 from tests.source_tree import ROOT
@@ -39,6 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = to_openvino(NETWORK)
     write_openvino(model, folder / "exported.xml", Facts(CONFIG, digest, "fp32"))
     write_openvino(model, folder / "tiny.int8.xml", Facts(CONFIG, digest, "int8"))
+    re_scored = dataclasses.replace(CONFIG, mask_iou=True)
+    write_openvino(model, folder / "re-scored.xml", Facts(re_scored, digest, "fp32"))
     save_checkpoint(folder / "alone.pt", CONFIG, NETWORK.state_dict())
     return folder
 
@@ -63,9 +68,8 @@ def test_int8_is_found_beside_the_weights_that_it_was_made_from(folder: Path):
 
 
 def test_int8_for_another_input_size_is_not_used(folder: Path):
-    predictor = load_predictor(folder / "tiny.pt", **KEEN, image_size=96, engine="openvino")
-    assert predictor.engine.precision != "int8"
-    assert predictor.config.image_size == 96
+    assert weights_facts(folder / "tiny.pt", 160).int8 == folder / "tiny.int8.xml"
+    assert weights_facts(folder / "tiny.pt", 96).int8 is None
     with pytest.raises(ConfigError, match="no int8 model lies beside"):
         load_predictor(folder / "tiny.pt", **KEEN, image_size=96, precision="int8")
 
@@ -97,11 +101,10 @@ def test_a_file_that_was_exported_by_nobody_is_refused_by_name(tmp_path: Path):
         load_predictor(tmp_path / "other.xml", device="cpu")
 
 
-def test_re_scoring_works_on_every_engine_and_needs_the_weights_themselves(tmp_path: Path):
+def test_re_scoring_works_on_every_engine_and_needs_the_weights_themselves(folder: Path, tmp_path: Path):
     config = dataclasses.replace(TINY, mask_iou=True, image_size=256)
     network = small_network(config)
     save_checkpoint(tmp_path / "a.pt", config, network.state_dict())
-    write_openvino(to_openvino(network), tmp_path / "b.xml", Facts(config, "0" * 64, "fp32"))
 
     for _ in range(2):  # from the weights, then from the cache
         found = load_predictor(tmp_path / "a.pt", **OPENVINO)(FRAME)
@@ -109,7 +112,7 @@ def test_re_scoring_works_on_every_engine_and_needs_the_weights_themselves(tmp_p
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
         assert not np.array_equal(found.scores, found.box_scores)
     with pytest.raises(CheckpointError, match="re-scores masks"):
-        load_predictor(tmp_path / "b.xml", **OPENVINO)
+        load_predictor(folder / "re-scored.xml", **OPENVINO)
 
 
 def test_several_batches_side_by_side_find_what_one_at_a_time_finds(folder: Path):
@@ -168,9 +171,6 @@ print(json.dumps([seen, sorted(sys.modules)]))
 
 def watched(weights: Path, home: Path) -> tuple[list[str], set[str]]:
     """What a new process did to the network, and the modules that it loaded."""
-    import json
-    import os
-
     environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
     command = [sys.executable, "-c", WATCHED, str(weights)]
     done = subprocess.run(

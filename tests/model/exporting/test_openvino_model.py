@@ -70,7 +70,7 @@ def test_convolutions_bear_the_names_of_their_modules(network: Yolact, converted
 
     # the semantic head is for training alone
     assert {name.partition("#")[0] for name in names} == modules - {"semantic_head"}
-    assert {"head.bbox_layer", "head.bbox_layer#5", "protonet.8"} <= names
+    assert {"head.bbox_layer", "head.bbox_layer#5", "fpn.lat_layers.0.0"} <= names
 
 
 @torch.no_grad()

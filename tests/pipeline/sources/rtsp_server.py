@@ -9,7 +9,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import av
 
@@ -23,11 +23,12 @@ _SDP = (
 
 @dataclass
 class Camera:
-    """A running camera; `login` is what it wants as user:password, if anything."""
+    """A running camera; `login` is what it wants as user:password, `first` where in the video it begins."""
 
     port: int
     login: str | None
-    content: bytes = field(repr=False)
+    content: bytes
+    first: int
 
 
 class _Reader(socketserver.StreamRequestHandler):
@@ -56,7 +57,7 @@ class _Reader(socketserver.StreamRequestHandler):
         else:
             self._send(headers, "200 OK", "Public: DESCRIBE, SETUP, PLAY\r\nSession: 1\r\n")
         if method == "PLAY":
-            for packet in rtp_packets(camera.content):
+            for packet in rtp_packets(camera.content)[camera.first :]:
                 self.wfile.write(b"$\0" + len(packet).to_bytes(2, "big") + packet)
 
     def _send(self, headers: dict[str, str], status: str, more: str, body: str = "") -> None:
@@ -71,10 +72,10 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def camera(content: bytes, login: str | None = None) -> Iterator[Camera]:
+def camera(content: bytes, login: str | None = None, first: int = 0) -> Iterator[Camera]:
     """A camera that shows an H.264 video once to everyone who asks, then keeps silent."""
     with _Server(("127.0.0.1", 0), _Reader) as server:
-        server.camera = Camera(server.server_address[1], login, content)
+        server.camera = Camera(server.server_address[1], login, content, first)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="rtsp server")
         thread.start()
         try:

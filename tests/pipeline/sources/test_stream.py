@@ -93,6 +93,14 @@ def test_pictures_without_stamps_are_stamped_as_they_come():
     )  # at 25 a second, as FFmpeg has it, it would be 0.44, however slowly they come
 
 
+def test_a_stream_that_is_joined_between_key_frames_is_not_called_damaged():
+    with camera(media(), first=5) as server:  # a key frame every 10
+        reading = read_all(open_stream(f"rtsp://127.0.0.1:{server.port}/ch1", **PATIENT), at_most=15)
+
+    assert reading.numbers == list(range(10, 25))
+    assert not any("damaged" in warning for warning in reading.warnings)
+
+
 def test_a_lost_connection_is_made_again_and_time_goes_on():
     with serving(live(media())) as server:
         reading = read_all(open_stream(server.address, reconnect=QUICK), at_most=75)

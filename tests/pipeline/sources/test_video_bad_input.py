@@ -113,6 +113,20 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tm
         open_video(tmp_path / "a.mp4")
 
 
+def test_pictures_that_grow_beyond_the_limit_later_on_are_left_out(tmp_path, monkeypatch):
+    small, large = tmp_path / "small.ts", tmp_path / "large.ts"
+    write_clip(small, frames=100)
+    write_clip(large, size=(128, 96), times=[(100 + n) * 512 for n in range(4)])
+    path = tmp_path / "joined.ts"
+    path.write_bytes(small.read_bytes() + large.read_bytes())
+    monkeypatch.setattr(ffmpeg, "MAX_PIXELS", 128 * 95)
+
+    reading = read_video(path)
+
+    assert reading.numbers == list(range(100))
+    assert any("damaged packet(s) were skipped" in warning for warning in reading.warnings)
+
+
 def test_a_header_that_claims_an_enormous_picture_is_refused_by_its_size(tmp_path):
     path = tmp_path / "a.y4m"
     path.write_bytes(b"YUV4MPEG2 W60000 H50000 F25:1 C420\nFRAME\n" + bytes(1000))

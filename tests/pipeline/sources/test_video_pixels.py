@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from fractions import Fraction
 
@@ -191,6 +192,22 @@ def test_interlaced_video_gives_one_whole_picture_for_each_frame_with_its_stamp(
     assert [number_of(image) for image in upright] == list(range(len(times)))
     assert comb_strength(torn.images[2]) > 10
     assert comb_strength(whole.images[2]) < comb_strength(torn.images[2]) / 4
+
+
+def test_what_was_decoded_is_freed_at_once_and_not_when_garbage_is_collected(tmp_path):
+    write_clip(tmp_path / "a.mov", frames=50, rotation=90)
+    source = open_video(tmp_path / "a.mov")
+    gc.collect()
+    gc.disable()
+    try:
+        while source.read() is not None:
+            pass
+        garbage = gc.collect()
+    finally:
+        gc.enable()
+        source.close()
+
+    assert garbage < 25  # some objects for a file, none for a frame
 
 
 def test_pictures_are_not_changed_by_reading_on(tmp_path):
