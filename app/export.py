@@ -23,17 +23,18 @@ FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 CALIBRATION_IMAGES = 256
 
 TOLERANCES_TOLD = """\
-The file is compared with PyTorch in float32 on every image: detections from a score of 0.3 are paired, boxes
-are measured in pixels of the network's input and of their own size, masks by their IoU, and where there are labels average
-precision (AP, 0 to 1) by COCO's rules. A file that is out of tolerance is not kept. Defaults:
+The file is compared with PyTorch in float32 on every image. Detections from a score of 0.3 are paired; boxes
+are measured in pixels of the network's input and as a share of the box's longer side, masks by their IoU;
+where there are labels, average precision (AP, 0 to 1) is measured by COCO's rules. A file that is out of
+tolerance is not kept. Defaults:
 
-                   float32   int8
-  matched            0.99    0.9     share of detections that have a partner, at least
-  relative-error-mean 0.0001 0.02    box error as a share of the box's longer side, at most
-  mask-iou-mean      0.999   0.95    mean over images, at least
-  mask-iou-worst     0.98    0.5     of the worst image, at least
-  score-error-mean   0.0001  0.01    at most
-  ap-loss            0.001   0.01    of boxes and of masks, at most
+                       float32  int8
+  matched              0.99     0.9    share of detections that have a partner, at least
+  relative-error-mean  0.0001   0.02   box error as a share of the box's longer side, at most
+  mask-iou-mean        0.999    0.95   mean over images, at least
+  mask-iou-worst       0.98     0.5    of the worst image, at least
+  score-error-mean     0.0001   0.01   at most
+  ap-loss              0.001    0.01   of boxes and of masks, at most
 """
 
 

@@ -13,7 +13,14 @@ MOST_STREAMS = 8
 
 def streams_for_files() -> int:
     """Batches to compute side by side for the most frames a second: one a core, within reason."""
-    return min(os.cpu_count() or 1, MOST_STREAMS)
+    return min(usable_cores(), MOST_STREAMS)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: in a container fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def share_cores(predictor: Predictor) -> None:

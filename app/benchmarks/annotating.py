@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from app.benchmarks.clips import DEMO, write_clip
 from app.benchmarks.figures import Figure, Setup, at_least
 from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
-from app.threads import streams_for_files
+from app.threads import streams_for_files, usable_cores
 from app.timings import table
 from model.predictor import Predictor
 from pipeline.builder import build_runner
@@ -78,7 +77,7 @@ def _forward(setup: Setup) -> float:
 
 
 def _figures(done: Run, forward: float) -> list[Figure]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     title = f"annotate, {WIDTH} x {HEIGHT} to H.264"
     possible = cores / done.cpu_seconds
     fast = forward <= FAST_FORWARD

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from app.benchmarks.scenes import injected
+from app.threads import share_cores
 from model.boxes import encode, pairwise_iou, to_corners
 from model.checkpoint import save_checkpoint
 from model.config import preset
@@ -34,6 +35,7 @@ def random_predictor(config: str, **settings: Any) -> Predictor:
         path = Path(folder) / f"{config}.pt"
         save_checkpoint(path, network.config, network.state_dict())
         predictor = load_predictor(path, **settings)
+    share_cores(predictor)
     engine = InjectingEngine(predictor.engine, predictor.decoder)
     return Predictor(engine, predictor.decoder, predictor.options, predictor.with_masks, predictor.choice)
 
@@ -77,7 +79,7 @@ def _scene(raw: RawOutputs, decoder: Decoder) -> RawOutputs:
     coefficients[:, chosen, 0] = SURE
     prototypes = None if raw.prototypes is None else _prototypes(raw.prototypes, detections.masks.any(0))
     parts = (deltas, logits, coefficients, prototypes)
-    return RawOutputs._make(None if part is None else part.to(raw.box_deltas.device) for part in parts)
+    return RawOutputs(*(None if part is None else part.to(raw.box_deltas.device) for part in parts))
 
 
 def _distinct(overlap: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What still counts as the same model; `Agreement` says what is meant. None is not asked for."""
+    """What still counts as the same model; `Agreement` says what its figures are."""
 
     matched: float
     relative_error_mean: float
