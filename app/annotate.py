@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from app.annotate_report import Report, print_report
-from app.arguments import add_predictor_arguments, at_least_one
+from app.arguments import add_predictor_arguments, at_least_one, zero_or_more
 from app.drawing import add_drawing_arguments
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     inputs = gather(args.inputs)
     report = Report(failures=inputs.failures)
-    photos, videos = plan(inputs, Wanted(args.output, args.as_, args.json))
+    if not inputs.photos and not inputs.videos:  # nothing to complain about OUT for
+        print_report(report, 0.0, Path())
+        return EXIT_FAILED
+    photos, videos = plan(inputs, Wanted(args.output, args.as_, args.json, args.trace))
     _check_video_arguments(args, videos)
     photos, videos = _pending(photos, args, report), _pending(videos, args, report)
     if args.dry_run:
@@ -95,7 +98,7 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--codec", metavar="NAME", help="of videos (default: h264, of .webm vp9)")
     group.add_argument(
         "--crf",
-        type=_quality,
+        type=zero_or_more,
         metavar="Q",
         help="quality of videos, lower is better (default: the codec's own, 23 for h264)",
     )
@@ -122,11 +125,6 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _quality(text: str) -> int:
-    """A whole number of 0 or more; what a codec allows is its own business."""
-    return 0 if text == "0" else at_least_one(text)
-
-
 def _rate(text: str) -> str:
     """A frame rate, as a number or a fraction such as 30000/1001; kept as text."""
     from fractions import Fraction
@@ -146,6 +144,8 @@ def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob])
 
     if args.trace is not None and len(videos) != 1:
         raise ConfigError(f"--trace is of one video, camera or stream, got {len(videos)}")
+    if args.trace is not None and args.trace.exists() and not args.overwrite:
+        raise ConfigError(f"--trace {args.trace} exists; use --overwrite, or name another file")
     outputs = [job.video for job in videos if job.video is not None]
     if outputs:
         from pipeline.sinks.video import check_output
@@ -189,14 +189,17 @@ def _annotate_all(
 ) -> None:
     refuse_early(args)
 
+    from app.predictors import Predictors
+
+    predictors = Predictors(args)
     if photos:
         from app.annotate_photos import annotate_photos
 
-        annotate_photos(photos, args, report)
+        annotate_photos(photos, predictors, args, report)
     if videos:
         from app.annotate_videos import annotate_videos
 
-        annotate_videos(videos, args, report)
+        annotate_videos(videos, predictors, args, report)
 
 
 @contextmanager

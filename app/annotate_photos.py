@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.annotate_report import Report
-from app.arguments import predictor_options
 from app.drawing import overlay_style
 from app.progress import progress_bar
-from app.threads import share_cores
 from model.catalog import DEFAULT_WEIGHTS
 from model.detections import Detections
 from model.errors import SinkError, SourceError
@@ -24,18 +22,16 @@ from pipeline.sources.images import read_image
 
 if TYPE_CHECKING:
     from app.outputs import Job
+    from app.predictors import Predictors
 
 Predict = Callable[[NDArray[np.uint8]], Detections]
 
 
-def annotate_photos(jobs: Sequence[Job], args: argparse.Namespace, report: Report) -> None:
+def annotate_photos(
+    jobs: Sequence[Job], predictors: Predictors, args: argparse.Namespace, report: Report
+) -> None:
     """Annotate every photograph; one that fails is told in the report, and the others are done."""
-    from model import load_predictor
-
-    predictor = load_predictor(
-        **predictor_options(args), crop_masks=not args.no_crop, with_masks=not args.no_masks
-    )
-    share_cores(predictor)
+    predictor = predictors.get()
     style = overlay_style(args)
     facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
     with progress_bar(quiet=args.quiet) as progress:

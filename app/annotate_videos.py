@@ -15,12 +15,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from app.annotate_photos import is_lack_of_memory
 from app.annotate_report import Report
-from app.arguments import predictor_options
 from app.drawing import overlay_style
 from app.progress import progress_bar
-from app.threads import share_cores, streams_for_files
+from app.threads import streams_for_files
 from app.timings import progress_text, table
-from model.errors import LiveMaskError, SinkError, SourceError
+from model.errors import LiveMaskError, SinkError
 from model.predictor import Predictor
 from pipeline.builder import build_runner
 from pipeline.metrics import Metrics
@@ -34,94 +33,82 @@ from pipeline.trace import TraceWriter
 
 if TYPE_CHECKING:
     from app.outputs import VideoJob
+    from app.predictors import Predictors
 
 TICK = 0.2  # seconds between two looks at a run
 PATIENCE = 5.0  # seconds that threads have to end once they were told to
+ROOM = 4  # results that may wait behind each stage; a live picture would grow old there
 
 
-def annotate_videos(jobs: Sequence[VideoJob], args: argparse.Namespace, report: Report) -> None:
-    """Annotate every video; one that fails is told in the report, and the others are done."""
-    predictors = _Predictors(args)
-    alone = len(jobs) == 1
+def annotate_videos(
+    jobs: Sequence[VideoJob], predictors: Predictors, args: argparse.Namespace, report: Report
+) -> None:
+    """Annotate every video; one that fails is told in the report, and the others are done.
+
+    An error that is nobody's fault but the program's own is raised again once they are.
+    """
+    bugs: list[Exception] = []
     for job in jobs:
-        predictor = predictors.fit_for(job)
+        streams, batch = (1, 1) if job.source.is_live else (streams_for_files(), args.batch)
+        predictor = predictors.get(streams, batch)
         try:
-            done, interrupted = _annotate(job, predictor, args)
-        except LiveMaskError as error:
+            _annotate(job, predictor, args, report, alone=len(jobs) == 1)
+        except Exception as error:
             report.failures.append(_named(job, error))
-            continue
-        _tell(job, done, args, alone, report)
-        if interrupted and not (alone and job.source.is_live):  # how else would a camera's video end?
-            raise KeyboardInterrupt
+            if not isinstance(error, (LiveMaskError, OSError)) and not is_lack_of_memory(error):
+                bugs.append(error)
+    if bugs:
+        raise bugs[0]
 
 
-class _Predictors:
-    """The network, loaded once for all files and once for all that is live."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._args = args
-        self._loaded: dict[bool, Predictor] = {}
-
-    def fit_for(self, job: VideoJob) -> Predictor:
-        """Files want many frames a second, live sources every single frame soon."""
-        live = job.source.is_live
-        if live not in self._loaded:
-            self._loaded[live] = self._load(live)
-        return self._loaded[live]
-
-    def _load(self, live: bool) -> Predictor:
-        from model import load_predictor
-
-        args = self._args
-        predictor = load_predictor(
-            **predictor_options(args),
-            crop_masks=not args.no_crop,
-            with_masks=not args.no_masks,
-            streams=1 if live else streams_for_files(),
-            batch=1 if live else args.batch,
-        )
-        share_cores(predictor)
-        if predictor.choice is not None and not args.quiet and not self._loaded:
-            print(predictor.choice, file=sys.stderr)
-        return predictor
-
-
-def _annotate(job: VideoJob, predictor: Predictor, args: argparse.Namespace) -> tuple[RunReport, bool]:
-    """How the run went, and whether the user ended it. Raises LiveMaskError where it could not even begin."""
+def _annotate(
+    job: VideoJob, predictor: Predictor, args: argparse.Namespace, report: Report, alone: bool
+) -> None:
+    """Raises what ended the run early; KeyboardInterrupt when the user did."""
     _make_folders(job)
     with _trace(args) as trace:
         metrics = Metrics(trace)
+        live = job.source.is_live
         runner = build_runner(
             _opener(job, args),
             predictor,
             _sinks(job, args),
             overlay_style(args) if job.video or job.frames else None,  # JSON lines need no picture
             show_fps=args.show_fps,
-            options=RunOptions(args.batch, args.stride, args.max_frames),
+            options=RunOptions(args.batch, args.stride, args.max_frames, room=1 if live else ROOM),
             metrics=metrics,
         )
-        runner.start()
-        return _watch(runner, metrics, job, args)
+        done, interrupted = _watch(runner, metrics, job, args)
+        if done is None:
+            stuck = ", ".join(runner.alive)
+            report.failures.append(f"{job.name}: did not stop in {PATIENCE:.0f} s; still busy: {stuck}")
+            raise KeyboardInterrupt
+        _tell(job, done, args, alone, report)
+        if done.error is not None:
+            raise done.error
+        if interrupted and not (alone and _has_no_end(done)):
+            raise KeyboardInterrupt
+
+
+def _has_no_end(done: RunReport) -> bool:
+    """Whether a run gave what it could, and only its user could end it."""
+    return done.info is not None and done.info.live and done.frames > 0
 
 
 def _watch(
     runner: Runner, metrics: Metrics, job: VideoJob, args: argparse.Namespace
-) -> tuple[RunReport, bool]:
-    """Show the progress until the run ends; Ctrl-C ends it in order."""
-    interrupted = False
+) -> tuple[RunReport | None, bool]:
+    """Show the progress until the run ends; Ctrl-C ends it in order. None when it does not end even then."""
     with _progress(args) as progress:
         task = progress.add_task(job.name, total=None, status="opening")
         try:
+            runner.start()
             while (done := runner.join(TICK)) is None:
                 _show(progress, task, runner, metrics, args)
         except KeyboardInterrupt:
-            interrupted = True
             runner.stop()
-            done = runner.join(PATIENCE)
-    if done is None:
-        stuck = ", ".join(runner.alive)
-        raise SourceError(f"{job.name}: did not stop within {PATIENCE:.0f} s; still busy: {stuck}")
-    return done, interrupted
+            return runner.join(PATIENCE), True
+    return done, False
 
 
 def _show(
@@ -137,10 +124,10 @@ def _show(
 
 def _progress(args: argparse.Namespace) -> Progress:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         TextColumn("{task.completed}"),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.fields[status]}", markup=False),
         TimeRemainingColumn(),
     )
     return progress_bar(*columns, quiet=args.quiet)
@@ -148,7 +135,7 @@ def _progress(args: argparse.Namespace) -> Progress:
 
 @contextmanager
 def _trace(args: argparse.Namespace) -> Iterator[TraceWriter | None]:
-    writer = None if args.trace is None else TraceWriter(args.trace)
+    writer = None if args.trace is None else TraceWriter(args.trace, overwrite=args.overwrite)
     try:
         yield writer
     finally:
@@ -202,20 +189,25 @@ def _tell(job: VideoJob, done: RunReport, args: argparse.Namespace, alone: bool,
         if made.path is not None:
             state = "" if made.whole else " (not whole)"
             print(f"{made.path}{state}: {made.summary}")
-        report.failures.extend(f"{made.path}: {problem}" for problem in made.problems)
+        for problem in made.problems:
+            print(f"note: {made.path}: {problem}", file=sys.stderr)
     if not args.quiet and (alone or args.verbose) and done.frames:
         print(table(done.metrics), file=sys.stderr)
-    if done.error is not None:
-        report.failures.append(_named(job, done.error))
-    elif done.state is RunState.FINISHED or (done.info is not None and done.info.live):
-        report.annotated += 1
+    live = done.info is not None and done.info.live
+    if done.error is None and (done.state is RunState.FINISHED or live):
+        if all(made.whole or made.path is None for made in done.sinks):
+            report.annotated += 1
+        else:
+            report.failures.append(f"{job.name}: what was written is not as it should be")
 
 
-def _named(job: VideoJob, error: BaseException) -> str:
-    """The error as a line that says which input it is about; what is nobody's fault but ours is raised."""
+def _named(job: VideoJob, error: Exception) -> str:
+    """The error as a line that says which input it is about."""
     if is_lack_of_memory(error):
         return f"{job.name}: not enough memory for frames of this size"
-    if not isinstance(error, LiveMaskError):
-        raise error
+    if isinstance(error, OSError):
+        return f"{job.name}: {error.strerror or error}"
     text = str(error)
-    return text if job.name in text else f"{job.name}: {text}"
+    if not isinstance(error, LiveMaskError):
+        return f"{job.name}: {type(error).__name__}: {text}"
+    return text if text.startswith(job.name) else f"{job.name}: {text}"

@@ -94,6 +94,11 @@ def at_least_one(text: str) -> int:
     return _whole_number(text, 1, None)
 
 
+def zero_or_more(text: str) -> int:
+    """A whole number, 0 or more."""
+    return _whole_number(text, 0, None)
+
+
 def input_size(text: str) -> int:
     """A side of the network's input in pixels."""
     return _whole_number(text, SMALLEST_INPUT, LARGEST_INPUT)

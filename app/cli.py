@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -52,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser(argv).parse_args(argv)
+    _print_any_name()
     try:
         code = int(args.run(args))
-        sys.stdout.flush()  # here, where a full disk can still be told
+        if sys.stdout is not None:  # None where it was closed from the start
+            sys.stdout.flush()  # here, where a full disk can still be told
         return code
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -72,6 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _print_any_name() -> None:
+    """File names that are not of the output's encoding come out as the bytes that they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def _discard_output() -> None:

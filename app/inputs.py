@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.errors import LiveMaskError
+from model.errors import ConfigError, LiveMaskError
 from pipeline.sources import kind_of
 from pipeline.sources.addresses import redacted
 from pipeline.sources.images import find_media
@@ -22,7 +23,7 @@ class VideoInput:
     """
 
     kind: str
-    text: str
+    text: str = field(repr=False)
     images: tuple[Path, ...] = ()
 
     @property
@@ -64,10 +65,12 @@ class Inputs:
 
 
 def gather(arguments: Sequence[str]) -> Inputs:
-    """What all arguments stand for. Raises ConfigError on an address of a kind that is not known."""
+    """What all arguments stand for. Raises ConfigError on an empty one, and on an unknown scheme."""
     inputs = Inputs()
     known: set[str] = set()
     for argument in arguments:
+        if not argument:
+            raise ConfigError("an input has no name (a variable that is not set?)")
         kind = kind_of(argument)
         if kind in ("camera", "stream"):
             if argument not in known:
@@ -86,12 +89,16 @@ def _gather_files(argument: str, inputs: Inputs, known: set[str]) -> None:
         return
     if Path(argument).is_dir():
         inputs.folders.append(Path(argument))
-    for path in (*found.images, *found.videos):
-        identity = str(path.resolve())
-        if identity in known:
-            continue
-        known.add(identity)
-        if path in found.images:
-            inputs.photos.append(path)
-        else:
-            inputs.videos.append(VideoInput("video", str(path)))
+    elif not Path(argument).exists():  # a pattern: it may match in each folder that it matched in
+        inputs.folders.extend({path.parent: None for path in (*found.images, *found.videos)})
+    inputs.photos.extend(_new(found.images, known))
+    inputs.videos.extend(VideoInput("video", str(path)) for path in _new(found.videos, known))
+
+
+def _new(paths: Iterable[Path], known: set[str]) -> Iterator[Path]:
+    """Those that are not known yet, and from now on are. Links are files of their own."""
+    for path in paths:
+        identity = os.path.abspath(path)  # noqa: PTH100  (Path.resolve would follow links)
+        if identity not in known:
+            known.add(identity)
+            yield path

@@ -11,9 +11,11 @@ from typing import TypeVar
 from app.inputs import Inputs, VideoInput
 from model.errors import ConfigError
 from pipeline.sinks.files import ENCODINGS
-from pipeline.sources.images import IMAGE_SUFFIXES
+from pipeline.sinks.formats import CONTAINERS
+from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".webm")
+VIDEO_OUTPUTS = tuple(CONTAINERS)
+LINES = ".jsonl"
 MARK = "_masks"
 
 
@@ -63,11 +65,13 @@ class Wanted:
     out:     OUT as it was given; None for the current folder
     as_:     "video", "images" or "json": what becomes of the frames of a video
     records: json beside every output
+    trace:   a file that is written beside all others, or None
     """
 
     out: Path | None
     as_: str
     records: bool
+    trace: Path | None = None
 
 
 AnyJob = TypeVar("AnyJob", Job, VideoJob)
@@ -84,26 +88,44 @@ def plan(inputs: Inputs, wanted: Wanted) -> tuple[list[Job], list[VideoJob]]:
     written over (also by way of a link), or when an output would lie in a folder that is searched.
     """
     out = wanted.out
-    if out is not None and out.suffix.lower() in VIDEO_OUTPUTS and not out.is_dir():
+    if out is not None and not out.is_dir():
+        _refuse_odd_names(out, wanted)
+    if out is not None and out.suffix.lower() in (*VIDEO_OUTPUTS, LINES) and not out.is_dir():
         photos, videos = [], [_single_video(inputs, out, wanted)]
     else:
         photos = _plan_photos(inputs, wanted)
         videos = _plan_videos(inputs.videos, wanted)
-    _check(inputs, photos, videos)
+    _check(inputs, photos, videos, wanted.trace)
     return photos, videos
 
 
+def _refuse_odd_names(out: Path, wanted: Wanted) -> None:
+    """Refuse what would become a folder though it reads like a file of a kind that is not written."""
+    suffix = out.suffix.lower()
+    if str(out) == "-":
+        raise ConfigError("outputs are files; the standard output cannot be one")
+    if suffix in VIDEO_SUFFIXES and suffix not in VIDEO_OUTPUTS:
+        raise ConfigError(f"{out}: videos are written as {', '.join(VIDEO_OUTPUTS)}, not {suffix}")
+    if suffix == ".json" or (suffix == LINES and wanted.as_ != "json"):
+        raise ConfigError(
+            f"{out}: detections are written beside the output by --json, or alone by --as json -o NAME{LINES}"
+        )
+
+
 def _single_video(inputs: Inputs, out: Path, wanted: Wanted) -> VideoJob:
-    if wanted.as_ != "video":
-        raise ConfigError(f"{out} is a video, but --as {wanted.as_} makes none; name a folder")
+    kinds = {"video": VIDEO_OUTPUTS, "json": (LINES,)}
+    if out.suffix.lower() not in kinds.get(wanted.as_, ()):
+        raise ConfigError(f"{out} does not go with --as {wanted.as_}; name a folder")
     if inputs.photos and not inputs.videos:
         source = VideoInput("images", str(inputs.photos[0].parent), tuple(inputs.photos))
     elif len(inputs.videos) == 1 and not inputs.photos:
         source = inputs.videos[0]
     else:
         count = len(inputs.videos) + len(inputs.photos)
-        raise ConfigError(f"{out} names one video, but there are {count} inputs; name a folder")
-    return VideoJob(source, out, None, out.with_suffix(".jsonl") if wanted.records else None)
+        raise ConfigError(f"{out} names one output, but there are {count} inputs; name a folder")
+    if wanted.as_ == "json":
+        return VideoJob(source, None, None, out)
+    return VideoJob(source, out, None, out.with_suffix(LINES) if wanted.records else None)
 
 
 def _plan_photos(inputs: Inputs, wanted: Wanted) -> list[Job]:
@@ -140,7 +162,7 @@ def _video_job(source: VideoInput, folder: Path, wanted: Wanted) -> VideoJob:
         source,
         video=_with(stem, ".mp4") if wanted.as_ == "video" else None,
         frames=stem if wanted.as_ == "images" else None,
-        record=_with(stem, ".jsonl") if records else None,
+        record=_with(stem, LINES) if records else None,
     )
 
 
@@ -184,10 +206,13 @@ def _free_stem(stem: str, taken: set[str]) -> str:
     return next(name for name in itertools.chain([stem], numbered) if name.casefold() not in taken)
 
 
-def _check(inputs: Inputs, photos: Sequence[Job], videos: Sequence[VideoJob]) -> None:
-    outputs = [path for job in (*photos, *videos) for path in job.outputs]
+def _check(inputs: Inputs, photos: Sequence[Job], videos: Sequence[VideoJob], trace: Path | None) -> None:
+    made = [(job.name, path) for job in (*photos, *videos) for path in job.outputs]
+    if trace is not None:
+        made.append(("--trace", trace))
+    outputs = [path for _, path in made]
     _protect_inputs(inputs, outputs)
-    _refuse_shared_outputs(videos)
+    _refuse_shared_outputs(made)
     searched = {folder.resolve(): folder for folder in inputs.folders}
     for path in outputs:
         folder = searched.get(path.parent.resolve())
@@ -205,15 +230,14 @@ def _protect_inputs(inputs: Inputs, outputs: Iterable[Path]) -> None:
             raise ConfigError(f"{path} is one of the inputs and would be written over; choose another OUT")
 
 
-def _refuse_shared_outputs(videos: Sequence[VideoJob]) -> None:
-    makers: dict[str, VideoInput] = {}
-    for job in videos:
-        for path in job.outputs:
-            other = makers.setdefault(str(path.resolve()).casefold(), job.source)
-            if other is not job.source:
-                raise ConfigError(
-                    f"{other.name} and {job.source.name} would both become {path}; annotate them one by one"
-                )
+def _refuse_shared_outputs(made: Iterable[tuple[str, Path]]) -> None:
+    """made: what each output is made of, and the output."""
+    makers: dict[str, str] = {}
+    for name, path in made:
+        key = str(path.resolve()).casefold()
+        if key in makers:
+            raise ConfigError(f"{makers[key]} and {name} would both become {path}; annotate them one by one")
+        makers[key] = name
 
 
 def _identity(path: Path) -> tuple[int, int]:

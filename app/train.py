@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.arguments import at_least_one, input_size, name_list
+from app.arguments import at_least_one, input_size, name_list, zero_or_more
 from model.config import PRESETS
 from model.errors import ConfigError
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument(
         "--workers",
-        type=_zero_or_more,
+        type=zero_or_more,
         default=_spare_cores(),
         metavar="N",
         help="processes that prepare images (default: the cores less one, 1 to 8; here %(default)s)",
@@ -88,7 +88,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--batch-size", type=at_least_one, metavar="N", help="images a device")
     group.add_argument("--learning-rate", type=float, metavar="X", help="on one device")
     group.add_argument(
-        "--warmup", type=_zero_or_more, metavar="N", help="iterations over which the rate rises"
+        "--warmup", type=zero_or_more, metavar="N", help="iterations over which the rate rises"
     )
     group.add_argument("--ema", type=float, metavar="X", help="decay of the averaged weights, 0 for none")
     group.add_argument(
@@ -102,7 +102,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--seed",
-        type=_zero_or_more,
+        type=zero_or_more,
         metavar="N",
         help="of all that is random (default: 0)",
     )
@@ -113,12 +113,6 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 def _spare_cores() -> int:
     """The processes that leave a core to training, within reason."""
     return min(max((os.cpu_count() or 1) - 1, 1), 8)
-
-
-def _zero_or_more(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

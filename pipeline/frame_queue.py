@@ -55,11 +55,6 @@ class FrameQueue(Generic[T]):
                 self._changed.wait()
             return self._take()
 
-    def poll(self) -> T | None:
-        """Take the oldest item, None if there is none now. Raises QueueClosed once closed and empty."""
-        with self._changed:
-            return self._take() if self._items or self._closed else None
-
     def close(self) -> None:
         """Nothing more goes in; what is in it can still be taken."""
         with self._changed:

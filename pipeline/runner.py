@@ -19,8 +19,6 @@ from pipeline.worker import Crew
 
 OpenSource = Callable[[threading.Event], Source]
 
-QUEUE_CAPACITY = 4
-
 
 class RunState(Enum):
     """Where a run stands. The last three are for good."""
@@ -75,15 +73,17 @@ class Runner:
         self._paint = paint
         self._metrics = metrics
         self._options = options or RunOptions()
-        room = max(QUEUE_CAPACITY, self._options.batch)
-        self._frames: FrameQueue[Frame] = FrameQueue("captured", room)
-        self._found: FrameQueue[Result] = FrameQueue("detected", room)
-        self._painted: FrameQueue[Result] = FrameQueue("drawn", room)
+        # enough for the batches that are about to go on their way, or they are never whole in time
+        ahead = max(self._options.room, self._options.batch * detector.slots)
+        self._frames: FrameQueue[Frame] = FrameQueue("captured", ahead)
+        self._found: FrameQueue[Result] = FrameQueue("detected", self._options.room)
+        self._painted: FrameQueue[Result] = FrameQueue("drawn", self._options.room)
         self._delivery = Delivery(sinks, metrics)
         self._crew = Crew("livemask", on_error=self._halt)
         self._lock = threading.Lock()
         self._state = RunState.NEW
         self._halted = threading.Event()
+        self._opening_given_up = threading.Event()  # the source's own, once it has it
         self._source: Source | None = None
         self._info: SourceInfo | None = None
         self._warnings: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Runner:
     def stop(self) -> None:
         """End the run early: frames on their way are given up. Returns at once; `join` waits."""
         with self._lock:
-            if self._state is not RunState.RUNNING or not self._crew.alive:
+            if self._state is not RunState.RUNNING or self._delivery.ended:
                 return
             self._state = RunState.STOPPING
         self._halt()
@@ -145,7 +145,7 @@ class Runner:
         return self._crew.alive
 
     def _capture(self) -> None:
-        source = self._open_source(self._halted)
+        source = self._open_source(self._opening_given_up)
         try:
             with self._lock:
                 self._source = source
@@ -163,6 +163,7 @@ class Runner:
         """Make every thread end, wherever it waits."""
         with self._lock:
             self._halted.set()
+            self._opening_given_up.set()
             if self._source is not None:
                 self._source.interrupt()
         for queue in (self._frames, self._found, self._painted):
@@ -181,7 +182,7 @@ class Runner:
         """Whether the sinks have all that was to come; a live source has no end but the one it is given."""
         with self._lock:
             live = self._info is not None and self._info.live
-            return live or not self._halted.is_set()
+            return not self._halted.is_set() or (live and self._crew.error is None)
 
     def _final_state(self) -> RunState:
         if self._crew.error is not None:

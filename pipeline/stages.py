@@ -25,12 +25,15 @@ class RunOptions:
 
     batch:      frames that go through the network together; a live source never waits to fill one
     stride:     every how manieth frame is taken; the others are left out
-    max_frames: how many are taken at most; None for all
+    max_frames: how many are taken at most, dropped ones not counted; None for all
+    room:       results that may wait before drawing, and again before the sinks: what a few slow frames
+                are made up with, and what a live picture grows old in
     """
 
     batch: int = 1
     stride: int = 1
     max_frames: int | None = None
+    room: int = 4
 
 
 def capture(source: Source, frames: FrameQueue[Frame], metrics: Metrics, options: RunOptions) -> None:
@@ -39,20 +42,26 @@ def capture(source: Source, frames: FrameQueue[Frame], metrics: Metrics, options
     A file waits for room; of a live source only the newest frame stays in the queue.
     """
     taken = 0
+    following = 0  # the index that the next frame has where none is missing
     with _closing(frames):
         while options.max_frames is None or taken < options.max_frames:
             frame = _read(source, metrics)
             if frame is None:
                 return
+            # a camera drops by itself what nobody fetches
+            metrics.drop("source", frame.index - following)
+            following = frame.index + 1
             if frame.index % options.stride:
                 continue
-            taken += 1
             metrics.queue(frames.name, len(frames), frames.capacity)
             if source.info.live:
-                metrics.drop(frames.name, frames.put_newest(frame))
+                dropped = frames.put_newest(frame)
+                metrics.drop(frames.name, dropped)
+                taken += 1 - dropped
             else:
                 with metrics.room("capture", frame.index):
                     frames.put(frame)
+                taken += 1
 
 
 def infer(
@@ -96,6 +105,7 @@ class Delivery:
         self._metrics = metrics
         self._opened: list[Sink] = []
         self.delivered = 0
+        self.ended = False
         self.reports: list[SinkReport] = []
 
     def run(
@@ -126,6 +136,7 @@ class Delivery:
     def _close(self, complete: bool) -> None:
         """Close every sink that was opened, whatever the others do; the first error is raised at the end."""
         errors = []
+        self.ended = True
         while self._opened:
             try:
                 self.reports.append(self._opened.pop(0).close(complete))

@@ -47,7 +47,7 @@ def run(setup: Setup) -> list[Figure]:
         annotate(clip, Path(folder) / "warm.mp4", predictor)
         done = annotate(clip, Path(folder) / "out.mp4", predictor)
     print(table(done.metrics))
-    return _figures(done, _forward(setup))
+    return _figures(done, forward_pass(setup))
 
 
 def annotate(clip: Path, out: Path, predictor: Predictor, batch: int = 1) -> Run:
@@ -68,7 +68,7 @@ def annotate(clip: Path, out: Path, predictor: Predictor, batch: int = 1) -> Run
     return Run(report.frames / seconds, cpu / report.frames, report.metrics)
 
 
-def _forward(setup: Setup) -> float:
+def forward_pass(setup: Setup) -> float:
     """Milliseconds of one forward pass that has all cores to itself, in the precision that auto chooses."""
     predictor = random_predictor("livemask_s", device="cpu")
     side = predictor.config.image_size

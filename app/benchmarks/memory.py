@@ -30,15 +30,15 @@ def run(setup: Setup) -> list[Figure]:
     seen = json.loads(done.stdout.splitlines()[-1])
     title = f"memory, {WIDTH} x {HEIGHT}"
     return [
-        at_most(f"{title}: peak", seen["peak"] / 1024, 1.5, "GiB", f"{setup.frames} frames"),
+        at_most(f"{title}: peak", seen["peak"] / 1e9, 1.5, "GB", f"{setup.frames} frames"),
         at_most(
-            f"{title}: growth after frame {FIRST}", seen["growth"], 20, "MiB", f"to frame {setup.frames}"
+            f"{title}: growth after frame {FIRST}", seen["growth"] / 1e6, 20, "MB", f"to frame {setup.frames}"
         ),
     ]
 
 
 def watch(clip: str, frames: int) -> None:
-    """Annotate the clip, and print peak and growth in MiB as json."""
+    """Annotate the clip, and print peak and growth in bytes as json."""
     from app.benchmarks.network import random_predictor
     from app.threads import streams_for_files
     from pipeline.builder import build_runner
@@ -49,7 +49,7 @@ def watch(clip: str, frames: int) -> None:
     from pipeline.sources.base import SourceInfo
     from pipeline.sources.video import open_video
 
-    resident: dict[int, float] = {}
+    resident: dict[int, int] = {}
 
     class Watching:
         """A sink that notes the memory at two frames."""
@@ -58,7 +58,7 @@ def watch(clip: str, frames: int) -> None:
 
         def write(self, result: Result) -> None:
             if result.frame.index in (FIRST, frames - 1):
-                resident[result.frame.index] = _mebibytes("VmRSS")
+                resident[result.frame.index] = in_bytes("VmRSS")
 
         def close(self, complete: bool) -> SinkReport:
             return SinkReport(None, "")
@@ -74,10 +74,10 @@ def watch(clip: str, frames: int) -> None:
     if report.error is not None:
         raise report.error
     growth = resident[frames - 1] - resident[FIRST]
-    print(json.dumps({"peak": _mebibytes("VmHWM"), "growth": growth}))
+    print(json.dumps({"peak": in_bytes("VmHWM"), "growth": growth}))
 
 
-def _mebibytes(key: str) -> float:
-    """A figure of the kernel's about this process."""
+def in_bytes(key: str) -> int:
+    """A figure of the kernel's about this process; what it calls kB are 1024 bytes each."""
     lines = STATUS.read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{key}:"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))

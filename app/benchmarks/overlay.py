@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from app.benchmarks.figures import Figure, Setup, at_most
+from collections.abc import Callable
+
+from app.benchmarks.annotating import FAST_FORWARD, forward_pass
+from app.benchmarks.figures import Figure, Setup
 from app.benchmarks.scenes import injected, noise
 from app.benchmarks.timing import milliseconds
 from pipeline.overlay import draw
+
+MOST = 4.0  # ms
 
 
 def run(setup: Setup) -> list[Figure]:
@@ -13,4 +18,18 @@ def run(setup: Setup) -> list[Figure]:
     frame = noise(720, 1280)
     detections = injected(720, 1280)
     taken = milliseconds({"draw": lambda: draw(frame, detections)}, setup.seconds)
-    return [at_most("overlay, 10 instances, 1280 x 720", taken["draw"], 4, "ms")]
+    return [judged(taken["draw"], lambda: forward_pass(setup))]
+
+
+def judged(drawing: float, forward: Callable[[], float]) -> Figure:
+    """The figure for a time of drawing.
+
+    The target is for machines that are fast enough, which the forward pass tells: a slower one may reach
+    it, but does not miss it. `forward` measures that pass in ms, and is called only where it decides.
+    """
+    reached: bool | None = drawing <= MOST
+    note = ""
+    if not reached and (taken := forward()) > FAST_FORWARD:
+        reached = None
+        note = f"asked for only where the forward pass takes {FAST_FORWARD:g} ms; it takes {taken:.0f} here"
+    return Figure("overlay, 10 instances, 1280 x 720", drawing, "ms", f"≤ {MOST:g}", reached, note)

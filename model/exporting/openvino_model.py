@@ -6,6 +6,7 @@ its use and warns of what it finds in PyTorch's newest releases.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -66,13 +67,14 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     side = network.config.image_size
     # two images: a batch of one would be taken for a constant
     example = torch.zeros(2, 3, side, side)
-    program = torch.export.export(
-        fused.requires_grad_(False),
-        (example,),
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        strict=False,
-    )
-    return program.run_decompositions(_decompositions())
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns of what it uses itself
+        program = torch.export.export(
+            fused.requires_grad_(False),
+            (example,),
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            strict=False,
+        )
+        return program.run_decompositions(_decompositions())
 
 
 def _decompositions() -> dict[Any, Any]:

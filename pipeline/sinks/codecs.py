@@ -1,103 +1,14 @@
-"""Which codecs and containers videos can be written in, and how each encoder is told what is wanted."""
+"""What of the tables in `formats` goes together, and what of it this build of FFmpeg can do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 
 from model.errors import ConfigError, SinkError
+from pipeline.sinks.formats import CODECS, CONTAINERS, VideoCodec, VideoContainer
 from pipeline.sources.ffmpeg import reason
-
-_LAMBDA = 118  # FFmpeg's FF_QP2LAMBDA: its own encoders take a quantiser in these units
-
-
-@dataclass(frozen=True)
-class VideoCodec:
-    """A codec by the name that people know it by.
-
-    encoders:       FFmpeg's names of the encoders that can make it, the best first
-    pixels:         FFmpeg's pixel format that goes in; yuv420p is what every player can show
-    options:        always given to the encoder
-    quality_option: the option that takes the quality, where there is one
-    quality:        its value unless somebody asks for another; smaller is better and larger
-    worst:          the largest value that the encoder accepts
-    scale:          what the quality is multiplied by for the encoder
-    has_presets:    True where the encoder knows x264's presets, such as "veryfast"
-    tag:            the four letters that mp4 and mov name it by, where FFmpeg's own choice is not the best
-    environment:    variables that the encoder's library reads when it starts
-    """
-
-    encoders: tuple[str, ...]
-    pixels: str = "yuv420p"
-    options: Mapping[str, str] = field(default_factory=dict)
-    quality_option: str | None = None
-    quality: int = 0
-    worst: int = 51
-    scale: int = 1
-    has_presets: bool = False
-    tag: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def encoder_options(self, quality: int | None, preset: str) -> dict[str, str]:
-        """The options for the encoder; `quality` None takes the codec's own."""
-        options = dict(self.options)
-        if self.has_presets:
-            options["preset"] = preset
-        if self.quality_option:
-            chosen = self.quality if quality is None else quality
-            options[self.quality_option] = str(chosen * self.scale)
-        return options
-
-
-def _nvidia(encoder: str, quality: int, tag: str | None = None) -> VideoCodec:
-    options = {"preset": "p4", "rc": "vbr"}
-    return VideoCodec((encoder,), options=options, quality_option="cq", quality=quality, tag=tag)
-
-
-CODECS: dict[str, VideoCodec] = {
-    "h264": VideoCodec(("libx264",), quality_option="crf", quality=23, has_presets=True),
-    # players of Apple open HEVC only under this tag; the library would talk on stderr unasked
-    "hevc": VideoCodec(("libx265",), options={"x265-params": "log-level=none"}, quality_option="crf",
-                       quality=28, has_presets=True, tag="hvc1"),
-    "av1": VideoCodec(("libsvtav1",), options={"preset": "8"}, quality_option="crf", quality=35, worst=63,
-                      environment={"SVT_LOG": "1"}),
-    "vp9": VideoCodec(("libvpx-vp9",), quality_option="crf", quality=32, worst=63,
-                      options={"b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"}),
-    "prores": VideoCodec(("prores_ks",), pixels="yuv422p10le", options={"profile": "3"}),
-    "mpeg4": VideoCodec(("mpeg4",), options={"flags": "+qscale"}, quality_option="global_quality", quality=4,
-                        worst=31, scale=_LAMBDA),
-    "ffv1": VideoCodec(("ffv1",), pixels="bgr0", options={"level": "3", "slices": "4"}),
-    "h264_nvenc": _nvidia("h264_nvenc", 23),
-    "hevc_nvenc": _nvidia("hevc_nvenc", 28, tag="hvc1"),
-    "av1_nvenc": _nvidia("av1_nvenc", 35),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class VideoContainer:
-    """A container by its suffix.
-
-    format:  FFmpeg's name
-    codecs:  keys of `CODECS` that players expect in it; the first one is its default
-    exact:   True where it holds any time stamp exactly, False where it counts whole milliseconds
-    """
-
-    format: str
-    codecs: tuple[str, ...]
-    exact: bool
-
-
-_MP4 = ("h264", "hevc", "av1", "vp9", "mpeg4", "h264_nvenc", "hevc_nvenc", "av1_nvenc")
-_MOV = ("h264", "hevc", "prores", "mpeg4", "h264_nvenc", "hevc_nvenc")
-CONTAINERS: dict[str, VideoContainer] = {
-    ".mp4": VideoContainer("mp4", _MP4, exact=True),
-    ".mov": VideoContainer("mov", _MOV, exact=True),
-    ".mkv": VideoContainer("matroska", tuple(CODECS), exact=False),
-    ".webm": VideoContainer("webm", ("vp9", "av1", "av1_nvenc"), exact=False),
-}
 
 
 def default_codec(path: Path) -> str:
@@ -117,9 +28,16 @@ def check_output(path: Path, codec: str | None = None, crf: int | None = None) -
     if name not in container.codecs:
         there = ", ".join(container.codecs)
         raise ConfigError(f"{path.name}: {path.suffix} does not go with {name}; it takes {there}")
-    if crf is not None and not 0 <= crf <= chosen.worst:
-        raise ConfigError(f"a CRF of {crf} is out of range for {name}: 0 (best) to {chosen.worst}")
+    if crf is not None:
+        _check_quality(name, chosen, crf)
     find_encoder(name)
+
+
+def _check_quality(name: str, codec: VideoCodec, crf: int) -> None:
+    if codec.quality_option is None:
+        raise ConfigError(f"{name} has no quality to choose, got a CRF of {crf}; leave it out")
+    if not 0 <= crf <= codec.worst:
+        raise ConfigError(f"a CRF of {crf} is out of range for {name}: 0 (best) to {codec.worst}")
 
 
 def container_of(path: Path) -> VideoContainer:

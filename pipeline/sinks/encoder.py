@@ -17,6 +17,7 @@ from pipeline.sinks.colour import ColourTags, PictureConverter, padded_size
 
 _USUAL_RATE = Fraction(30)
 _DEEPEST = 32  # more frames than any encoder reorders
+_BY_DECODING_TIME = ("mp4", "mov")
 _SLOWEST, _FASTEST = Fraction(1, 60), Fraction(240)
 
 
@@ -24,7 +25,7 @@ _SLOWEST, _FASTEST = Fraction(1, 60), Fraction(240)
 class EncoderSettings:
     """What to encode with.
 
-    codec:   a key of `CODECS`
+    codec:   a key of `formats.CODECS`
     quality: what the codec calls CRF, smaller is better; None for the codec's own
     preset:  of x264 and x265
     """
@@ -66,7 +67,7 @@ class Stamps:
 
     ticks:  what was given to each frame
     moved:  how many came out of order, or too close to the one before for `unit`, and were moved behind it
-    worst:  the largest rounding, in seconds
+    worst:  the furthest that a frame lies from its own time, rounded or moved, in seconds
     """
 
     def __init__(self, unit: Fraction, interval: Fraction) -> None:
@@ -82,8 +83,7 @@ class Stamps:
         if self.ticks and tick <= self.ticks[-1]:
             self.moved += 1
             tick = self.ticks[-1] + 1
-        else:
-            self.worst = max(self.worst, abs(tick * self.unit - time))
+        self.worst = max(self.worst, abs(tick * self.unit - time))
         self.ticks.append(tick)
         return len(self.ticks) - 1
 
@@ -104,10 +104,14 @@ class Stamps:
             return self.ticks[number + 1] - self.ticks[number]
         return self.duration(number - 1) if number else self._interval
 
+    def end_tick(self) -> int:
+        """When the last frame stops being shown, in units."""
+        last = len(self.ticks) - 1
+        return self.ticks[last] + self.duration(last)
+
     def end(self) -> Fraction:
         """When the last frame stops being shown, in seconds."""
-        last = len(self.ticks) - 1
-        return (self.ticks[last] + self.duration(last)) * self.unit
+        return self.end_tick() * self.unit
 
 
 class VideoEncoder:
@@ -129,6 +133,7 @@ class VideoEncoder:
         self._convert = PictureConverter(codec.pixels, picture.tags)
         self._tick = 1 / rate
         self._packets = 0
+        self._held: av.Packet[av.VideoStream] | None = None
         os.environ.update({k: v for k, v in codec.environment.items() if k not in os.environ})
         width, height = self._size
         stream = container.add_stream(
@@ -145,7 +150,7 @@ class VideoEncoder:
         context.sample_aspect_ratio = picture.aspect
         context.thread_type = "AUTO"  # the library's default cuts each frame into slices
         picture.tags.apply(context, is_rgb=not codec.pixels.startswith("yuv"))
-        if codec.tag and container.format.name in ("mp4", "mov"):
+        if codec.tag and container.format.name in _BY_DECODING_TIME:
             context.codec_tag = codec.tag
         self._stream = stream
 
@@ -180,15 +185,38 @@ class VideoEncoder:
     def flush(self) -> None:
         """Write what the encoder still holds."""
         self._mux(self._stream.encode(None))
+        if self._held is not None:
+            self._stretch(self._held)
+            self._container.mux(self._held)
+            self._held = None
 
     def _mux(self, packets: Iterable[av.Packet[av.VideoStream]]) -> None:
+        """Write packets, but for the latest: only `flush` knows that no other follows."""
         for packet in packets:
-            shown, decoded = packet.pts, packet.dts
-            assert shown is not None
-            if decoded is None or not -_DEEPEST <= decoded <= shown:
-                decoded = self._packets - 2  # x265 leaves it undefined in a video of one or two frames
-            packet.pts, packet.dts = self.stamps.at(shown), self.stamps.at(decoded)
-            packet.duration = self.stamps.duration(shown)
-            packet.time_base = self.stamps.unit
-            self._container.mux(packet)
-            self._packets += 1
+            self._stamp(packet)
+            if self._held is not None:
+                self._container.mux(self._held)
+            self._held = packet
+
+    def _stamp(self, packet: av.Packet[av.VideoStream]) -> None:
+        """Give a packet the real stamps for the encoder's count."""
+        shown, decoded = packet.pts, packet.dts
+        assert shown is not None
+        if decoded is None or not -_DEEPEST <= decoded <= shown:
+            decoded = self._packets - 2  # x265 leaves it undefined in a video of one or two frames
+        packet.pts, packet.dts = self.stamps.at(shown), self.stamps.at(decoded)
+        packet.duration = self.stamps.duration(shown)
+        packet.time_base = self.stamps.unit
+        self._packets += 1
+
+    def _stretch(self, last: av.Packet[av.VideoStream]) -> None:
+        """Let the last packet of an mp4 or mov last until the video's end.
+
+        The muxer takes a track to be as long as its decoding times tell, from the first to the last one plus
+        the last one's duration. Frames that are reordered are decoded before they are shown; where the steps
+        grow towards the end that sum falls short, and players drop the frames after it. Matroska counts from
+        the time when a packet is shown.
+        """
+        if self._container.format.name in _BY_DECODING_TIME:
+            assert last.dts is not None
+            last.duration = self.stamps.end_tick() - last.dts

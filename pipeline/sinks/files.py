@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import SinkError
+from pipeline.sinks.part_file import PartFile, cannot_be_written
 
 # how each kind of image that can be written is encoded; full chroma keeps coloured lines crisp
 _JPEG = (
@@ -43,17 +43,18 @@ def write_json(path: Path, record: Any) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it, so that nobody ever sees half of it.
+    """Write a file by way of a `PartFile`, so that nobody ever sees half of it, and bring it to the disk.
 
-    Folders are made as needed. Raises SinkError when the file cannot be written.
+    Folders are made as needed, a file that exists is replaced. Raises SinkError when it cannot be
+    written.
     """
-    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-    try:
+    with cannot_be_written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+    part = PartFile(path, overwrite=True)
+    try:
+        with cannot_be_written(path):
+            part.file.write(data)
+        part.publish()
+    except BaseException:
+        part.discard()
+        raise

@@ -116,10 +116,6 @@ def _detections(result: Result) -> list[dict[str, Any]]:
     return records
 
 
-def _encode(record: dict[str, Any]) -> str:
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
 def _whole_lines(path: Path) -> int:
     with cannot_be_written(path), path.open("rb") as file:
         return sum(line.endswith(b"\n") for line in file)

@@ -18,8 +18,8 @@ class PartFile:
     """`STEM.<unique>.part.SUFFIX` beside `path`, open for writing in binary as `file`.
 
     Ends by exactly one of `publish`, `keep` and `discard`. The suffix stays, so that a part that was left
-    behind opens with a double click. Raises SinkError when it cannot be made, or when `path` exists and
-    `overwrite` is False.
+    behind opens with a double click. Raises SinkError when it cannot be made, when `path` exists and
+    `overwrite` is False, and whenever `path` is a folder, a device, a pipe or a socket.
     """
 
     def __init__(self, path: Path, overwrite: bool = False) -> None:
@@ -44,7 +44,7 @@ class PartFile:
         self._refuse_existing()
         with cannot_be_written(self.path):
             self.part.replace(self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def keep(self) -> Path:
         """Close as far as it goes and leave the part where it is. Never raises."""
@@ -61,7 +61,11 @@ class PartFile:
     def _refuse_existing(self) -> None:
         if self.path.is_dir():
             raise SinkError(f"{self.path}: is a folder; name a file in it")
-        if not self._overwrite and self.path.exists():
+        if not self.path.exists():
+            return
+        if not self.path.is_file():  # a renaming would take the place of a device for good
+            raise SinkError(f"{self.path}: is a device, a pipe or a socket; name a file")
+        if not self._overwrite:
             raise SinkError(f"{self.path}: exists already; allow overwriting, or choose another name")
 
 
@@ -74,14 +78,16 @@ def cannot_be_written(path: Path) -> Iterator[None]:
         raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def part_name(path: Path) -> Path:
-    """A new name beside `path` that nobody else has."""
-    stem = path.stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
-    return path.with_name(f"{stem}.{secrets.token_hex(4)}.part{path.suffix}")
+def part_name(path: Path, mark: str = "part") -> Path:
+    """A new name beside `path` that nobody else has: `STEM.<unique>.MARK.SUFFIX`."""
+    stem = path.stem
+    if len(name := os.fsencode(stem)) > _LONGEST_STEM:  # which need not be UTF-8
+        stem = name[:_LONGEST_STEM].decode(errors="ignore")
+    return path.with_name(f"{stem}.{secrets.token_hex(4)}.{mark}{path.suffix}")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming outlast a loss of power, where the system can sync folders."""
+def sync_folder(folder: Path) -> None:
+    """Make a renaming in it outlast a loss of power, where the system can sync folders. Never raises."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

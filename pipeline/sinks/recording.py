@@ -9,8 +9,8 @@ from io import BufferedWriter
 import av
 
 from pipeline.frame import Image
-from pipeline.sinks.codecs import VideoContainer
 from pipeline.sinks.encoder import EncoderSettings, Picture, Stamps, VideoEncoder
+from pipeline.sinks.formats import VideoContainer
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, goes_on
 
 _BUFFER = 256 * 1024  # bytes that are written at once

@@ -27,7 +27,7 @@ class VideoSink:
     """Writes `Result.annotated`, or the bare frame before an overlay, to an mp4, mkv, mov or webm file.
 
     path:         the suffix chooses the container
-    codec:        a key of `codecs.CODECS`; None for the container's usual one, H.264 but for webm
+    codec:        a key of `formats.CODECS`; None for the container's usual one, H.264 but for webm
     crf:          quality, smaller is better and larger; None for the codec's own, 23 for H.264
     preset:       of x264 and x265
     copy_streams: take over audio and subtitles of `SourceInfo.path` as they are

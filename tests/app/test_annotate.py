@@ -42,7 +42,7 @@ def test_the_summary_is_one_line_and_a_pipe_sees_no_progress_bar(
 ) -> None:
     annotate(photos, "-o", tmp_path / "out")
     said = capsys.readouterr()
-    assert said.err == ""
+    assert said.err == "torch fp32 on cpu: as named\n"
     assert said.out.count("\n") == 1
     assert said.out.startswith("3 annotated in ")
     assert said.out.endswith(f" s -> {tmp_path / 'out'}\n")

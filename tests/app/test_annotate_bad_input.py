@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from app import annotate_photos
 from app.cli import main
 from pipeline.sources import images
 from tests.app.conftest import Annotate
+from tests.clips import write_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets" / "photos"
@@ -44,10 +46,9 @@ def test_one_broken_photograph_fails_by_name_and_the_others_are_done(
     assert annotate(photos, tmp_path / "nobody.jpg", "-o", tmp_path / "out") == 1
     said = capsys.readouterr()
     assert listing(tmp_path / "out") == ["a.jpg", "b.png", "c.png"]
-    failed = said.err.splitlines()
+    failed = [line for line in said.err.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 3
     for line, name in zip(failed, ("nobody.jpg: no such file", "a2.jpg", "b2.png"), strict=True):
-        assert line.startswith("failed: ")
         assert name in line
     assert said.out.startswith("3 annotated, 3 failed in ")
 
@@ -183,6 +184,30 @@ def test_a_name_with_brackets_and_no_ascii_survives(annotate: Annotate, photos: 
     assert record["image"] == "café [bold] (1).jpg"
 
 
+def test_a_name_that_is_not_of_the_file_systems_encoding_goes_all_the_way_through(
+    annotate: Annotate, tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"\xff\xfe")
+    try:
+        write_clip(tmp_path / "clip.mp4", frames=2).clear()
+        (tmp_path / "clip.mp4").rename(tmp_path / f"{name}.mp4")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such names")
+    assert annotate(tmp_path / f"{name}.mp4", "-o", tmp_path / "out") == 0
+    assert [os.fsencode(path.name) for path in (tmp_path / "out").iterdir()] == [b"\xff\xfe_masks.mp4"]
+
+
+def test_nothing_to_annotate_is_told_before_anything_about_the_output(
+    annotate: Annotate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert annotate(tmp_path / "absent.mp4", "-o", tmp_path / "out.mp4") == 1
+    assert "absent.mp4: no such file" in capsys.readouterr().err
+
+
+def test_an_input_without_a_name_is_a_usage_error(annotate: Annotate) -> None:
+    assert annotate("") == 2
+
+
 def test_ctrl_c_leaves_whole_files_only_and_exits_with_130(weights: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "many", tmp_path / "out"
     folder.mkdir()
@@ -196,7 +221,7 @@ def test_ctrl_c_leaves_whole_files_only_and_exits_with_130(weights: Path, tmp_pa
     command = [sys.executable, "-c", script, "annotate", folder, "-o", out, "--json", "--weights", weights]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         deadline = time.monotonic() + 60
-        while not list(out.glob("*.jpg")):
+        while len(list(out.glob("*.jpg"))) < 3:
             assert time.monotonic() < deadline
             assert running.poll() is None
             time.sleep(0.01)
@@ -207,7 +232,8 @@ def test_ctrl_c_leaves_whole_files_only_and_exits_with_130(weights: Path, tmp_pa
     assert b"Traceback" not in complaint
     pictures = sorted(out.glob("*.jpg"))
     assert 1 <= len(pictures) < 150
-    assert f"{len(pictures)} annotated".encode() in told
+    # the signal may come between a picture and the count of it
+    assert any(f"{count} annotated".encode() in told for count in (len(pictures), len(pictures) - 1))
     assert {path.suffix for path in out.iterdir()} == {".jpg", ".json"}
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
     assert all(cv2.imread(str(path)).shape == (800, 1200, 3) for path in pictures)

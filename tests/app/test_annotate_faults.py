@@ -42,6 +42,25 @@ def test_a_folder_that_cannot_be_made_is_named(annotate: Annotate, tmp_path: Pat
     assert "cannot be made a folder" in failed
 
 
+def test_an_error_that_nobody_foresaw_fails_one_video_and_is_raised_after_the_others(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    for name in ("first", "second"):
+        write_clip(tmp_path / f"{name}.mp4", frames=3)
+    draw, errors = builder.draw, iter([ZeroDivisionError("a bug")])
+
+    def broken_once(*arguments: object, **keywords: object) -> object:
+        for error in errors:
+            raise error
+        return draw(*arguments, **keywords)
+
+    monkeypatch.setattr(builder, "draw", broken_once)
+    with pytest.raises(ZeroDivisionError):
+        annotate(tmp_path / "first.mp4", tmp_path / "second.mp4", "-o", tmp_path / "out")
+    assert "first.mp4: ZeroDivisionError: a bug" in failures(capsys)[0]
+    assert (tmp_path / "out" / "second_masks.mp4").is_file()
+
+
 @pytest.mark.parametrize("number", [0, 5])
 def test_a_stage_that_raises_ends_the_run_and_its_error_comes_out(
     annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

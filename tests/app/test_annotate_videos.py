@@ -8,8 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -238,3 +241,20 @@ def test_ending_it_early_leaves_a_playable_part_and_no_whole_file(
     assert ".part." in part
     assert 0 < len(stamps(out / part)) < 3000
     assert "not whole" in said
+
+
+def test_a_recording_that_comes_over_http_is_whole_at_its_end(annotate: Annotate, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    write_clip(tmp_path / "served" / "clip.mp4", frames=5)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, name="server").start()
+        try:
+            code = annotate(
+                f"http://127.0.0.1:{server.server_port}/clip.mp4", "-o", tmp_path / "out.mp4", "--overwrite"
+            )
+        finally:
+            server.shutdown()
+    assert code == 0
+    assert stamps(tmp_path / "out.mp4") == stamps(tmp_path / "served" / "clip.mp4")
+    assert listing(tmp_path) == ["out.mp4", "served"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app.bench import BENCHMARKS
-from app.benchmarks import annotating
+from app.benchmarks import annotating, gpu, memory, overlay
 from app.benchmarks.clips import write_clip as write_benchmark_clip
 from app.benchmarks.figures import at_least, at_most
 from app.benchmarks.network import random_predictor
@@ -19,6 +19,7 @@ from app.benchmarks.nms import CANDIDATES, CLASSES, candidates
 from app.benchmarks.scenes import COVERED, INSTANCES, injected, noise
 from app.benchmarks.timing import milliseconds
 from app.cli import main
+from pipeline.metrics import Metrics, Span
 from tests.clips import write_clip
 
 Said = pytest.CaptureFixture[str]
@@ -69,6 +70,36 @@ def test_targets_are_compared_in_the_right_direction() -> None:
     assert [at_most("x", value, 4, "ms").reached for value in (3, 4, 4.1)] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("drawing", "forward", "reached", "note"),
+    [(4.0, 99, True, ""), (4.1, 12, False, ""), (4.1, 40, None, "only where the forward pass takes 12 ms")],
+)
+def test_a_slow_machine_may_reach_the_drawing_target_but_cannot_miss_it(
+    drawing: float, forward: float, reached: bool | None, note: str
+) -> None:
+    figure = overlay.judged(drawing, lambda: forward)
+    assert figure.reached is reached
+    assert note in figure.note
+    assert bool(figure.note) is bool(note)
+
+
+def test_the_gpu_waits_whenever_its_inference_stream_does_whatever_else_works() -> None:
+    metrics = Metrics()
+    metrics.add(Span("capture", 0, 0.0, 10.0, thread="capture"))
+    metrics.add(Span("forward", 0, 0.0, 4.0, thread="gpu upload"))
+    metrics.add(Span("forward", 0, 4.0, 6.0, thread="gpu inference"))
+    metrics.add(Span("nms", 0, 6.0, 6.5, thread="gpu inference"))
+    metrics.add(Span("overlay", 0, 6.5, 10.0, thread="overlay"))
+    assert gpu.waiting(metrics.snapshot()) == pytest.approx(0.75)
+
+
+@pytest.mark.skipif(not memory.STATUS.exists(), reason="this system has no /proc")
+def test_memory_is_told_in_bytes() -> None:
+    resource = pytest.importorskip("resource")
+    before = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert memory.in_bytes("VmHWM") == pytest.approx(before, rel=0.05)
+
+
 def test_a_long_clip_is_a_short_one_over_and_over(tmp_path: Path) -> None:
     write_clip(tmp_path / "short.mp4", frames=9)
     write_benchmark_clip(tmp_path / "long.mp4", tmp_path / "short.mp4", (96, 64), 40)
@@ -95,7 +126,7 @@ def test_the_table_is_printed_and_written_as_json(tmp_path: Path, capsys: Said) 
     record = json.loads(out.read_text())
     (figure,) = record["figures"]
     assert figure["value"] > 0
-    assert figure["reached"] is (figure["value"] <= 4)
+    assert figure["reached"] in ([True] if figure["value"] <= 4 else [False, None])
     assert record["machine"]["cores"]
 
 

@@ -145,7 +145,7 @@ def test_two_videos_that_would_have_one_output_are_refused_by_name(tmp_path: Pat
 
 
 def test_one_output_file_for_several_videos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"out\.mp4 names one video, but there are 2"):
+    with pytest.raises(ConfigError, match=r"out\.mp4 names one output, but there are 2"):
         plan_videos(["a.mp4", "b.mp4"], tmp_path / "out.mp4")
 
 
@@ -175,3 +175,24 @@ def test_an_output_in_a_folder_that_is_searched_is_refused(tmp_path: Path, kind:
     with pytest.raises(ConfigError, match="which is searched for inputs; choose another OUT"):
         plan(inputs, Wanted(tmp_path / "here", "video", False))
     plan(inputs, Wanted(tmp_path / "here" / "out", "video", False))  # subfolders are not searched
+
+
+def test_json_lines_alone_can_go_to_a_named_file(tmp_path: Path) -> None:
+    (job,) = plan_videos(["a.mp4"], tmp_path / "found.jsonl", as_="json")
+    assert job.outputs == (tmp_path / "found.jsonl",)
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.json", "out.jsonl", "-", "out.ts"])
+def test_a_file_of_a_kind_that_is_not_written_does_not_become_a_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError):
+        plan_videos(["a.mp4"], Path("-") if name == "-" else tmp_path / name)
+
+
+def test_a_trace_is_an_output_like_any_other(tmp_path: Path) -> None:
+    source = tmp_path / "a.mp4"
+    source.write_bytes(b"x")
+    inputs = Inputs(videos=[VideoInput("video", str(source))])
+    out = tmp_path / "out.mp4"
+    for trace, said in ((source, "one of the inputs"), (out, "would both become")):
+        with pytest.raises(ConfigError, match=said):
+            plan(inputs, Wanted(out, "video", False, trace))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 
 from model.errors import SinkError
 from pipeline.sinks.files import write_bytes, write_image, write_json
+from tests.full_disk import no_file_longer_than
 
 FRAME = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
 
@@ -39,11 +41,36 @@ def test_nothing_temporary_stays_behind(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.png"]
 
 
+def test_a_file_that_exists_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"older and longer")
+    write_bytes(tmp_path / "a.bin", b"new")
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_a_disk_that_is_full_keeps_the_old_file_and_leaves_no_part(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old")
+    with (
+        no_file_longer_than(10),
+        pytest.raises(SinkError, match=r"a\.bin: cannot be written: File too large"),
+    ):
+        write_bytes(tmp_path / "a.bin", bytes(100))
+    assert (tmp_path / "a.bin").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_many_threads_may_write_one_file_at_a_time(tmp_path: Path) -> None:
+    contents = [bytes([number]) * 50_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: write_bytes(tmp_path / "a.bin", data), contents))
+    assert (tmp_path / "a.bin").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_part(tmp_path: Path) -> None:
     folder = tmp_path / "taken.png"
     folder.mkdir()
     (folder / "old").write_text("old")
-    with pytest.raises(SinkError, match=r"taken\.png: cannot be written"):
+    with pytest.raises(SinkError, match=r"taken\.png: is a folder"):
         write_image(folder, FRAME)
     assert (folder / "old").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["taken.png"]

@@ -68,11 +68,6 @@ def test_an_empty_queue_lets_its_reader_wait() -> None:
     assert wait() == 7
 
 
-def test_polling_an_empty_queue_gives_none_at_once() -> None:
-    assert filled().poll() is None
-    assert filled(8).poll() == 8
-
-
 def test_a_closed_queue_takes_nothing_and_gives_what_it_holds() -> None:
     queue = filled(1)
     queue.close()
@@ -80,9 +75,8 @@ def test_a_closed_queue_takes_nothing_and_gives_what_it_holds() -> None:
         with pytest.raises(QueueClosed):
             put(2)
     assert queue.get() == 1
-    for take in (queue.get, queue.poll):
-        with pytest.raises(QueueClosed):
-            take()
+    with pytest.raises(QueueClosed):
+        queue.get()
 
 
 def test_an_aborted_queue_is_empty_and_closed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -29,6 +30,13 @@ def run(
     report = runner.join(PATIENCE)
     assert report is not None, f"these hang: {runner.alive}"
     return report
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < deadline, "it never happens"
+        threading.Event().wait(0.001)
 
 
 def test_a_file_loses_no_frame_and_keeps_their_order() -> None:
@@ -61,12 +69,19 @@ def test_the_source_is_closed_and_its_warnings_are_told() -> None:
     assert source.closed == 1
 
 
+@pytest.mark.parametrize("batch", [1, 3, 8])
 @pytest.mark.parametrize("slots", [1, 2, 4])
-def test_no_more_batches_are_on_their_way_than_the_detector_takes(slots: int) -> None:
-    detector, sink = Detector(slots), Sink()
-    run(Source(30), sink, detector=detector)
-    assert sink.indices == list(range(30))
-    assert 1 <= detector.most_pending <= slots
+def test_as_many_batches_are_on_their_way_as_the_detector_takes_and_no_more(slots: int, batch: int) -> None:
+    count = 12 * batch * slots
+    source, sink = Source(count), Sink()
+
+    def let_the_source_run_ahead() -> None:
+        wait_until(lambda: source.given >= batch * (slots + 1))
+
+    detector = Detector(slots, at=0, in_submit=let_the_source_run_ahead)
+    run(source, sink, detector=detector, options=RunOptions(batch=batch))
+    assert sink.indices == list(range(count))
+    assert detector.most_pending == slots
 
 
 def test_frames_of_a_file_go_through_the_network_in_whole_batches_but_for_the_last() -> None:
@@ -103,8 +118,7 @@ def test_a_live_source_gives_its_newest_frame_and_what_is_dropped_is_counted() -
     sink = Sink()
     runner = Runner(lambda _: source, slow, paint, [sink], Metrics())
     runner.start()
-    while source._next < 200:  # the source runs ahead while the first frame is being worked on
-        threading.Event().wait(0.001)
+    wait_until(lambda: source.given == 200)  # the source runs ahead while the first frame is worked on
     go_on.set()
     report = runner.join(PATIENCE)
     assert report is not None
@@ -200,8 +214,7 @@ def test_stopping_while_every_queue_is_full_ends_all_threads_in_time() -> None:
     source = Source(None)
     runner = Runner(lambda _: source, Detector(2), paint, [stuck], Metrics())
     runner.start()
-    while len(runner._frames) < runner._frames.capacity:
-        threading.Event().wait(0.001)
+    wait_until(lambda: len(runner._frames) == runner._frames.capacity)
     runner.stop()
     release.set()  # the write itself ends in its own time
     report = runner.join(PROMPT)
@@ -274,3 +287,48 @@ def test_stopping_while_the_source_is_being_opened_ends_the_opening() -> None:
     runner.start()
     assert opening.wait(PATIENCE)
     assert stopped(runner).state is RunState.STOPPED
+
+
+def test_what_a_camera_dropped_by_itself_is_counted_too() -> None:
+    source = Source(10, live=True, pace=0.005)
+    source.skip = {3, 4, 7}
+    sink = Sink()
+    report = run(source, sink)
+    assert report.metrics.drops["source"] == 3
+    assert report.frames + report.metrics.dropped == 10
+
+
+def test_frames_that_were_dropped_do_not_count_among_those_that_were_asked_for() -> None:
+    slow = Detector(in_submit=lambda: threading.Event().wait(0.02) and None)
+    slow.always = True
+    sink = Sink()
+    source = Source(None, live=True, pace=0.002)
+    report = run(source, sink, detector=slow, options=RunOptions(max_frames=5))
+    assert report.frames == 5
+    assert report.metrics.dropped > 5
+
+
+def test_a_live_run_that_fails_is_not_whole() -> None:
+    sink = Sink()
+    report = run(Source(None, live=True, at=5, fault=fail, pace=0.001), sink)
+    assert report.state is RunState.FAILED
+    assert sink.closed in ([False], [])
+
+
+def test_a_stop_right_after_the_start_is_heard() -> None:
+    for _ in range(20):
+        source = Source(None)
+        runner = Runner(lambda _, source=source: source, Detector(), paint, [Sink()], Metrics())
+        runner.start()
+        assert stopped(runner).state is RunState.STOPPED
+
+
+def test_a_stop_after_everything_was_delivered_changes_nothing() -> None:
+    sink = Sink()
+    runner = Runner(lambda _: Source(3), Detector(), paint, [sink], Metrics())
+    runner.start()
+    wait_until(lambda: bool(sink.closed))
+    runner.stop()
+    report = runner.join(PATIENCE)
+    assert report is not None
+    assert report.state is RunState.FINISHED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,15 @@ def test_closed_in_the_middle_of_a_run_it_is_whole_and_takes_no_more(path: Path)
 def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"no folder.out\.json"):
         TraceWriter(tmp_path / "no folder" / "out.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_a_pipe_or_device_is_refused_and_stays(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(SinkError, match=r"out\.json: is a device, a pipe or a socket"):
+        TraceWriter(path)
+    assert path.is_fifo()
+    assert [p for p in path.parent.iterdir() if p.name != "home"] == [path]
 
 
 def test_a_full_disk_costs_the_trace_but_not_the_run(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,11 +11,12 @@ import av
 import pytest
 
 from model.errors import ConfigError, SinkError
-from pipeline.sinks import codecs
-from pipeline.sinks.codecs import CODECS, CONTAINERS, VideoCodec, available, check_output, default_codec
+from pipeline.sinks.codecs import available, check_output, default_codec
+from pipeline.sinks.formats import CODECS, CONTAINERS, VideoCodec
 from pipeline.sinks.video import VideoSink
 from tests.clips import number_of
 from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, pictures, times
+from tests.source_tree import ROOT
 
 SOFTWARE = [name for name in CODECS if not name.endswith("_nvenc")]
 PAIRS = [(suffix, name) for suffix, c in CONTAINERS.items() for name in c.codecs if name in SOFTWARE]
@@ -50,6 +53,18 @@ def test_players_of_apple_find_the_tag_that_they_want(tmp_path: Path) -> None:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
 
 
+@pytest.mark.parametrize(("preset", "effort"), [("ultrafast", b"subme=0"), ("medium", b"subme=7")])
+def test_the_preset_reaches_the_encoder(tmp_path: Path, preset: str, effort: bytes) -> None:
+    fill(VideoSink(tmp_path / "o.mp4", preset=preset), info(), numbered(STAMPS))
+    assert effort in (tmp_path / "o.mp4").read_bytes()  # x264 writes its settings into the video
+
+
+def test_the_tables_of_formats_are_there_without_ffmpeg() -> None:
+    code = "import sys, pipeline.sinks.formats; print({'av', 'cv2', 'numpy', 'torch'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert told.stdout == "set()\n"
+
+
 def test_a_suffix_in_capitals_is_the_same(tmp_path: Path) -> None:
     assert fill(VideoSink(tmp_path / "O.MP4"), info(), numbered(STAMPS)).path == tmp_path / "O.MP4"
 
@@ -64,6 +79,8 @@ def test_a_suffix_in_capitals_is_the_same(tmp_path: Path) -> None:
         ("o.mp4", "h265", None, "no video codec is named 'h265'; there are h264, hevc"),
         ("o.mp4", "h264", 52, r"a CRF of 52 is out of range for h264: 0 \(best\) to 51"),
         ("o.mp4", "h264", -1, "CRF of -1"),
+        ("o.mov", "prores", 20, "prores has no quality to choose, got a CRF of 20"),
+        ("o.mkv", "ffv1", 0, "ffv1 has no quality to choose, got a CRF of 0"),
     ],
 )
 def test_what_cannot_be_written_is_refused_by_name(
@@ -84,7 +101,7 @@ def test_the_sink_refuses_the_same_and_leaves_nothing(tmp_path: Path) -> None:
 def test_an_encoder_that_this_build_lacks_is_refused_with_what_there_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(codecs.CODECS, "h264", VideoCodec(("no_such_encoder",)))
+    monkeypatch.setitem(CODECS, "h264", VideoCodec(("no_such_encoder",)))
     with pytest.raises(ConfigError, match="h264: this build of FFmpeg has no such encoder; it has hevc"):
         check_output(Path("o.mp4"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,20 @@ def test_two_parts_of_one_file_do_not_meet(tmp_path: Path) -> None:
         second.publish()
     second.discard()
     assert left_in(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SinkError, match="pipe: is a device, a pipe or a socket; name a file"):
+        PartFile(tmp_path / "pipe", overwrite=True)
+    part = PartFile(tmp_path / "a.txt", overwrite=True)
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(SinkError, match=r"a\.txt: is a device, a pipe or a socket"):
+        part.publish()
+    part.discard()
+    assert left_in(tmp_path) == ["a.txt", "pipe"]
+    assert all(stat.S_ISFIFO(path.stat().st_mode) for path in tmp_path.iterdir())
 
 
 def test_a_kept_part_stays_and_a_discarded_one_goes(tmp_path: Path) -> None:
