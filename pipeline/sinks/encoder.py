@@ -17,7 +17,6 @@ from pipeline.sinks.colour import ColourTags, PictureConverter, padded_size
 
 _USUAL_RATE = Fraction(30)
 _DEEPEST = 32  # more frames than any encoder reorders
-_BY_DECODING_TIME = ("mp4", "mov")
 _SLOWEST, _FASTEST = Fraction(1, 60), Fraction(240)
 
 
@@ -150,7 +149,7 @@ class VideoEncoder:
         context.sample_aspect_ratio = picture.aspect
         context.thread_type = "AUTO"  # the library's default cuts each frame into slices
         picture.tags.apply(context, is_rgb=not codec.pixels.startswith("yuv"))
-        if codec.tag and container.format.name in _BY_DECODING_TIME:
+        if codec.tag and container.format.name in ("mp4", "mov"):
             context.codec_tag = codec.tag
         self._stream = stream
 
@@ -183,10 +182,16 @@ class VideoEncoder:
         self._mux(self._stream.encode(frame))
 
     def flush(self) -> None:
-        """Write what the encoder still holds."""
+        """Write what the encoder still holds.
+
+        The last packet lasts until the video ends. The muxer of mp4 and mov takes the end of the track from
+        its last fragment alone; the frame shown last may have been decoded, and written, in an earlier one,
+        and players drop what lies behind the end.
+        """
         self._mux(self._stream.encode(None))
         if self._held is not None:
-            self._stretch(self._held)
+            assert self._held.pts is not None
+            self._held.duration = self.stamps.end_tick() - self._held.pts
             self._container.mux(self._held)
             self._held = None
 
@@ -208,15 +213,3 @@ class VideoEncoder:
         packet.duration = self.stamps.duration(shown)
         packet.time_base = self.stamps.unit
         self._packets += 1
-
-    def _stretch(self, last: av.Packet[av.VideoStream]) -> None:
-        """Let the last packet of an mp4 or mov last until the video's end.
-
-        The muxer takes a track to be as long as its decoding times tell, from the first to the last one plus
-        the last one's duration. Frames that are reordered are decoded before they are shown; where the steps
-        grow towards the end that sum falls short, and players drop the frames after it. Matroska counts from
-        the time when a packet is shown.
-        """
-        if self._container.format.name in _BY_DECODING_TIME:
-            assert last.dts is not None
-            last.duration = self.stamps.end_tick() - last.dts

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
 from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
+from pipeline.sinks.origin import origin_of
 from pipeline.sinks.part_file import PartFile, cannot_be_written
 from pipeline.sinks.span import Span
 from pipeline.sources.base import SourceInfo
+
+_ZERO = Fraction(0)
 
 
 class JsonLinesSink:
     """Writes `frame_record` of every result as a line, to a file or to a text stream that is open already.
 
     A file grows under a temporary name, line by line, and is renamed when whole; a stream is flushed after
-    every line and stays open. The same results give the same bytes. Raises what `PartFile` raises.
+    every line and stays open. Time stamps count from where those of a video file of the same run do (see
+    `origin_of`). The same results give the same bytes. Raises what `PartFile` raises.
     """
 
     def __init__(self, target: Path | TextIO, overwrite: bool = False) -> None:
@@ -29,9 +34,11 @@ class JsonLinesSink:
         self._span = Span()
         self._detections = 0
         self._failed = False
+        self._origin: Fraction | None = None
 
     def open(self, info: SourceInfo) -> None:
         """Make the part file. Raises SinkError when the file exists or cannot be written."""
+        self._info = info
         if isinstance(self._target, Path):
             self._part = PartFile(self._target, self._overwrite)
             self._stream: TextIO = io.TextIOWrapper(self._part.file, encoding="utf-8", newline="\n")
@@ -40,10 +47,11 @@ class JsonLinesSink:
 
     def write(self, result: Result) -> None:
         """Write one line. Raises SinkError when it cannot be written, or holds a number that is none."""
+        if self._origin is None:
+            self._origin = origin_of(self._info, result.frame)
+        record = frame_record(result, self._origin)
         try:
-            line = json.dumps(
-                frame_record(result), separators=(",", ":"), ensure_ascii=False, allow_nan=False
-            )
+            line = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         except ValueError as error:
             raise SinkError(f"{self._name}: frame {result.frame.index} cannot be written: {error}") from error
         try:
@@ -53,7 +61,7 @@ class JsonLinesSink:
         except SinkError:
             self._failed = True
             raise
-        self._span.add(result.frame)
+        self._span.add_time(result.frame.time - self._origin)
         self._detections += len(result.detections)
 
     def close(self, complete: bool) -> SinkReport:
@@ -81,24 +89,27 @@ class JsonLinesSink:
         )
 
 
-def frame_record(result: Result) -> dict[str, Any]:
+def frame_record(result: Result, origin: Fraction = _ZERO) -> dict[str, Any]:
     """What is told of a frame, ready for json.
 
-    `index`; the exact time stamp as `pts` and `time_base` ("numerator/denominator", seconds a unit) and its
-    rounded value `time` in seconds; `name` where the picture has one; `width` and `height` in pixels;
-    `detections`, each with `class`, `score`, `bbox` (x, y, width, height in pixels from the top left
-    corner), `segmentation` (compressed COCO run-length code) unless only boxes were asked for, and
-    `track_id` where somebody tracks.
+    `index`; the exact time stamp, counted from `origin` in seconds, as `pts` and `time_base`
+    ("numerator/denominator", seconds a unit) and its rounded value `time` in seconds; `name` where the
+    picture has one; `width` and `height` in pixels; `detections`, each with `class`, `score`, `bbox` (x, y,
+    width, height in pixels from the top left corner), `segmentation` (compressed COCO run-length code)
+    unless only boxes were asked for, and `track_id` where somebody tracks.
     """
     frame = result.frame
     height, width = frame.size
     name = {"name": frame.name} if frame.name else {}
+    time = frame.time - origin
+    ticks = time / frame.time_base
+    unit = frame.time_base / ticks.denominator  # finer where the origin was counted in another unit
     return {
         "index": frame.index,
         **name,
-        "pts": frame.pts,
-        "time_base": f"{frame.time_base.numerator}/{frame.time_base.denominator}",
-        "time": round(float(frame.time), 9),
+        "pts": ticks.numerator,
+        "time_base": f"{unit.numerator}/{unit.denominator}",
+        "time": round(float(time), 9),
         "width": width,
         "height": height,
         "detections": _detections(result),

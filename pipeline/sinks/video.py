@@ -13,6 +13,7 @@ from pipeline.sinks.base import SinkReport
 from pipeline.sinks.codecs import check_output, container_of, default_codec
 from pipeline.sinks.colour import choose_tags
 from pipeline.sinks.encoder import EncoderSettings, Picture, nominal_rate
+from pipeline.sinks.origin import origin_of
 from pipeline.sinks.part_file import PartFile
 from pipeline.sinks.recording import Recording, pixel_aspect
 from pipeline.sinks.stream_copy import StreamCopier
@@ -124,8 +125,7 @@ class VideoSink:
         height, width = picture.shape[:2]
         source = self._copier.video if self._copier else None
         aspect = pixel_aspect(source, width, height)
-        first = result.frame.time
-        self._origin = first if self._info.live or first < 0 else Fraction(0)
+        self._origin = origin_of(self._info, result.frame)
         if self._copier:
             self._copier.origin = self._origin
         recording = Recording(
@@ -138,7 +138,7 @@ class VideoSink:
             self._copier if self._copy_streams else None,
         )
         if self._origin and not self._info.live:
-            self._notes.append(f"begins at {float(first):.3f} s in the source, at 0 here")
+            self._notes.append(f"begins at {float(self._origin):.3f} s in the source, at 0 here")
         if recording.size != (width, height):
             self._notes.append(f"padded to {recording.size[0]} x {recording.size[1]}")
         return recording

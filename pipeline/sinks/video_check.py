@@ -21,7 +21,7 @@ from pipeline.sources.ffmpeg import reason
 class VideoFacts:
     """What a file holds, by its packets; nothing is decoded.
 
-    times:   when each frame is shown, in seconds, ascending
+    times:   when each frame is shown, in seconds, ascending; without those that players are told to drop
     packets: how many packets each other stream has, by its index
     error:   where reading ended early, why
     """
@@ -49,7 +49,7 @@ def read_facts(path: Path) -> VideoFacts:
             unit = (video.time_base if video else None) or unit
             for packet in container.demux():
                 if video is not None and packet.stream_index == video.index:
-                    if packet.size and packet.pts is not None:
+                    if packet.size and packet.pts is not None and not packet.is_discard:
                         ticks.append(packet.pts)
                 elif packet.size:
                     packets[packet.stream_index] += 1
@@ -94,7 +94,8 @@ def remarks(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
             told.append(f"{_kinds(Counter(s.kind for s in copier.copied))} kept")
         told += copier.dropped
     if stamps.worst:
-        told.append(f"time stamps rounded to {stamps.unit} s, by {float(stamps.worst) * 1000:.2f} ms at most")
+        how = f"rounded to {stamps.unit} s{' or moved' if stamps.moved else ''}"
+        told.append(f"time stamps {how}, by {float(stamps.worst) * 1000:.2f} ms at most")
     return told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from model.config import BackboneConfig
-from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS, to_openvino, without_masks
+from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS, exported_program, to_openvino, without_masks
 from model.yolact import RawOutputs, Yolact, fuse_batch_norms
 from tests.small_networks import TINY, small_network
 
@@ -126,3 +127,18 @@ def test_deformable_convolutions_are_computed_as_pytorch_does(run: Any):
     assert "DeformableConvolution" in {node.get_type_name() for node in model.get_ops()}
     given = images(2, network)
     assert_same(run(model, given), network(given))
+
+
+def test_what_pytorch_warns_of_in_its_own_export_is_not_passed_on(
+    network: Yolact, monkeypatch: pytest.MonkeyPatch
+):
+    export = torch.export.export
+
+    def warning_export(*arguments: Any, **options: Any) -> torch.export.ExportedProgram:
+        warnings.warn("an old name is in use", FutureWarning, stacklevel=1)
+        return export(*arguments, **options)
+
+    monkeypatch.setattr(torch.export, "export", warning_export)
+    with warnings.catch_warnings(record=True, action="always") as passed_on:
+        exported_program(network)
+    assert passed_on == []

@@ -16,8 +16,9 @@ from pycocotools import mask as coco_mask
 
 from model.errors import SinkError
 from pipeline.sinks.jsonl import JsonLinesSink, frame_record
+from pipeline.sinks.video import VideoSink
 from tests.full_disk import no_file_longer_than
-from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, two_cats, write_all
+from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, times, two_cats, write_all
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -34,6 +35,25 @@ def test_each_frame_is_a_line_with_its_exact_time(tmp_path: Path) -> None:
     assert report.summary == "4 frames, 0.000 to 0.100 s, 8 detections"
     assert report.path == tmp_path / "o.jsonl"
     assert report.whole
+
+
+@pytest.mark.parametrize(
+    ("live", "stamps"), [(True, [8100, 8140, 8300]), (False, [-40, 0, 160]), (False, [8100, 8140, 8300])]
+)
+def test_the_time_of_a_line_is_that_of_its_frame_in_a_video_file(
+    tmp_path: Path, live: bool, stamps: list[int]
+) -> None:
+    report = fill(JsonLinesSink(tmp_path / "o.jsonl"), info(live=live), numbered(stamps))
+    fill(VideoSink(tmp_path / "o.mp4"), info(live=live), numbered(stamps))
+    told = [line["pts"] * Fraction(line["time_base"]) for line in lines(tmp_path / "o.jsonl")]
+    assert told == times(tmp_path / "o.mp4")
+    assert [line["time"] for line in lines(tmp_path / "o.jsonl")] == [pytest.approx(float(t)) for t in told]
+    assert report.summary.startswith(f"3 frames, {float(told[0]):.3f} to {float(told[-1]):.3f} s")
+
+
+def test_the_stamp_stays_exact_where_the_origin_was_counted_in_another_unit() -> None:
+    record = frame_record(next(numbered([100], Fraction(1, 25))), origin=Fraction(1, 3))
+    assert record["pts"] * Fraction(record["time_base"]) == 4 - Fraction(1, 3)
 
 
 def test_a_detection_has_class_score_box_mask_and_track() -> None:

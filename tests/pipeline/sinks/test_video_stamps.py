@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 
 import av
@@ -11,10 +13,91 @@ import pytest
 
 from pipeline.sinks.encoder import Stamps, nominal_rate
 from pipeline.sinks.video import VideoSink
+from pipeline.sinks.video_check import faults, read_facts
 from tests.clips import number_of, write_clip
-from tests.pipeline.sinks.recordings import fill, info, left_in, numbered, pictures, result, through, times
+from tests.pipeline.sinks.recordings import (
+    MILLISECOND,
+    fill,
+    info,
+    left_in,
+    numbered,
+    pictures,
+    result,
+    through,
+    times,
+)
 
 UNEVEN = [0, 1, 2, 40, 41, 500, 501, 1700, 1701, 1702, 1703, 4000]
+
+
+def decoded(path: Path) -> list[Fraction]:
+    """When the frames of a video are shown that a player gets to see."""
+    with av.open(str(path)) as container:
+        shown = [(frame.pts, frame.time_base) for frame in container.decode(video=0)]
+        return [pts * base for pts, base in shown if pts is not None and base is not None]
+
+
+def any_stamps(choice: random.Random) -> list[int]:
+    """1 to 12 stamps: short steps, then long ones, or the reverse, or in any order, or any steps at all."""
+    count, change = choice.choice([1, 2, 3, 4, 5, 7, 9, 12]), choice.randrange(12)
+    before, after = choice.choice([(512, 12_800), (12_800, 512), (1, 100_000), (100_000, 1), (512, 512)])
+    steps = [before if number < change else after for number in range(count - 1)]
+    if choice.random() < 0.4:
+        choice.shuffle(steps)
+    if choice.random() < 0.3:
+        steps = [choice.randrange(1, 20_000) for _ in steps]
+    return list(accumulate(steps, initial=choice.choice([0, 0, 1, choice.randrange(200_000)])))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_every_frame_can_be_decoded_at_its_own_time_whatever_the_steps(
+    tmp_path: Path, codec: str, suffix: str
+) -> None:
+    choice = random.Random(f"{codec}{suffix}")
+    for number in range(50):
+        stamps, path = any_stamps(choice), tmp_path / f"{number}{suffix}"
+        time_base = Fraction(1, choice.choice([1000, 12_800, 90_000]))
+        rate = choice.choice([None, Fraction(5)])
+        report = fill(VideoSink(path, codec, frame_rate=rate), info(), numbered(stamps, time_base))
+        assert not report.problems, stamps
+        assert decoded(path) == [t * time_base for t in stamps]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_the_last_of_a_few_frames_far_apart_is_decoded(tmp_path: Path, codec: str) -> None:
+    stamps = range(0, 3600, 400)
+    sink = VideoSink(tmp_path / "o.mp4", codec, frame_rate=Fraction(25))
+    fill(sink, info(), numbered(stamps))
+    assert decoded(tmp_path / "o.mp4") == [Fraction(t, 1000) for t in stamps]
+    assert edit_length((tmp_path / "o.mp4").read_bytes()) == 3600 * 16  # at 16 kHz, to the last one's end
+
+
+def test_a_frame_that_players_drop_does_not_count_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "o.mp4"
+    fill(VideoSink(path), info(), numbered(range(0, 360, 40)))
+    stamps = Stamps(MILLISECOND, Fraction(1, 25))
+    for time in range(0, 360, 40):
+        stamps.add(time * MILLISECOND)
+    assert not faults(read_facts(path), stamps, ())
+    path.write_bytes(with_shorter_edit(path.read_bytes()))
+    assert len(decoded(path)) == 8
+    assert faults(read_facts(path), stamps, ()) == ["9 frames were written, 8 are there"]
+
+
+def edit_length(video: bytes) -> int:
+    """How long the only edit of an mp4 that begins at 0 is."""
+    return int.from_bytes(video[edit_at(video) :][:4])
+
+
+def with_shorter_edit(video: bytes) -> bytes:
+    """An mp4 whose only edit ends an eighth of its length early."""
+    at, length = edit_at(video), edit_length(video)
+    return video[:at] + (length * 7 // 8).to_bytes(4) + video[at + 4 :]
+
+
+def edit_at(video: bytes) -> int:
+    return video.rindex(b"elst") + 12  # behind version, flags and count
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
@@ -53,6 +136,7 @@ def test_frames_within_one_millisecond_stay_apart_in_matroska_and_are_reported(t
     assert times(tmp_path / "o.mkv") == [Fraction(t, 1000) for t in (0, 1, 2, 3)]
     assert report.whole
     assert "3 frames had no time stamp of their own" in report.problems[0]
+    assert "rounded to 1/1000 s or moved, by 2.00 ms at most" in report.summary
 
 
 def test_every_frame_shows_what_it_should_and_none_is_lost_doubled_or_swapped(tmp_path: Path) -> None:
