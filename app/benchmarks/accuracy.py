@@ -17,10 +17,10 @@ def run(setup: Setup) -> list[Figure]:
     if setup.data is None:
         return [missing(title, "no labelled images; name a COCO json with --data")]
     try:
-        int8 = load_predictor(setup.weights, precision="int8", device="cpu")
+        int8 = load_predictor(setup.weights, precision="int8", device="cpu", score_threshold=0.0)
     except ConfigError as error:
         return [missing(title, str(error))]
-    fp32 = load_predictor(setup.weights, engine="torch", precision="fp32", device="cpu")
+    fp32 = load_predictor(setup.weights, engine="torch", precision="fp32", device="cpu", score_threshold=0.0)
     truth = load_ground_truth(setup.data)
     folder = image_folder(setup.data, truth.dataset["images"], None)
     task = Task(truth, folder, match_classes(truth, fp32.config.class_names))

@@ -14,27 +14,41 @@ from torch import Tensor
 from app.benchmarks.scenes import injected
 from app.threads import share_cores
 from model.boxes import encode, pairwise_iou, to_corners
-from model.checkpoint import save_checkpoint
 from model.config import preset
 from model.engines.base import Engine
 from model.postprocessing import Decoder
 from model.predictor import Predictor, load_predictor
 from model.raw_outputs import RawOutputs
-from model.yolact import build_yolact
 
 SURE = 12.0  # logit of a class that is certain; the score is 0.99999 where all others are 0 and -12
 SCENE = (432, 768)  # height and width that the instances are laid out in
 
 
 def random_predictor(config: str, **settings: Any) -> Predictor:
-    """A predictor for a network of random weights, which costs what a trained one does, with ten instances
-    in every frame: what they are made of is put into the raw outputs, so that NMS and masks work on them."""
-    torch.manual_seed(0)
-    network = build_yolact(preset(config))
+    """A predictor for a network of random weights, which costs what a trained one does; see `injecting`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{config}.pt"
-        save_checkpoint(path, network.config, network.state_dict())
-        predictor = load_predictor(path, **settings)
+        write_random_weights(config, path)
+        return injecting(path, **settings)
+
+
+def write_random_weights(config: str, path: Path) -> None:
+    """The same ones every time."""
+    # a process that only runs the network needs neither of them
+    from model.checkpoint import save_checkpoint
+    from model.yolact import build_yolact
+
+    torch.manual_seed(0)
+    network = build_yolact(preset(config))
+    save_checkpoint(path, network.config, network.state_dict())
+
+
+def injecting(weights: Path, **settings: Any) -> Predictor:
+    """A predictor that finds ten instances in every frame; `settings` are those of `load_predictor`.
+
+    What they are made of is put into the raw outputs, so that NMS and masks work on them.
+    """
+    predictor = load_predictor(weights, **settings)
     share_cores(predictor)
     engine = InjectingEngine(predictor.engine, predictor.decoder)
     return Predictor(engine, predictor.decoder, predictor.options, predictor.with_masks, predictor.choice)
