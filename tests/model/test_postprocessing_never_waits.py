@@ -77,7 +77,7 @@ def test_preparing_frames_uploads_nothing_once_mean_and_deviation_are_there():
 
 def test_exact_nms_does_wait_and_the_test_above_would_see_it():
     decoder = Decoding(SPARSE, torch.empty(1500, 4, device="meta"))
-    with pytest.raises((NotImplementedError, RuntimeError)):
+    with pytest.raises(RuntimeError):  # how a tensor without values answers when it is asked for one
         find(meta_outputs(1500, masks=True), decoder, DetectOptions(nms="exact"))
     with pytest.raises(AssertionError), never_waiting():
         torch.zeros(2).new_tensor([1, 2])

@@ -106,7 +106,7 @@ class PretendedDevice(TorchDispatchMode):
         _refuse_a_mixture(func, args, kwargs)
         try:
             twins = func(*_twins(args), **_on("meta", _twins(kwargs)))
-        except (RuntimeError, NotImplementedError):  # its shape depends on values, or it is a value
+        except RuntimeError:  # its shape depends on values, or it is a value
             return self._look(func, args, kwargs)
         return self._later(func, args, kwargs, there, twins)
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 
 import pytest
+import torch
 from torch import Tensor
 
 from pipeline.device_clock import DeviceClock, DeviceLaps
@@ -47,7 +48,7 @@ class TimedStreams:
         return TimedEvent(next(self._times))
 
     def pinned(self, size: int) -> Tensor:
-        raise NotImplementedError
+        return torch.empty(size, dtype=torch.uint8)
 
 
 def laps(*times: float, began: float) -> DeviceLaps:
