@@ -51,7 +51,7 @@ Opener = Callable[[str, SourceOptions, Interruption], "Source"]
 
 
 def kind_of(text: str) -> str:
-    """The kind of source, a key of `SOURCES`, that a text stands for. Opens at most the header of a file.
+    """The kind of source, a key of `SOURCES`, that a text stands for. Reads at most the headers in a file.
 
     A number or `camera:NAME` is a camera, `scheme://…` a stream, a folder or a pattern a sequence of
     images; the content of a file decides between an image and a video, the name of one that is not there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,7 @@ from pipeline.sources.capture import CameraSettings, Capture, Connect, as_bgr, c
 
 TIME_BASE = Fraction(1, 1_000_000)
 
+_INDEX = re.compile(r"[0-9]{1,9}")  # OpenCV takes no more than 31 bits; a longer number can be a name only
 _POLL = 0.1  # seconds
 _PAUSE = 0.05  # seconds between grabs that fail, which take no time at all once a camera is unplugged
 
@@ -85,7 +87,7 @@ def start_camera(
 
 def _identify(which: int | str) -> tuple[int, str]:
     """A camera's index, and what to call it in messages."""
-    if isinstance(which, str) and not which.isdecimal():
+    if isinstance(which, str) and not _INDEX.fullmatch(which):
         camera = find_camera(which, list_cameras())
         return camera.index, camera.name
     index = int(which)
@@ -160,8 +162,9 @@ class _Camera:
         self.interrupt()
         if self._thread.ident is not None:
             self._thread.join(self._patience.end)
-        if self._thread.is_alive() and not any("driver" in warning for warning in self._warnings):
-            self._warnings += (f"{self._name}: the driver does not let go of the camera yet",)
+        stuck = f"{self._name}: the driver does not let go of the camera yet"
+        if self._thread.is_alive() and stuck not in self._warnings:
+            self._warnings += (stuck,)
 
     def _wait(self, seconds: float) -> None:
         """Until there is a picture, or the source was stopped; raises when neither comes."""

@@ -111,8 +111,9 @@ class FrameMaker:
         except av.FFmpegError:
             self._troubles.add(UNREADABLE)
             return None
-        pts = self._stamps.next(self._given(frame, time_base or self.time_base))
-        made = Frame(image, self._count, pts, self.time_base, monotonic())
+        at = monotonic()
+        pts = self._stamps.next(self._given(frame, time_base or self.time_base, at))
+        made = Frame(image, self._count, pts, self.time_base, at)
         self._count += 1
         return made
 
@@ -120,10 +121,10 @@ class FrameMaker:
         """The next frame comes from a new connection, this long after the last one."""
         self._stamps.resume(seconds)
 
-    def _given(self, frame: av.VideoFrame, time_base: Fraction) -> int | None:
-        """The stamp that a frame comes with, in units of all frames' time base."""
+    def _given(self, frame: av.VideoFrame, time_base: Fraction, at: float) -> int | None:
+        """The stamp that a frame comes with, or comes at, in units of all frames' time base."""
         if self._begun is not None:
-            return round((monotonic() - self._begun) / self.time_base)
+            return round((at - self._begun) / self.time_base)
         if frame.pts is None or time_base == self.time_base:
             return frame.pts
         return round(frame.pts * time_base / self.time_base)

@@ -69,9 +69,8 @@ def choose_stream(container: InputContainer, name: str) -> av.VideoStream:
             f"{name}: a picture of {width} x {height} pixels is too large; "
             f"at most {MAX_PIXELS // 10**6} million pixels are read"
         )
-    best.codec_context.options = {
-        "max_pixels": str(MAX_PIXELS)
-    }  # the header may lie, and later pictures grow
+    # the header may lie, and later pictures grow
+    best.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return best
 
 

@@ -22,8 +22,8 @@ IMAGE_SUFFIXES = frozenset(
         *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
     }
 )
-"""What counts as an image where a folder or a pattern is searched; a file named outright may be called
-anything, for its header decides."""
+"""What counts as an image, unless it is an animation, where a folder or a pattern is searched; a file named
+outright may be called anything, for its header decides."""
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -37,6 +37,8 @@ UNFINISHED_SUFFIX = ".part"
 """Stands before the suffix of an output that is not whole yet (`clip.part.mp4`): nobody's input."""
 
 _PICTURE_SERIES = frozenset({".mjpeg", ".mjpg"})
+_ANIMATION_SUFFIXES = frozenset({".gif", ".png", ".webp"})
+_ANIMATION_FORMATS = ("GIF", "PNG", "WEBP")  # several pictures in a JPEG or a TIFF are no animation
 _PATTERN_SIGNS = "*?["
 
 
@@ -54,8 +56,8 @@ def find_media(argument: str | Path) -> Found:
     A folder is searched for files with a suffix of `IMAGE_SUFFIXES` or `VIDEO_SUFFIXES`, not in its
     subfolders, not for hidden files and not for unfinished outputs; the order is the natural one, 2 before
     10. A file named outright is an image when it begins as one, or is called like one, and else is taken
-    for a video. Something that exists is taken at its name even when the name reads like a pattern
-    (`photo[1].jpg`).
+    for a video. An animation (GIF, PNG, WebP) is a video. Something that exists is taken at its name even
+    when the name reads like a pattern (`photo[1].jpg`).
 
     Raises SourceError when there is no such file, or no media in the folder or under the pattern.
     """
@@ -113,8 +115,8 @@ def _is_image(path: Path) -> bool:
     if suffix in _PICTURE_SERIES:  # begins as a single JPEG does
         return False
     try:
-        with opened(path):
-            return True
+        with opened(path) as picture:
+            return not (picture.format in _ANIMATION_FORMATS and getattr(picture, "is_animated", False))
     except SourceError:  # an image that cannot be taken: `read_image` says why
         return True
     except MemoryError:
@@ -129,12 +131,17 @@ def _matches(pattern: str) -> Iterator[Path]:
 
 
 def _choose(candidates: Iterable[Path], where: str) -> Found:
-    files = sorted((path for path in candidates if _is_offered(path)), key=_natural)
-    images = tuple(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
-    videos = tuple(path for path in files if path.suffix.lower() in VIDEO_SUFFIXES)
+    images: list[Path] = []
+    videos: list[Path] = []
+    for path in sorted((path for path in candidates if _is_offered(path)), key=_natural):
+        suffix = path.suffix.lower()
+        if suffix in VIDEO_SUFFIXES or (suffix in _ANIMATION_SUFFIXES and not _is_image(path)):
+            videos.append(path)
+        elif suffix in IMAGE_SUFFIXES:
+            images.append(path)
     if not images and not videos:
         raise SourceError(f"{where} holds no image and no video; expected {_format_list()}, or a video file")
-    return Found(images, videos)
+    return Found(tuple(images), tuple(videos))
 
 
 def _is_offered(path: Path) -> bool:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 import av
 from av.container import InputContainer
 
-from pipeline.sources.addresses import redacted
+from pipeline.sources.addresses import redacted, scheme_of
 from pipeline.sources.decoding import decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import choose_stream, reason
 from pipeline.sources.transports import Transport, options_for
 from pipeline.sources.troubles import Troubles
 
+_SEGMENT = 20.0  # seconds; twice the longest piece by which live playlists (HLS) usually grow
 _WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v"})
 
 
@@ -53,6 +54,11 @@ class Link:
         failure = ""
         try:
             self._container = _open(target)
+            is_live_playlist = is_playlist(self._container) and not self._container.duration
+            if is_live_playlist and target.read_timeout < _SEGMENT:
+                self._container.close()  # PyAV's time-outs cannot be changed later
+                self._target = target = replace(target, read_timeout=_SEGMENT)
+                self._container = _open(target)
         except (av.FFmpegError, OSError, ValueError) as error:
             failure = self._why(error, target.open_timeout, "answer")
         if failure:  # raised out here, so that FFmpeg's error, which tells the address, is not carried along
@@ -65,7 +71,8 @@ class Link:
         size = self._container.size
         self.has_stamps = self._container.format.name not in _WITHOUT_STAMPS
         """Whether the stream says when a picture is to be shown; if not, FFmpeg makes it up."""
-        is_finite = size > 0 or bool(self._container.duration)
+        has_size = size > 0 and not is_playlist(self._container)  # which has one of its own
+        is_finite = has_size or bool(self._container.duration)
         self.is_recording = is_finite and self.has_stamps and not target.transport.endless
         """Whether it is a file at the other end, which waits for its reader."""
         self._extent = Extent(self._container, self.stream, size) if self.is_recording and size > 0 else None
@@ -82,7 +89,7 @@ class Link:
 
         A recording that breaks off is told in `troubles`, as for a file.
         """
-        failure = "the other side ended it"
+        failure = ""
         try:
             self._last_picture = monotonic()
             for picture in decoded(self._container, self.stream, troubles, self._watch):
@@ -90,10 +97,10 @@ class Link:
                 self._last_picture = monotonic()
         except (av.FFmpegError, OSError) as error:
             failure = self._why(error, self._target.read_timeout, "data")
-            if self.is_recording:
-                troubles.add(f"reading stopped before the end: {failure}")
-        if not self._has_end:
-            raise ConnectionLost(failure)
+        if failure and self.is_recording:
+            troubles.add(f"reading stopped before the end: {failure}")
+        elif not self.is_recording:
+            raise ConnectionLost(failure or self._ending)
         if self._extent is not None and (shortfall := self._extent.shortfall()):
             troubles.add(shortfall)
 
@@ -102,8 +109,9 @@ class Link:
         self._container.close()
 
     @property
-    def _has_end(self) -> bool:
-        return self.is_recording or self._container.format.name == "hls"
+    def _ending(self) -> str:
+        """What an end without an error means: of a playlist that it says so, is gone or stands still."""
+        return "its playlist grows no more" if is_playlist(self._container) else "the other side ended it"
 
     def _watch(self, packet: av.Packet[Any]) -> None:
         """Note that data came. It may be no picture, but sound, or nothing that can be decoded."""
@@ -119,9 +127,19 @@ class Link:
         is_late = isinstance(error, av.FFmpegError) and monotonic() - self._last_data >= limit
         if is_late or isinstance(error, av.error.ExitError):
             return f"no {expected} within {limit:g} s"
-        if isinstance(error, av.FFmpegError) and error.errno == errno.EIO and expected == "answer":
-            return "no connection; the host is unknown, or its certificate is not one to trust"
+        if expected == "answer" and isinstance(error, av.EOFError):
+            return "the other side ended it before any picture"
+        if expected == "answer" and isinstance(error, av.FFmpegError) and error.errno == errno.EIO:
+            return (
+                "no connection: the host is unknown, what answers there does not speak "
+                f"{scheme_of(self._target.address)}, or its certificate is not one to trust"
+            )
         return reason(error)
+
+
+def is_playlist(container: InputContainer) -> bool:
+    """Whether it is HLS: a list of files that, where it is live, grows by and by."""
+    return container.format.name == "hls"
 
 
 def _open(target: Target) -> InputContainer:

@@ -78,9 +78,8 @@ class Pictures:
         return np.ascontiguousarray(converted.to_ndarray())
 
     def _upright(self, image: Image, frame: av.VideoFrame) -> Image:
-        if (
-            self._rotation != frame.rotation
-        ):  # to look further ties a frame to itself, so that it is freed late
+        # to look further ties a frame to itself, so that it is freed late
+        if self._rotation != frame.rotation:
             self._rotation, self._signs = frame.rotation, _display_signs(frame)
         if self._signs is None:
             return image

@@ -14,7 +14,7 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker
 from pipeline.sources.ffmpeg import nominal_duration, nominal_rate
 from pipeline.sources.interruption import interruptible
-from pipeline.sources.link import ConnectionLost, Link, Target
+from pipeline.sources.link import ConnectionLost, Link, Target, is_playlist
 from pipeline.sources.troubles import Troubles
 
 
@@ -90,6 +90,8 @@ class Receiver:
         with closing(Link(self._target)) as link:
             if self._maker is None:
                 self._maker = FrameMaker(link.stream, self._troubles, by_arrival=not link.has_stamps)
+            elif link.is_recording and is_playlist(link.container):
+                return  # it was live, says now that it has come to its end, and was read up to there
             else:
                 self._maker.resume(monotonic() - self._last_frame_at)
             time_base = link.stream.time_base

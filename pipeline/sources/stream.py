@@ -33,7 +33,8 @@ def open_stream(
     """A network stream, opened up to its first frame.
 
     open_timeout: seconds to connect, and as many again to learn what the stream holds
-    read_timeout: seconds without data after which the connection counts as lost
+    read_timeout: seconds without data after which the connection counts as lost; of a live playlist (HLS),
+                  which grows a segment at a time, 20 at least
     reconnect:    what is done then; None for the usual
     interrupted:  setting it, from any thread, ends the opening too, when there is no source yet to interrupt;
                   later it does what `interrupt` does

@@ -158,12 +158,17 @@ def _open_container(file: FileIO, path: Path) -> InputContainer:
 
 def _refusal(path: Path, error: Exception) -> str:
     """Why a file that exists was not taken for a video."""
-    with path.open("rb") as file:
-        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except OSError as unreadable:  # a disk that fails, or a file that is gone by now
+        return f"cannot be read: {reason(unreadable)}"
     if not head:
         return "an empty file; expected a video"
     if head.startswith(_PLAYLISTS):
         return "a playlist or a description of streams; name the video itself"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "an animated WebP, which cannot be decoded here; convert it to GIF or MP4"
     if isinstance(error, (av.InvalidDataError, av.ArgumentError, av.EOFError)):
         return "not a video that can be read, or one whose beginning or index is damaged or missing"
     return f"cannot be read as a video: {reason(error)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import socket
+import socketserver
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -56,6 +57,26 @@ def motion_jpeg(count: int, *, pause: float) -> Answer:
             request.server.closing.wait(pause)
 
     return answer
+
+
+@contextlib.contextmanager
+def nonsense(content: bytes) -> Iterator[int]:
+    """A port that answers whoever asks with these bytes, whatever is asked, and hangs up."""
+
+    class Answering(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):
+                self.request.recv(4096)
+                self.request.sendall(content)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="nonsense server")
+        thread.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager

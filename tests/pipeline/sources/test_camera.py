@@ -167,6 +167,15 @@ def test_closing_does_not_wait_for_a_driver_that_hangs_and_says_so(start: Callab
     assert capture.released.wait(20)
 
 
+def test_a_driver_that_hangs_is_told_whatever_the_camera_is_called() -> None:
+    capture = FedCapture(picture())
+    source = start_camera("driver's cab", capture, CameraSettings(1920, 1080), HASTE)
+    source.close()
+    assert source.warnings[1:] == ("driver's cab: the driver does not let go of the camera yet",)
+    capture.let_go()
+    assert capture.released.wait(20)
+
+
 def test_a_camera_that_gives_no_first_picture_in_time_is_refused_and_released() -> None:
     capture = FedCapture()
     with pytest.raises(SourceError, match=r"desk: no picture came for 0\.2 s; unplug"):

@@ -119,6 +119,12 @@ def test_no_such_camera_is_one_line_and_opencv_says_nothing_of_its_own(
     assert (said.out, said.err) == ("", "")
 
 
+@pytest.mark.parametrize("number", ["4294967296", "9" * 5000])
+def test_a_number_beyond_any_camera_is_refused(number: str) -> None:
+    with pytest.raises(SourceError, match=f"no camera is called '{number}'"):
+        open_camera(number)
+
+
 def test_no_camera_of_that_name_is_refused() -> None:
     with pytest.raises(SourceError, match="no camera is called 'nobody has this one'"):
         open_camera("nobody has this one")

@@ -20,8 +20,8 @@ def ppm_header(width: int, height: int) -> bytes:
     return f"P6 {width} {height} 255\n".encode()
 
 
-def saved(path: Path, picture: Image.Image, **options: object) -> Path:
-    picture.save(path, **options)
+def saved(path: Path, picture: Image.Image, format: str | None = None, **options: object) -> Path:
+    picture.save(path, format, **options)
     return path
 
 
@@ -82,6 +82,24 @@ def test_a_file_that_begins_as_an_image_is_one_whatever_it_is_called(tmp_path: P
 def test_a_series_of_jpegs_in_one_file_is_a_video_though_it_begins_as_an_image(tmp_path: Path) -> None:
     path = saved(tmp_path / "camera.mjpeg", Image.fromarray(RGB), format="JPEG")
     assert find_media(path) == Found(videos=(path,))
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_an_animation_is_a_video_and_a_picture_of_the_same_kind_an_image(tmp_path: Path, name: str) -> None:
+    pictures = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    animation = saved(tmp_path / name, pictures[0], save_all=True, append_images=pictures[1:])
+    picture = saved(tmp_path / f"b{animation.suffix}", pictures[0])
+    assert find_media(animation) == Found(videos=(animation,))
+    assert find_media(picture) == Found(images=(picture,))
+    assert find_media(tmp_path) == Found((picture,), (animation,))
+
+
+def test_several_pages_and_two_views_of_a_photograph_are_no_animation(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    pages = saved(tmp_path / "pages.tif", pictures[0], save_all=True, append_images=pictures[1:])
+    views = saved(tmp_path / "views.jpg", pictures[0], "MPO", save_all=True, append_images=pictures[1:])
+    for path in (pages, views):
+        assert find_media(path) == Found(images=(path,))
 
 
 @pytest.mark.parametrize("content", [b"", b"shopping list", ppm_header(60_000, 60_000)])

@@ -6,9 +6,11 @@ import contextlib
 import os
 import random
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
+from PIL import Image
 
 from model.errors import SourceError
 from pipeline.sources import ffmpeg
@@ -58,6 +60,18 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
         pytest.skip("this user may read everything")
 
     assert refusal(path) == "cannot be read: permission denied"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
+def test_a_file_whose_bytes_cannot_be_read_is_refused():
+    assert refusal(Path("/proc/self/mem")) == "cannot be read: input/output error"
+
+
+def test_an_animated_webp_is_refused_by_what_it_is(tmp_path):
+    first, *others = [Image.new("RGB", (64, 48), (grey, grey, grey)) for grey in (0, 120, 240)]
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others)
+
+    assert refusal(tmp_path / "a.webp").startswith("an animated WebP, which cannot be decoded here; convert")
 
 
 def test_an_empty_file_is_refused(tmp_path):
