@@ -116,9 +116,8 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--frame-rate",
         type=_rate,
-        default="25",
         metavar="FPS",
-        help="of a video made of photographs (default: %(default)s)",
+        help="of a video made of photographs (default: 25)",
     )
     group.add_argument(
         "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
@@ -139,19 +138,28 @@ def _rate(text: str) -> str:
 
 
 def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob]) -> None:
-    """Refuse what no video can be made with, before any work."""
+    """Refuse what no video can be made with, and tell what has no effect, before any work."""
     from model.errors import ConfigError
 
     if args.trace is not None and len(videos) != 1:
         raise ConfigError(f"--trace is of one video, camera or stream, got {len(videos)}")
     if args.trace is not None and args.trace.exists() and not args.overwrite:
         raise ConfigError(f"--trace {args.trace} exists; use --overwrite, or name another file")
+    if args.frame_rate is not None and not any(job.source.kind == "images" for job in videos):
+        raise ConfigError(
+            "--frame-rate is of a video made of photographs (-o NAME.mp4), and there is none; the frames of "
+            "a video keep their own times"
+        )
     outputs = [job.video for job in videos if job.video is not None]
     if outputs:
         from pipeline.sinks.video import check_output
 
         for output in outputs:
             check_output(output, args.codec, args.crf)
+        return
+    for option, value in (("--codec", args.codec), ("--crf", args.crf)):
+        if value is not None:
+            print(f"note: {option} has no effect: no video is made", file=sys.stderr)
 
 
 def _pending(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Report) -> list[AnyJob]:
@@ -187,7 +195,7 @@ def _tell_plan(photos: Sequence[Job], videos: Sequence[VideoJob], report: Report
 def _annotate_all(
     photos: Sequence[Job], videos: Sequence[VideoJob], args: argparse.Namespace, report: Report
 ) -> None:
-    refuse_early(args)
+    _refuse_early(args)
 
     from app.predictors import Predictors
 
@@ -219,7 +227,7 @@ def _terminated_like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def refuse_early(args: argparse.Namespace) -> None:
+def _refuse_early(args: argparse.Namespace) -> None:
     """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds."""
     from model.catalog import CATALOG, DEFAULT_WEIGHTS, resolve_weights
     from model.config import preset

@@ -27,7 +27,7 @@ from pipeline.runner import OpenSource, Runner, RunReport, RunState
 from pipeline.sinks.base import Sink
 from pipeline.sources import SourceOptions, open_source
 from pipeline.sources.base import Source
-from pipeline.sources.sequence import open_images
+from pipeline.sources.sequence import FRAME_RATE, open_images
 from pipeline.stages import RunOptions
 from pipeline.trace import TraceWriter
 
@@ -156,7 +156,7 @@ def _opener(job: VideoJob, args: argparse.Namespace) -> OpenSource:
 
     def open_it(interrupted: Event) -> Source:
         if source.kind == "images":
-            return open_images(source.images, Fraction(args.frame_rate))
+            return open_images(source.images, Fraction(args.frame_rate or FRAME_RATE))
         return open_source(source.text, source.kind, SourceOptions(), interrupted)
 
     return open_it
@@ -173,7 +173,10 @@ def _sinks(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
 
     sinks: list[Sink] = []
     if wanted(job.video):
-        sinks.append(VideoSink(job.video, codec=args.codec, crf=args.crf, overwrite=args.overwrite))
+        video = VideoSink(
+            job.video, codec=args.codec, crf=args.crf, overwrite=args.overwrite, stride=args.stride
+        )
+        sinks.append(video)
     if wanted(job.frames):
         sinks.append(ImagesSink(job.frames, overwrite=args.overwrite))
     if wanted(job.record):
@@ -194,7 +197,7 @@ def _tell(job: VideoJob, done: RunReport, args: argparse.Namespace, alone: bool,
     if not args.quiet and (alone or args.verbose) and done.frames:
         print(table(done.metrics), file=sys.stderr)
     live = done.info is not None and done.info.live
-    if done.error is None and (done.state is RunState.FINISHED or live):
+    if done.error is None and done.frames and (done.state is RunState.FINISHED or live):
         if all(made.whole or made.path is None for made in done.sinks):
             report.annotated += 1
         else:

@@ -52,7 +52,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
-    args = build_parser(argv).parse_args(argv)
+    args = _parse(argv)
     _print_any_name()
     try:
         code = int(args.run(args))
@@ -69,12 +69,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read the output has seen enough
-        _discard_output()
+        _flush_or_discard_output()
         return EXIT_FAILED
     except OSError as error:
-        _discard_output()
+        _flush_or_discard_output()
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """argparse takes inputs in one piece, and leaves over those behind an option: they join here."""
+    parser = build_parser(argv)
+    args, late = parser.parse_known_args(argv)
+    if late and (not hasattr(args, "inputs") or any(word.startswith("-") for word in late)):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    if late:
+        args.inputs += late
+    return args
 
 
 def _print_any_name() -> None:
@@ -83,7 +94,15 @@ def _print_any_name() -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-def _discard_output() -> None:
-    """Send what is still buffered nowhere, or the interpreter would try to write it once more as it ends."""
-    with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+def _flush_or_discard_output() -> None:
+    """Write what was printed before an error; send it nowhere where the output itself is at fault.
+
+    The interpreter would try to write it once more as it ends, and complain.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

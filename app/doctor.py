@@ -30,21 +30,7 @@ LIBRARIES = {
     "PyQt6": ("PyQt6.QtCore", "PYQT_VERSION_STR"),
 }
 NEEDED = ("PyTorch", "torchvision", "NumPy", "OpenCV", "Pillow", "PyAV")
-CODECS = (
-    "h264",
-    "hevc",
-    "av1",
-    "vp9",
-    "vp8",
-    "mpeg4",
-    "mjpeg",
-    "prores",
-    "ffv1",
-    "aac",
-    "opus",
-    "mp3",
-    "ac3",
-)
+READ_ONLY_CODECS = ("vp8", "mjpeg", "aac", "opus", "mp3", "ac3")  # not on offer for an output
 
 ABSENT = "absent"
 BROKEN = "broken: "
@@ -168,6 +154,8 @@ def _engines() -> Facts:
 def _codecs() -> Facts:
     import av
 
+    from pipeline.sinks.formats import CODECS
+
     coders: dict[tuple[int, str], set[str]] = {}
     ids: dict[str, int] = {}
     for name in av.codecs_available:
@@ -176,7 +164,8 @@ def _codecs() -> Facts:
                 codec = av.codec.Codec(name, mode)
                 ids.setdefault(name, codec.id)
                 coders.setdefault((codec.id, mode), set()).add(codec.name)
-    facts = {name: _coders(ids.get(name), coders) for name in CODECS}
+    names = (*(name for name in CODECS if not name.endswith("_nvenc")), *READ_ONLY_CODECS)
+    facts = {name: _coders(ids.get(name), coders) for name in names}
     return facts | {"hardware": "such as h264_nvenc: PyAV knows it; whether it is there shows as it is used"}
 
 

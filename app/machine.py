@@ -8,6 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from app.threads import usable_cores
+
 _GB = 1e9
 # what people look for -> how Linux and PyTorch call it, without underscores; any of these will do
 _INSTRUCTIONS = {
@@ -30,8 +32,7 @@ def processor(proc: Path = Path("/proc")) -> str:
 
 def cores() -> str:
     """How many of the cores this process may use."""
-    there = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
+    there, usable = os.cpu_count() or 1, usable_cores()
     return str(there) if usable == there else f"{usable} of {there}"
 
 

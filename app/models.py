@@ -161,7 +161,7 @@ def _progress_bar(name: str) -> Iterator[Progress]:
     from app.progress import progress_bar
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

@@ -34,10 +34,10 @@ def check_output(path: Path, codec: str | None = None, crf: int | None = None) -
 
 
 def _check_quality(name: str, codec: VideoCodec, crf: int) -> None:
-    if codec.quality_option is None:
+    if not codec.quality_options:
         raise ConfigError(f"{name} has no quality to choose, got a CRF of {crf}; leave it out")
-    if not 0 <= crf <= codec.worst:
-        raise ConfigError(f"a CRF of {crf} is out of range for {name}: 0 (best) to {codec.worst}")
+    if not codec.best <= crf <= codec.worst:
+        raise ConfigError(f"a CRF of {crf} is out of range for {name}: {codec.best} (best) to {codec.worst}")
 
 
 def container_of(path: Path) -> VideoContainer:
@@ -85,6 +85,8 @@ def _encoder(codec: VideoCodec) -> str | None:
 def refused(encoder: str, size: tuple[int, int], error: Exception) -> SinkError:
     """What to say when an encoder does not open; `size` is (width, height) in pixels."""
     told = reason(error)
-    hint = "its device or driver may be missing; choose a software codec" if "_nvenc" in encoder else ""
-    hint = hint or "another --codec may take this size"
+    if "_nvenc" in encoder:
+        hint = "its device or driver may be missing; choose a software codec"
+    else:
+        hint = "another --codec may take this size"
     return SinkError(f"the encoder {encoder} refuses {size[0]} x {size[1]} pixels: {told}; {hint}")

@@ -10,6 +10,7 @@ from pipeline.frame import Frame, Result
 from pipeline.sinks.base import SinkReport
 from pipeline.sinks.files import ENCODINGS, write_image
 from pipeline.sinks.image_folder import ImageFolder
+from pipeline.sinks.origin import origin_of
 from pipeline.sinks.span import Span
 from pipeline.sources.base import SourceInfo
 
@@ -39,6 +40,7 @@ class ImagesSink:
 
     def open(self, info: SourceInfo) -> None:
         """Make the part folder. Raises SinkError as `ImageFolder` does."""
+        self._info = info
         self._folder = ImageFolder(self._path, self._overwrite)
         self._stem = _harmless(info.path.stem) if info.path else "frame"
 
@@ -51,7 +53,9 @@ class ImagesSink:
             raise SinkError(f"{self._path / name}: two frames of this source have this name; rename one")
         write_image(path, result.frame.image if result.annotated is None else result.annotated)
         self._written.add(name)
-        self._span.add(result.frame)
+        if not self._span.count:
+            self._origin = origin_of(self._info, result.frame)
+        self._span.add_time(result.frame.time - self._origin)
 
     def close(self, complete: bool) -> SinkReport:
         """Count the files, and give the folder its name if it is whole. Raises SinkError.
@@ -69,7 +73,7 @@ class ImagesSink:
             problems = (f"{missing} of {len(self._written)} images are not there any more",)
         if whole := complete and not missing:
             problems = folder.publish()
-        return SinkReport(self._path if whole else folder.part, f"{self._span}", problems, whole)
+        return SinkReport(self._path if whole else folder.part, str(self._span), problems, whole)
 
     def _name(self, frame: Frame) -> str:
         stem = _harmless(Path(frame.name).stem) if frame.name else ""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from model.errors import SinkError
 from pipeline.frame import Result
@@ -20,15 +19,15 @@ _ZERO = Fraction(0)
 
 
 class JsonLinesSink:
-    """Writes `frame_record` of every result as a line, to a file or to a text stream that is open already.
+    """Writes `frame_record` of every result as a line of a file.
 
-    A file grows under a temporary name, line by line, and is renamed when whole; a stream is flushed after
-    every line and stays open. Time stamps count from where those of a video file of the same run do (see
-    `origin_of`). The same results give the same bytes. Raises what `PartFile` raises.
+    The file grows under a temporary name, line by line, and is renamed when whole. Time stamps count from
+    where those of a video file of the same run do (see `origin_of`). The same results give the same bytes.
+    Raises what `PartFile` raises.
     """
 
-    def __init__(self, target: Path | TextIO, overwrite: bool = False) -> None:
-        self._target = target
+    def __init__(self, path: Path, overwrite: bool = False) -> None:
+        self._path = path
         self._overwrite = overwrite
         self._part: PartFile | None = None
         self._span = Span()
@@ -39,25 +38,22 @@ class JsonLinesSink:
     def open(self, info: SourceInfo) -> None:
         """Make the part file. Raises SinkError when the file exists or cannot be written."""
         self._info = info
-        if isinstance(self._target, Path):
-            self._part = PartFile(self._target, self._overwrite)
-            self._stream: TextIO = io.TextIOWrapper(self._part.file, encoding="utf-8", newline="\n")
-        else:
-            self._stream = self._target
+        self._part = PartFile(self._path, self._overwrite)
 
     def write(self, result: Result) -> None:
         """Write one line. Raises SinkError when it cannot be written, or holds a number that is none."""
+        assert self._part is not None
         if self._origin is None:
             self._origin = origin_of(self._info, result.frame)
         record = frame_record(result, self._origin)
         try:
-            line = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+            line = json.dumps(record, separators=(",", ":"), allow_nan=False)
         except ValueError as error:
-            raise SinkError(f"{self._name}: frame {result.frame.index} cannot be written: {error}") from error
+            raise SinkError(f"{self._path}: frame {result.frame.index} cannot be written: {error}") from error
         try:
-            with cannot_be_written(self._name):
-                self._stream.write(line + "\n")
-                self._stream.flush()  # whoever follows the file sees whole lines
+            with cannot_be_written(self._path):
+                self._part.file.write(line.encode() + b"\n")
+                self._part.file.flush()  # whoever follows the file sees whole lines
         except SinkError:
             self._failed = True
             raise
@@ -66,27 +62,21 @@ class JsonLinesSink:
 
     def close(self, complete: bool) -> SinkReport:
         """Count the lines and give the file its name if it is whole. Raises SinkError."""
-        summary = f"{self._span}, {self._detections} detection{'s' * (self._detections != 1)}"
-        if self._part is None:
-            return SinkReport(None, summary, whole=complete and not self._failed)
-        if not self._span.count:
-            self._part.discard()
+        part = self._part
+        if part is None or not self._span.count:
+            if part:
+                part.discard()
             return SinkReport(None, "no frames, nothing written", whole=False)
+        summary = f"{self._span}, {self._detections} detection{'s' * (self._detections != 1)}"
         if self._failed:
-            return SinkReport(self._part.keep(), f"broken off: {summary}", whole=False)
-        self._part.finish()
-        lines = _whole_lines(self._part.part)
+            return SinkReport(part.keep(), f"broken off: {summary}", whole=False)
+        part.finish()
+        lines = _whole_lines(part.part)
         wrong = f"{self._span.count} lines were written, {lines} are there"
         problems = (wrong,) if lines != self._span.count else ()
         if whole := complete and not problems:
-            self._part.publish()
-        return SinkReport(self._part.path if whole else self._part.part, summary, problems, whole)
-
-    @property
-    def _name(self) -> Path:
-        return (
-            self._target if isinstance(self._target, Path) else Path(str(getattr(self._target, "name", "-")))
-        )
+            part.publish()
+        return SinkReport(self._path if whole else part.part, summary, problems, whole)
 
 
 def frame_record(result: Result, origin: Fraction = _ZERO) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pipeline.sources.ffmpeg import CONTAINERS, choose_stream, limits, reason
 _SLACK = Fraction(5)  # seconds by which one stream of a file may run ahead of another
 _REFUSALS = (av.error.ArgumentError, av.error.InvalidDataError, av.error.PatchWelcomeError)
 _COPIED = ("audio", "subtitle")
-_NAMES = {"subtitle": "subtitles", "video": "second video stream", "attachment": "attachment"}
+_NAMES = {"subtitle": "subtitles", "video": "second video stream", "data": "data stream"}
 _KEPT_METADATA = (
     "title", "artist", "album", "author", "comment", "copyright", "creation_time", "date",
     "description", "genre", "language",
@@ -226,6 +226,6 @@ def _time(packet: av.Packet[Any]) -> Fraction:
 def _describe(stream: Stream) -> str:
     if stream.disposition & Disposition.attached_pic:
         return "cover picture"
-    name = _NAMES.get(stream.type, f"{stream.type} stream" if stream.type == "data" else stream.type)
+    name = _NAMES.get(stream.type, stream.type)
     codec = stream.codec_context.name if stream.type in _COPIED and stream.codec_context else ""
     return f"{name} ({codec})" if codec else name

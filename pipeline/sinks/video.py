@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,6 +17,7 @@ from pipeline.sinks.part_file import PartFile
 from pipeline.sinks.recording import Recording, pixel_aspect
 from pipeline.sinks.stream_copy import StreamCopier
 from pipeline.sinks.video_check import doubts, faults, read_facts, remarks
+from pipeline.sources.addresses import is_address
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.ffmpeg import reason
 
@@ -27,14 +27,14 @@ __all__ = ["VideoSink", "check_output"]
 class VideoSink:
     """Writes `Result.annotated`, or the bare frame before an overlay, to an mp4, mkv, mov or webm file.
 
-    path:         the suffix chooses the container
-    codec:        a key of `formats.CODECS`; None for the container's usual one, H.264 but for webm
-    crf:          quality, smaller is better and larger; None for the codec's own, 23 for H.264
-    preset:       of x264 and x265
-    copy_streams: take over audio and subtitles of `SourceInfo.path` as they are
-    overwrite:    replace a file that exists
-    frame_rate:   nominal rate where it is not the source's own, as with a stride
+    path:      the suffix chooses the container
+    codec:     a key of `formats.CODECS`; None for the container's usual one, H.264 but for webm
+    crf:       quality, smaller is better and larger; None for the codec's own, 23 for H.264
+    preset:    of x264 and x265
+    overwrite: replace a file that exists
+    stride:    every how manieth frame of the source comes; the nominal rate is lower by as much
 
+    Audio and subtitles of `SourceInfo.path` are taken over as they are; those of a network stream are not.
     Each frame keeps its exact time stamp, a start later than 0 included; Matroska and WebM count whole
     milliseconds and take the nearest. The stamps of a live source, which begin anywhere, and of a file that
     begins before 0 are counted from the first frame. Colour tags and the shape of pixels are the source's;
@@ -51,15 +51,13 @@ class VideoSink:
         codec: str | None = None,
         crf: int | None = None,
         preset: str = "veryfast",
-        copy_streams: bool = True,
         overwrite: bool = False,
-        frame_rate: Fraction | None = None,
+        stride: int = 1,
     ) -> None:
         self._path = path
         self._settings = EncoderSettings(codec or default_codec(path), crf, preset)
-        self._copy_streams = copy_streams
         self._overwrite = overwrite
-        self._frame_rate = frame_rate
+        self._stride = stride
         self._part: PartFile | None = None
         self._copier: StreamCopier | None = None
         self._recording: Recording | None = None
@@ -80,6 +78,8 @@ class VideoSink:
                 self._copier = StreamCopier(info.path)
             except (av.error.FFmpegError, OSError) as error:
                 self._notes.append(f"nothing copied from the source: {reason(error)}")
+        elif is_address(info.name):
+            self._notes.append("without audio, which is not recorded from streams")
 
     def write(self, result: Result) -> None:
         """Encode one frame and copy what goes with it.
@@ -133,9 +133,9 @@ class VideoSink:
             container_of(self._path),
             self._settings,
             Picture(width, height, choose_tags(source, height), aspect),
-            nominal_rate(self._frame_rate or self._info.frame_rate),
+            nominal_rate(self._info.frame_rate and self._info.frame_rate / self._stride),
             result.frame.time_base,
-            self._copier if self._copy_streams else None,
+            self._copier,
         )
         if self._origin and not self._info.live:
             self._notes.append(f"begins at {float(self._origin):.3f} s in the source, at 0 here")
@@ -166,9 +166,8 @@ class VideoSink:
         wrong = faults(facts, recording.stamps, recording.copied)
         if whole := complete and not wrong:
             part.publish()
-        copier = self._copier if self._copy_streams else None
-        summary = [str(facts.span), *remarks(recording.stamps, copier), *self._notes]
-        problems = (*wrong, *doubts(recording.stamps, copier))
+        summary = [str(facts.span), *remarks(recording.stamps, self._copier), *self._notes]
+        problems = (*wrong, *doubts(recording.stamps, self._copier))
         return SinkReport(self._path if whole else part.part, ", ".join(summary), problems, whole)
 
     def _cannot(self, error: Exception) -> SinkError:
@@ -180,7 +179,7 @@ def _salvage(part: PartFile, recording: Recording) -> SinkReport:
     recording.abandon()
     left = part.keep()
     facts = read_facts(left)
-    if facts.times:
+    if facts.ticks:
         return SinkReport(left, f"broken off: {facts.span} can be played in {left.name}", whole=False)
     part.discard()
     return SinkReport(None, "nothing that can be played was left", whole=False)

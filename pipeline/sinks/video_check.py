@@ -21,12 +21,15 @@ from pipeline.sources.ffmpeg import reason
 class VideoFacts:
     """What a file holds, by its packets; nothing is decoded.
 
-    times:   when each frame is shown, in seconds, ascending; without those that players are told to drop
+    ticks:   when each frame is shown, in units of the file, ascending; without those that players are told
+             to drop
+    unit:    of `ticks`, in seconds
     packets: how many packets each other stream has, by its index
     error:   where reading ended early, why
     """
 
-    times: tuple[Fraction, ...]
+    ticks: array[int]
+    unit: Fraction
     packets: Counter[int]
     error: str = ""
 
@@ -34,8 +37,8 @@ class VideoFacts:
     def span(self) -> Span:
         """How many frames, from and to when."""
         span = Span()
-        for time in self.times:
-            span.add_time(time)
+        for tick in self.ticks:
+            span.add_time(tick * self.unit)
         return span
 
 
@@ -55,21 +58,21 @@ def read_facts(path: Path) -> VideoFacts:
                     packets[packet.stream_index] += 1
     except (av.error.FFmpegError, OSError) as broken:
         error = reason(broken)
-    return VideoFacts(tuple(tick * unit for tick in sorted(ticks)), packets, error)
+    return VideoFacts(array("q", sorted(ticks)), unit, packets, error)
 
 
 def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) -> list[str]:
     """In what a file differs from what was written to it: nobody should take it for the whole."""
     found = [f"cannot be read back: {facts.error}"] if facts.error else []
-    times = [tick * stamps.unit for tick in stamps.ticks]
-    if len(facts.times) != len(times):
-        found.append(f"{len(times)} frames were written, {len(facts.times)} are there")
-    elif moved := sum(a != b for a, b in zip(facts.times, times, strict=True)):
-        found.append(f"{moved} of {len(times)} frames have another time stamp than was written")
+    written, there = stamps.ticks, facts.ticks
+    if len(there) != len(written):
+        found.append(f"{len(written)} frames were written, {len(there)} are there")
+    elif moved := sum(a * facts.unit != b * stamps.unit for a, b in zip(there, written, strict=True)):
+        found.append(f"{moved} of {len(written)} frames have another time stamp than was written")
     for stream in copied:
-        there = facts.packets[stream.target.index]
-        if there < stream.packets:  # mp4 adds an empty one after the last subtitle
-            found.append(f"{stream.kind}: {stream.packets} packets were copied, {there} are there")
+        packets = facts.packets[stream.target.index]
+        if packets < stream.packets:  # mp4 adds an empty one after the last subtitle
+            found.append(f"{stream.kind}: {stream.packets} packets were copied, {packets} are there")
     return found
 
 

@@ -62,6 +62,14 @@ def test_files_folders_and_patterns_mix_and_each_photograph_is_taken_once(
     assert listing(out) == ["a.jpg", "b.png", "c.png"]
 
 
+def test_inputs_may_stand_before_between_and_behind_options(
+    annotate: Annotate, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert annotate(photos / "a.jpg", "-o", out, photos / "b.png", "--no-labels", photos / "c.webp") == 0
+    assert listing(out) == ["a.jpg", "b.png", "c.png"]
+
+
 def test_json_holds_every_detection_with_boxes_and_masks_of_the_image_size(
     annotate: Annotate, photos: Path, tmp_path: Path
 ) -> None:

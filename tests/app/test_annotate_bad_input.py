@@ -124,6 +124,14 @@ def test_inputs_are_required(capsys: pytest.CaptureFixture[str]) -> None:
     assert "INPUT" in usage_error(capsys, "-o", "out")
 
 
+def test_an_option_that_is_not_there_is_a_usage_error_and_no_input(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = usage_error(capsys, "a.jpg", "-o", "out", "b.jpg", "--nosuch", "c.jpg")
+    assert "unrecognized arguments" in said
+    assert "--nosuch" in said
+
+
 def test_an_unknown_class_is_a_usage_error_with_the_nearest_name(
     annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,10 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from app import annotate_videos
+from pipeline.metrics import Metrics
+from pipeline.runner import RunReport, RunState
+from pipeline.sources.base import SourceInfo
 from tests.app.conftest import Annotate
 from tests.clips import write_clip
 
@@ -198,6 +202,7 @@ def test_one_bad_video_fails_by_name_and_the_others_are_done(
         (("--codec", "nosuch"), "nosuch"),
         (("--codec", "h264", "-o", "out.webm"), "webm"),
         (("other.mp4", "--trace", "t.json"), "--trace is of one"),
+        (("--frame-rate", "30"), "--frame-rate is of a video made of photographs"),
         (("-o", "clip.mp4"), "one of the inputs"),
     ],
 )
@@ -243,7 +248,34 @@ def test_ending_it_early_leaves_a_playable_part_and_no_whole_file(
     assert "not whole" in said
 
 
-def test_a_recording_that_comes_over_http_is_whole_at_its_end(annotate: Annotate, tmp_path: Path) -> None:
+def test_an_option_about_videos_where_none_is_made_is_told_to_have_no_effect(
+    annotate: Annotate, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert annotate(photos, "-o", tmp_path / "out", "--codec", "hevc", "--crf", "20") == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert told == [f"note: {option} has no effect: no video is made" for option in ("--codec", "--crf")]
+
+
+def test_with_a_stride_the_video_says_the_lower_rate(annotate: Annotate, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=12)
+    annotate(tmp_path / "clip.mp4", "-o", tmp_path / "out.mkv", "--stride", "5")
+    with av.open(str(tmp_path / "out.mkv")) as made:
+        assert made.streams.video[0].average_rate == 5
+
+
+def test_a_live_source_that_was_ended_before_its_first_frame_does_not_count_as_annotated(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = SourceInfo("camera 0", True, 64, 48)
+    done = RunReport(RunState.STOPPED, info, 0, Metrics().snapshot(), (), (), None)
+    monkeypatch.setattr(annotate_videos, "_watch", lambda *arguments: (done, True))
+    assert annotate("0", "-o", tmp_path / "out.mp4") == 130
+    assert "annotated" not in capsys.readouterr().out
+
+
+def test_a_recording_that_comes_over_http_is_whole_at_its_end_and_said_to_be_without_audio(
+    annotate: Annotate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "served").mkdir()
     write_clip(tmp_path / "served" / "clip.mp4", frames=5)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
@@ -257,4 +289,5 @@ def test_a_recording_that_comes_over_http_is_whole_at_its_end(annotate: Annotate
             server.shutdown()
     assert code == 0
     assert stamps(tmp_path / "out.mp4") == stamps(tmp_path / "served" / "clip.mp4")
+    assert "without audio, which is not recorded from streams" in capsys.readouterr().out
     assert listing(tmp_path) == ["out.mp4", "served"]

@@ -67,6 +67,26 @@ def test_a_fault_of_the_program_is_not_hidden(command):
         main(["try"])
 
 
+def test_what_was_printed_before_an_error_of_the_system_is_not_lost():
+    script = (
+        "import sys, app.cli, app.models\n"
+        "def run(args):\n    print('precious')\n    raise PermissionError(13, 'not yours')\n"
+        "app.models.run = run\nsys.exit(app.cli.main(['models', 'list']))"
+    )
+    command = [sys.executable, "-c", script]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, cwd=ROOT, env=buffered, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "precious\n")
+    assert done.stderr == "error: [Errno 13] not yours\n"
+
+
+def test_an_error_is_told_where_the_output_was_closed_from_the_start(command, capsys, monkeypatch):
+    command(failing(PermissionError(13, "not yours")))
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["try"]) == 1
+    assert capsys.readouterr().err == "error: [Errno 13] not yours\n"
+
+
 @pytest.mark.parametrize("arguments", [[], ["nosuch"], ["--nosuch"], ["train", "--nosuch"]])
 def test_wrong_usage_exits_with_2(arguments, capsys):
     assert usage_error(*arguments) == 2

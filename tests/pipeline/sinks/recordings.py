@@ -19,8 +19,14 @@ from tests.clips import numbered_picture, turned
 MILLISECOND = Fraction(1, 1000)
 
 
-def info(path: Path | None = None, live: bool = False, width: int = 64, height: int = 48) -> SourceInfo:
-    return SourceInfo(str(path or "test"), live, width, height, frame_rate=Fraction(25), path=path)
+def info(
+    path: Path | None = None,
+    live: bool = False,
+    width: int = 64,
+    height: int = 48,
+    rate: Fraction | None = Fraction(25),
+) -> SourceInfo:
+    return SourceInfo(str(path or "test"), live, width, height, frame_rate=rate, path=path)
 
 
 def result(picture: Image, index: int = 0, pts: int = 0, time_base: Fraction = MILLISECOND) -> Result:

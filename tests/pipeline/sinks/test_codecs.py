@@ -79,6 +79,7 @@ def test_a_suffix_in_capitals_is_the_same(tmp_path: Path) -> None:
         ("o.mp4", "h265", None, "no video codec is named 'h265'; there are h264, hevc"),
         ("o.mp4", "h264", 52, r"a CRF of 52 is out of range for h264: 0 \(best\) to 51"),
         ("o.mp4", "h264", -1, "CRF of -1"),
+        ("o.mp4", "av1", 0, r"0 is out of range for av1: 1 \(best\) to 63"),
         ("o.mov", "prores", 20, "prores has no quality to choose, got a CRF of 20"),
         ("o.mkv", "ffv1", 0, "ffv1 has no quality to choose, got a CRF of 0"),
     ],

@@ -33,6 +33,11 @@ def test_frames_of_a_camera_are_frames(tmp_path: Path) -> None:
     assert left_in(tmp_path / "o") == ["frame_000000.jpg"]
 
 
+def test_the_times_of_a_live_source_count_from_its_first_frame(tmp_path: Path) -> None:
+    report = fill(ImagesSink(tmp_path / "o"), info(live=True), numbered([9000, 9040]))
+    assert report.summary == "2 frames, 0.000 to 0.040 s"
+
+
 def test_a_png_holds_the_very_pixels(tmp_path: Path) -> None:
     one = next(numbered([0]))
     fill(ImagesSink(tmp_path / "o", ".png"), info(), [one])

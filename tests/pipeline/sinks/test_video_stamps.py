@@ -59,7 +59,7 @@ def test_every_frame_can_be_decoded_at_its_own_time_whatever_the_steps(
         stamps, path = any_stamps(choice), tmp_path / f"{number}{suffix}"
         time_base = Fraction(1, choice.choice([1000, 12_800, 90_000]))
         rate = choice.choice([None, Fraction(5)])
-        report = fill(VideoSink(path, codec, frame_rate=rate), info(), numbered(stamps, time_base))
+        report = fill(VideoSink(path, codec), info(rate=rate), numbered(stamps, time_base))
         assert not report.problems, stamps
         assert decoded(path) == [t * time_base for t in stamps]
 
@@ -67,8 +67,7 @@ def test_every_frame_can_be_decoded_at_its_own_time_whatever_the_steps(
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_the_last_of_a_few_frames_far_apart_is_decoded(tmp_path: Path, codec: str) -> None:
     stamps = range(0, 3600, 400)
-    sink = VideoSink(tmp_path / "o.mp4", codec, frame_rate=Fraction(25))
-    fill(sink, info(), numbered(stamps))
+    fill(VideoSink(tmp_path / "o.mp4", codec), info(), numbered(stamps))
     assert decoded(tmp_path / "o.mp4") == [Fraction(t, 1000) for t in stamps]
     assert edit_length((tmp_path / "o.mp4").read_bytes()) == 3600 * 16  # at 16 kHz, to the last one's end
 
@@ -83,6 +82,15 @@ def test_a_frame_that_players_drop_does_not_count_as_written(tmp_path: Path) -> 
     path.write_bytes(with_shorter_edit(path.read_bytes()))
     assert len(decoded(path)) == 8
     assert faults(read_facts(path), stamps, ()) == ["9 frames were written, 8 are there"]
+
+
+def test_a_frame_at_another_time_than_was_meant_is_a_fault_whatever_the_units(tmp_path: Path) -> None:
+    fill(VideoSink(tmp_path / "o.mkv"), info(), numbered([0, 40, 80]))
+    for last, told in ((80, []), (81, ["1 of 3 frames have another time stamp than was written"])):
+        stamps = Stamps(Fraction(1, 90_000), Fraction(1, 25))
+        for time in (0, 40, last):
+            stamps.add(time * MILLISECOND)
+        assert faults(read_facts(tmp_path / "o.mkv"), stamps, ()) == told
 
 
 def edit_length(video: bytes) -> int:
@@ -176,10 +184,12 @@ def test_a_single_frame_makes_a_video(tmp_path: Path) -> None:
     assert report.summary == "1 frame, 0.040 to 0.040 s"
 
 
-def test_the_header_carries_the_nominal_rate(tmp_path: Path) -> None:
-    fill(VideoSink(tmp_path / "o.mkv", frame_rate=Fraction(5)), info(), numbered(range(0, 2000, 200)))
+@pytest.mark.parametrize("stride", [1, 5])
+def test_the_header_carries_the_nominal_rate_of_the_frames_that_come(tmp_path: Path, stride: int) -> None:
+    sink = VideoSink(tmp_path / "o.mkv", stride=stride)
+    fill(sink, info(), numbered(range(0, 2000, 40 * stride)))
     with av.open(str(tmp_path / "o.mkv")) as container:
-        assert container.streams.video[0].average_rate == 5
+        assert container.streams.video[0].average_rate == Fraction(25, stride)
 
 
 def test_without_an_overlay_the_bare_frame_is_written(tmp_path: Path) -> None:
