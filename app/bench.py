@@ -58,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and show one table; 1 when a figure could not be measured because something failed."""
+    import torch
+
     from app.benchmarks.figures import Setup
     from app.cli import EXIT_FAILED, EXIT_OK
     from app.tables import show
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     facts = machine_facts()
     figures: list[Figure] = []
     failed = False
+    threads = torch.get_num_threads()
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr)
         try:
@@ -82,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         except Exception as error:  # the other figures are worth having
             failed = True
             print(f"failed: {name}: {type(error).__name__}: {error}", file=sys.stderr)
+        finally:
+            torch.set_num_threads(threads)  # one that runs OpenVINO leaves PyTorch a single thread
     show(_table(figures, facts))
     if args.json:
         _write(args.json, figures, facts, setup)
@@ -90,18 +95,18 @@ def run(args: argparse.Namespace) -> int:
 
 def machine_facts() -> dict[str, str]:
     """What the figures hold for."""
-    import os
     import platform
 
     import torch
 
+    from app.machine import cores
     from model.engines.choice import look_around
 
     machine = look_around()
     gpu = torch.cuda.get_device_name() if machine.gpus else "none"
     return {
         "processor": machine.cpu,
-        "cores": str(os.cpu_count()),
+        "cores": cores(),
         "GPU": gpu,
         "Python": platform.python_version(),
         "PyTorch": torch.__version__,

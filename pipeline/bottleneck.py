@@ -16,18 +16,23 @@ def bottleneck(snapshot: MetricsSnapshot) -> str:
     It is the stage with the most work in the thread with the most work: stages that share a thread wait for
     one another. A live source that nothing falls behind is the bottleneck itself.
     """
-    capture = next((stage for stage in snapshot.stages if stage.stage == "capture"), None)
-    live = capture is not None and capture.waits > 0
-    if live and capture is not None and snapshot.dropped <= _KEEPS_UP * capture.waits:
-        rate = snapshot.rate(capture.waits)
+    given = _given_live(snapshot)
+    if given and snapshot.dropped <= _KEEPS_UP * given:
+        rate = snapshot.rate(given)
         return f"capture: the source gives {rate:.1f} frames a second; nothing here is slower"
     stage, thread = _busiest(snapshot)
     if stage is None:
         return "no stage has worked yet"
     parts = [_work(snapshot, stage, thread), *_others(snapshot, stage)]
-    if live and capture is not None:
-        parts.append(f"{snapshot.dropped} of the source's {capture.waits} frames were dropped")
+    if given:
+        parts.append(f"{snapshot.dropped} of the source's {given} frames were dropped")
     return f"{stage.stage}: " + "; ".join(parts)
+
+
+def _given_live(snapshot: MetricsSnapshot) -> int:
+    """The frames of a live source, those included that it dropped before they were read; 0 of a file."""
+    waits = sum(stage.waits for stage in snapshot.stages if stage.stage == "capture")
+    return waits + snapshot.drops.get("source", 0) if waits else 0
 
 
 def _busiest(snapshot: MetricsSnapshot) -> tuple[StageStats | None, str]:

@@ -36,33 +36,17 @@ class OverlayStyle:
 
 
 def draw(frame: Frame, detections: Detections, style: OverlayStyle | None = None, badge: str = "") -> Frame:
-    """A copy of `frame` with `detections` drawn on it as `draw_on` does; the frame stays as it was.
+    """A copy of `frame` with `detections` drawn on it; the frame stays as it was.
 
     frame: [H, W, 3] uint8 BGR, the frame that the detections were computed from
-
-    Raises ValueError when frame and detections differ in size.
-    """
-    canvas = np.ascontiguousarray(frame)
-    if canvas is frame or np.shares_memory(canvas, frame):
-        canvas = canvas.copy()
-    draw_on(canvas, detections, style, badge)
-    return canvas
-
-
-def draw_on(
-    canvas: Frame, detections: Detections, style: OverlayStyle | None = None, badge: str = ""
-) -> None:
-    """Draw `detections` on the frame itself, for those who need it no more: it saves the copy.
-
-    canvas: [H, W, 3] uint8 BGR, contiguous and writeable
-    badge:  a line of text for the top left corner, such as the frame rate; "" for none
+    badge: a line of text for the top left corner, such as the frame rate; "" for none
 
     All masks come first, then all outlines, boxes and labels, so that no fill hides a line. Where
     instances overlap, the better score lies on top and keeps its own colour. Text that is larger than the
-    frame is left out. Raises ValueError when canvas and detections differ in size, or the canvas cannot be
-    drawn on.
+    frame is left out. Raises ValueError when frame and detections differ in size.
     """
     style = style or OverlayStyle()
+    canvas = frame.copy()  # contiguous, however the frame lies in memory
     _check(canvas, detections)
     colours = _colours(detections, style)
     width = line_width(*detections.image_size)
@@ -74,6 +58,7 @@ def draw_on(
         for i in _worst_first(detections):
             _box(canvas, detections.boxes[i], colours[i], (width + 1) // 2)
     draw_text_on(canvas, detections, style, badge)
+    return canvas
 
 
 def draw_text_on(
@@ -81,7 +66,8 @@ def draw_text_on(
 ) -> None:
     """Draw the labels and the badge alone: what is left to do once a GPU has drawn everything else.
 
-    See `draw_on`, which does this last.
+    canvas: [H, W, 3] uint8 BGR, contiguous and writeable; it is drawn on itself. Raises ValueError when it is
+    not, or differs from the detections in size. See `draw`, which does this last.
     """
     style = style or OverlayStyle()
     _check(canvas, detections)

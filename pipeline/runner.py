@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from model.errors import SourceError
 from pipeline import stages
 from pipeline.detector import Detector
 from pipeline.frame import Frame, Result
@@ -145,7 +146,12 @@ class Runner:
         return self._crew.alive
 
     def _capture(self) -> None:
-        source = self._open_source(self._opening_given_up)
+        try:
+            source = self._open_source(self._opening_given_up)
+        except SourceError:
+            if self._halted.is_set():  # it was told to give up, and says that it did
+                return
+            raise
         try:
             with self._lock:
                 self._source = source

@@ -30,8 +30,8 @@ class TraceWriter:
     began: when it was made, in seconds of `time.monotonic()`: the 0 of the file's times
     """
 
-    def __init__(self, path: Path, process: str = "livemask", overwrite: bool = True) -> None:
-        """process: what to call the run. Raises SinkError when nothing can be written there."""
+    def __init__(self, path: Path, overwrite: bool = True) -> None:
+        """Raises SinkError when nothing can be written there."""
         self._out = PartFile(path, overwrite)
         self._lock = threading.Lock()
         self._encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -39,7 +39,7 @@ class TraceWriter:
         self._tracks: dict[str, int] = {}
         self._error: OSError | None = None
         self._open = True
-        first = {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": process}}
+        first = {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": "livemask"}}
         self._put(_OPENING + self._encode(first))
 
     def span(self, span: Span) -> None:

@@ -20,8 +20,10 @@ from pipeline.builder import build_runner
 from pipeline.metrics import MetricsSnapshot
 from pipeline.overlay import OverlayStyle
 from pipeline.runner import RunState
+from pipeline.sinks.base import Sink
 from pipeline.sinks.video import VideoSink
 from pipeline.sources.video import open_video
+from pipeline.stages import RunOptions
 
 WIDTH, HEIGHT = 768, 432
 FRAMES = 300
@@ -44,18 +46,16 @@ def run(setup: Setup) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(clip, setup.clip or DEMO, (WIDTH, HEIGHT), FRAMES)
-        annotate(clip, Path(folder) / "warm.mp4", predictor)
-        done = annotate(clip, Path(folder) / "out.mp4", predictor)
+        annotate(clip, predictor, VideoSink(Path(folder) / "warm.mp4"))
+        done = annotate(clip, predictor, VideoSink(Path(folder) / "out.mp4"))
     print(table(done.metrics))
     return _figures(done, forward_pass(setup))
 
 
-def annotate(clip: Path, out: Path, predictor: Predictor, batch: int = 1) -> Run:
+def annotate(clip: Path, predictor: Predictor, *sinks: Sink, batch: int = 1) -> Run:
     """Annotate a file and measure it from the start of the threads to the end of the last one."""
-    from pipeline.stages import RunOptions
-
     runner = build_runner(
-        lambda _: open_video(clip), predictor, [VideoSink(out)], OverlayStyle(), options=RunOptions(batch)
+        lambda _: open_video(clip), predictor, sinks, OverlayStyle(), options=RunOptions(batch)
     )
     begun, cpu = time.perf_counter(), time.process_time()
     runner.start()

@@ -13,6 +13,7 @@ from app.benchmarks.figures import Figure, Setup, missing
 from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
 from pipeline.metrics import MetricsSnapshot
+from pipeline.sinks.video import VideoSink
 
 CONFIGS = ("yolact_resnet50", "yolact_base")
 BATCHES = (1, 8)
@@ -42,7 +43,7 @@ def _measure(name: str, batch: int, clip: Path, setup: Setup) -> list[Figure]:
         torch.cuda.synchronize()
 
     taken = milliseconds({"forward": forward}, setup.seconds)["forward"]
-    done = annotate(clip, clip.with_name("out.mp4"), predictor, batch)
+    done = annotate(clip, predictor, VideoSink(clip.with_name("out.mp4")), batch=batch)
     title = f"{name}, batch {batch}, {predictor.engine.precision}"
     return [
         Figure(f"{title}: forward a frame", taken / batch, "ms"),

@@ -54,15 +54,13 @@ def prepare(folder: str) -> None:
 
 def watch(folder: str, frames: int) -> None:
     """Annotate the clip, and print peak and growth in bytes as json."""
+    from app.benchmarks.annotating import annotate
     from app.benchmarks.network import injecting
     from app.threads import streams_for_files
-    from pipeline.builder import build_runner
     from pipeline.frame import Result
-    from pipeline.overlay import OverlayStyle
     from pipeline.sinks.base import SinkReport
     from pipeline.sinks.video import VideoSink
     from pipeline.sources.base import SourceInfo
-    from pipeline.sources.video import open_video
 
     resident: dict[int, int] = {}
 
@@ -78,14 +76,8 @@ def watch(folder: str, frames: int) -> None:
         def close(self, complete: bool) -> SinkReport:
             return SinkReport(None, "")
 
-    clip, out = Path(folder) / CLIP, Path(folder) / "out.mp4"
     predictor = injecting(Path(folder) / WEIGHTS, device="cpu", streams=streams_for_files())
-    runner = build_runner(lambda _: open_video(clip), predictor, [VideoSink(out), Watching()], OverlayStyle())
-    runner.start()
-    report = runner.join()
-    assert report is not None
-    if report.error is not None:
-        raise report.error
+    annotate(Path(folder) / CLIP, predictor, VideoSink(Path(folder) / "out.mp4"), Watching())
     growth = resident[frames - 1] - resident[FIRST]
     print(json.dumps({"peak": in_bytes("VmHWM"), "growth": growth}))
 

@@ -8,7 +8,9 @@ from pipeline.metrics import Kind, Metrics, MetricsSnapshot, Span
 SECONDS = 10.0
 
 
-def run(*shares: tuple[str, Kind, float, str], dropped: int = 0) -> MetricsSnapshot:
+def run(
+    *shares: tuple[str, Kind, float, str], dropped: int = 0, dropped_by_source: int = 0
+) -> MetricsSnapshot:
     """A run of ten seconds in a hundred frames; shares: stage, what it did, part of the time, thread."""
     metrics = Metrics()
     step = SECONDS / 100
@@ -16,7 +18,8 @@ def run(*shares: tuple[str, Kind, float, str], dropped: int = 0) -> MetricsSnaps
         for stage, kind, share, thread in shares:
             metrics.add(Span(stage, i, i * step, (i + share) * step, kind, thread))
     metrics.add(Span("encode", 99, SECONDS, SECONDS, thread="sinks"))
-    metrics.drop("frames", dropped)
+    metrics.drop("captured", dropped)
+    metrics.drop("source", dropped_by_source)
     return metrics.snapshot()
 
 
@@ -72,6 +75,18 @@ def test_a_live_source_that_is_faster_shows_in_its_drops() -> None:
         run(("capture", "wait", 0.99, "capture"), ("forward", "work", 0.9, "engine"), dropped=40)
     )
     assert told == "forward: works 90 % of the time; 40 of the source's 100 frames were dropped"
+
+
+def test_frames_that_a_live_source_drops_by_itself_are_among_those_that_it_gives() -> None:
+    told = bottleneck(
+        run(
+            ("capture", "wait", 0.99, "capture"),
+            ("forward", "work", 0.9, "engine"),
+            dropped=40,
+            dropped_by_source=100,
+        )
+    )
+    assert told == "forward: works 90 % of the time; 140 of the source's 200 frames were dropped"
 
 
 def test_a_run_that_has_only_waited_yet_has_none() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from model.detections import Detections, no_detections
 from pipeline import overlay_text
-from pipeline.overlay import OverlayStyle, draw, draw_on, draw_text_on, font_size
+from pipeline.overlay import OverlayStyle, draw, draw_text_on, font_size
 from pipeline.overlay_text import Tag, paste
 from pipeline.palette import BLACK, COLOUR_BLIND_SAFE, WHITE
 
@@ -96,26 +96,18 @@ def test_text_alone_is_what_is_drawn_last() -> None:
     assert np.array_equal(without, draw(frame, found, badge="31.2 fps"))
 
 
-def test_drawing_in_place_gives_the_same_picture() -> None:
-    frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
-    found = persons((200, 300), (0, 20, 200, 150), (40, 60, 260, 190))
-    expected = draw(frame, found, badge="31.2 fps")
-    draw_on(frame, found, badge="31.2 fps")
-    assert np.array_equal(frame, expected)
-
-
 @pytest.mark.parametrize("view", [lambda f: f[:, ::-1], lambda f: f[:, :50]], ids=["flipped", "cut"])
 def test_what_cannot_be_drawn_on_in_place_is_refused(view: Callable[[np.ndarray], np.ndarray]) -> None:
     canvas = view(grey(80, 100))
     with pytest.raises(ValueError, match="draws on a copy"):
-        draw_on(canvas, no_detections(canvas.shape[:2], ("person",)))
+        draw_text_on(canvas, no_detections(canvas.shape[:2], ("person",)))
 
 
 def test_a_frame_that_nobody_may_write_to_is_refused_in_place() -> None:
     canvas = grey(80, 100)
     canvas.flags.writeable = False
     with pytest.raises(ValueError, match="writeable"):
-        draw_on(canvas, no_detections((80, 100), ("person",)))
+        draw_text_on(canvas, no_detections((80, 100), ("person",)))
 
 
 def test_a_tag_larger_than_the_canvas_is_not_pasted() -> None:

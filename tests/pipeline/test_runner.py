@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from model.errors import SourceError
 from pipeline.metrics import Metrics
 from pipeline.runner import Runner, RunReport, RunState
 from pipeline.stages import RunOptions
@@ -114,17 +115,18 @@ def test_stride_and_max_frames_choose_among_the_frames() -> None:
 def test_a_live_source_gives_its_newest_frame_and_what_is_dropped_is_counted() -> None:
     go_on = threading.Event()
     source = Source(200, live=True)
-    slow = Detector(at=0, in_submit=lambda: go_on.wait(PATIENCE) and None)
+    slow = Detector(in_submit=lambda: go_on.wait(PATIENCE) and None)
+    slow.always = True  # frame 0 may be dropped before anyone has looked at it
     sink = Sink()
     runner = Runner(lambda _: source, slow, paint, [sink], Metrics())
     runner.start()
-    wait_until(lambda: source.given == 200)  # the source runs ahead while the first frame is worked on
+    wait_until(lambda: source.given == 200)  # the source runs ahead while a frame is worked on
     go_on.set()
     report = runner.join(PATIENCE)
     assert report is not None
     assert sink.indices[-1] == 199
     assert report.frames + report.metrics.dropped == 200
-    assert report.metrics.dropped > 150
+    assert report.metrics.dropped >= 197  # all but the one that is worked on and the newest, or two of them
     assert report.metrics.ages.count == report.frames
 
 
@@ -214,7 +216,8 @@ def test_stopping_while_every_queue_is_full_ends_all_threads_in_time() -> None:
     source = Source(None)
     runner = Runner(lambda _: source, Detector(2), paint, [stuck], Metrics())
     runner.start()
-    wait_until(lambda: len(runner._frames) == runner._frames.capacity)
+    queues = runner._frames, runner._found, runner._painted
+    wait_until(lambda: all(len(queue) == queue.capacity for queue in queues))
     runner.stop()
     release.set()  # the write itself ends in its own time
     report = runner.join(PROMPT)
@@ -275,18 +278,22 @@ def test_every_stage_of_the_run_itself_is_timed() -> None:
     assert {queue.name for queue in report.metrics.queues} == {"captured", "detected", "drawn"}
 
 
-def test_stopping_while_the_source_is_being_opened_ends_the_opening() -> None:
+@pytest.mark.parametrize("gives_up", [True, False], ids=["gives up", "opens all the same"])
+def test_stopping_while_the_source_is_being_opened_ends_the_opening(gives_up: bool) -> None:
     opening = threading.Event()
 
     def opener(interrupted: threading.Event) -> Source:
         opening.set()
         assert interrupted.wait(PATIENCE), "nobody interrupted the opening"
+        if gives_up:
+            raise SourceError("interrupted before it was open")
         return Source(None)
 
     runner = Runner(opener, Detector(), paint, [Sink()], Metrics())
     runner.start()
     assert opening.wait(PATIENCE)
-    assert stopped(runner).state is RunState.STOPPED
+    report = stopped(runner)
+    assert (report.state, report.error) == (RunState.STOPPED, None)
 
 
 def test_what_a_camera_dropped_by_itself_is_counted_too() -> None:
@@ -299,10 +306,9 @@ def test_what_a_camera_dropped_by_itself_is_counted_too() -> None:
 
 
 def test_frames_that_were_dropped_do_not_count_among_those_that_were_asked_for() -> None:
-    slow = Detector(in_submit=lambda: threading.Event().wait(0.02) and None)
+    source, sink = Source(None, live=True, pace=0.001), Sink()
+    slow = Detector(in_submit=lambda: wait_until(lambda: source.given >= 10))
     slow.always = True
-    sink = Sink()
-    source = Source(None, live=True, pace=0.002)
     report = run(source, sink, detector=slow, options=RunOptions(max_frames=5))
     assert report.frames == 5
     assert report.metrics.dropped > 5

@@ -70,9 +70,9 @@ def test_queues_become_curves_and_drops_marks(path: Path) -> None:
 
 
 def test_an_empty_run_is_valid_too(path: Path) -> None:
-    TraceWriter(path, process="a run").close()
+    TraceWriter(path).close()
     [event] = events(path)
-    assert event["args"] == {"name": "a run"}
+    assert event["args"] == {"name": "livemask"}
 
 
 def test_names_may_hold_anything(path: Path) -> None:
