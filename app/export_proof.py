@@ -15,7 +15,7 @@ from model.detections import Detections
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
-from model.exporting.comparison import SCORE_THRESHOLD, Agreement, ImageComparison, compare, summarise
+from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
 from model.exporting.telemetry import refuse_telemetry
 from model.options import DetectOptions
 from model.predictor import Predictor
@@ -63,9 +63,7 @@ class Reference:
         for index, ours, theirs in _both(self.predictor, exported, images):
             counted[0].add(index, ours)
             counted[1].add(index, theirs)
-            least = SCORE_THRESHOLD / 2
-            pair = ours.select(ours.scores >= least), theirs.select(theirs.scores >= least)
-            compared.append(compare(*pair, self.predictor.config.image_size))
+            compared.append(compare(ours, theirs, self.predictor.config.image_size))
         reference, other = (counter.metrics() for counter in counted)
         return Proof(_with_losses(summarise(compared), reference, other), reference, other)
 

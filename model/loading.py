@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import openvino
 
     from model.checkpoint import Checkpoint
+    from model.exporting.exported import Facts
     from model.heads import MaskIoUNet
 
 EXPORTED_SUFFIXES = (".xml", ".onnx")
@@ -47,7 +48,7 @@ class Source(Protocol):
 def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
     """What decides about engines in a weights file. Raises CheckpointError when it is a broken export."""
     if path.suffix.lower() in EXPORTED_SUFFIXES:
-        return WeightsFacts(path, exported=_facts(path)[1])
+        return WeightsFacts(path, exported=_facts(path).precision)
     return WeightsFacts(path, int8=_int8_of(path, image_size))
 
 
@@ -164,7 +165,7 @@ class _ExportedModel:
         return ModelKey(digest, self._path.name, self._image_size, self._with_masks, precision)
 
     def config(self) -> YolactConfig:
-        config = _facts(self._path)[0]
+        config = _facts(self._path).config
         if self._image_size not in (None, config.image_size):
             raise ConfigError(
                 f"{self._path} was exported for inputs of {config.image_size} pixels, not "
@@ -209,18 +210,16 @@ def _mask_iou_net(checkpoint: Checkpoint) -> MaskIoUNet:
     return network.requires_grad_(False)
 
 
-def _facts(path: Path) -> tuple[YolactConfig, str]:
-    """Configuration and precision of an exported file. Raises CheckpointError."""
+def _facts(path: Path) -> Facts:
+    """What an exported file says of itself. Raises CheckpointError."""
     from model.exporting.exported import read_exported, read_facts
 
     if path.suffix.lower() != ".xml":
-        exported = read_exported(path)
-        return exported.config, exported.precision
+        return read_exported(path).facts
     try:
-        facts = read_facts(path)
+        return read_facts(path)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return facts.config, facts.precision
 
 
 def _int8_of(weights: Path, image_size: int | None) -> Path | None:
@@ -231,7 +230,7 @@ def _int8_of(weights: Path, image_size: int | None) -> Path | None:
     if path is None:
         return None
     wanted = image_size or _own_image_size(weights)
-    return path if _facts(path)[0].image_size == wanted else None
+    return path if _facts(path).config.image_size == wanted else None
 
 
 def _own_image_size(weights: Path) -> int:

@@ -217,8 +217,8 @@ def _record(
 ) -> Detections:
     height, width = image_size
     here = found.valid[image]
-    boxes = found.boxes[image][here] * torch.tensor([width, height, width, height])
-    limits = torch.tensor([width, height, width, height], dtype=boxes.dtype)
+    limits = torch.tensor([width, height, width, height], dtype=found.boxes.dtype)
+    boxes = found.boxes[image][here] * limits
     crops = None
     if found.masks is not None and found.bounds is not None:
         pairs = zip(found.masks[image][here], found.bounds[image][here].tolist(), strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from model.anchors import make_anchors
 from model.boxes import encode
 from model.config import AnchorConfig, BackboneConfig, YolactConfig, preset
 from model.heads import MaskIoUNet
+from model.postprocessing import Decoding
 from model.yolact import RawOutputs, Yolact, build_yolact
 
 SMALL = dataclasses.replace(preset("livemask_n"), image_size=64, class_names=("cat", "dog", "bird"))
@@ -41,15 +41,6 @@ def small_network(config: YolactConfig = SMALL, seed: int = 0) -> Yolact:
                 torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
                 torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
     return network.eval()
-
-
-@dataclass(frozen=True, eq=False)
-class Decoding:
-    """All that is needed to read raw outputs, without a network behind it."""
-
-    config: YolactConfig
-    anchors: Tensor
-    mask_iou_net: MaskIoUNet | None = None
 
 
 def decoding(config: YolactConfig = SPARSE, mask_iou_net: MaskIoUNet | None = None) -> Decoding:

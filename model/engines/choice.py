@@ -101,8 +101,10 @@ def choose(
         if lack not in passed_over:
             passed_over.append(lack)
     asked = f"engine {engine}, device {device}, precision {precision}"
-    why = "; ".join(passed_over) or f"there are {', '.join(map(str, OPTIONS))}"
-    raise ConfigError(f"{asked}: this does not go together here: {why}")
+    if not passed_over:
+        there = ", ".join(str(one.option) for one in survey(weights, machine) if one.lack is None)
+        raise ConfigError(f"{asked}: this does not go together; what can be had here: {there or 'nothing'}")
+    raise ConfigError(f"{asked}: this does not go together here: {'; '.join(passed_over)}")
 
 
 def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) -> list[Surveyed]:

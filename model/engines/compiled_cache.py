@@ -42,7 +42,7 @@ class ModelKey:
     name:       of that file, which for published weights says the configuration
     image_size: side of the input in pixels, None for the weights' own
     with_masks: whether it gives prototypes
-    precision:  one of `PRECISIONS`
+    precision:  what is computed in, as text
     """
 
     weights: str
@@ -129,9 +129,9 @@ def _head(content: bytes) -> bytes:
 class Compiler:
     """Compiles a model for a batch size, or takes it from the cache. Fit for `OpenVinoEngine`.
 
-    build:     makes the model, for batches of any size; called only when the cache does not have it
-    precision: fp32, bf16 or int8; what of an int8 model is not int8 is computed in `float_precision`
-    streams:   1 uses all cores for each batch; n computes n batches side by side
+    build:           makes the model, for batches of any size; called only when the cache does not have it
+    float_precision: fp32 or bf16, for all of the model that is not int8
+    streams:         1 uses all cores for each batch; n computes n batches side by side
     """
 
     def __init__(

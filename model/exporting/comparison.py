@@ -139,7 +139,7 @@ TOLERANCES: dict[str, Tolerance] = {
 def compare(reference: Detections, other: Detections, image_size: int) -> ImageComparison:
     """The detections of one image by two models; `image_size` is the side of the network's input in pixels.
 
-    Both should hold what scores at least half of `SCORE_THRESHOLD`.
+    What scores less than half of `SCORE_THRESHOLD` does not count.
     """
     pairs = _pairs(reference, other)
     errors, relative = _box_errors(reference, other, pairs, image_size)

@@ -74,17 +74,13 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """An exported model that was read from `path`; the rest is described at `Facts`.
+    """An exported model, and what its file says of it.
 
     `model` is an OpenVINO model as `to_openvino` makes it, whatever the format of the file.
     """
 
-    config: YolactConfig
-    digest: str
-    precision: Precision
-    path: Path
+    facts: Facts
     model: openvino.Model
-    licence: str = ""
 
     @property
     def has_masks(self) -> bool:
@@ -116,7 +112,7 @@ def read_exported(path: Path) -> Exported:
     except RuntimeError as error:  # OpenVINO's only kind; its message names its own source lines
         reason = str(error).strip().splitlines()[-1]
         raise CheckpointError(f"{path}: broken, or cut short ({reason}); export it again") from error
-    return Exported(facts.config, facts.digest, facts.precision, path, model, facts.licence)
+    return Exported(facts, model)
 
 
 def int8_beside(weights: Path) -> Path | None:

@@ -115,7 +115,7 @@ def test_int8_is_calibrated_on_some_photographs_and_proven_on_others(
     assert told["agreement"]["images"] == 1
     assert told["kept_in_float"] == ["head.bbox_layer"]
     assert told["tolerance"]["relative_error_mean"] == 64
-    assert read_exported(path).precision == "int8"
+    assert read_exported(path).facts.precision == "int8"
     assert int8_beside(weights) == path
     path.unlink()
 
@@ -168,7 +168,7 @@ def test_boxes_alone_and_another_input_size(
     assert export("--no-masks", "--image-size", "96", "-o", "boxes.xml") == EXIT_OK
 
     exported = read_exported(tmp_path / "boxes.xml")
-    assert (exported.has_masks, exported.config.image_size) == (False, 96)
+    assert (exported.has_masks, exported.facts.config.image_size) == (False, 96)
     rows = {line[:28].strip(): line[28:].split() for line in capsys.readouterr().out.splitlines()[2:]}
     assert rows["mask IoU, mean of images"][0] == "-"
 
@@ -180,7 +180,7 @@ def test_boxes_alone_and_another_input_size(
 def test_an_onnx_file_is_written_and_proven(export: Export, tmp_path: Path):
     assert export("--format", "onnx") == EXIT_OK
 
-    assert read_exported(tmp_path / "mine.v2.onnx").config == TINY
+    assert read_exported(tmp_path / "mine.v2.onnx").facts.config == TINY
     assert [p.name for p in tmp_path.iterdir()] == ["mine.v2.onnx"]
 
 

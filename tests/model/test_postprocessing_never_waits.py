@@ -1,8 +1,6 @@
 """On a device nothing is waited for: no upload, no value asked for, no shape that depends on one."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -30,12 +28,6 @@ class NoUpload(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@contextmanager
-def never_waiting() -> Iterator[None]:
-    with NoUpload():
-        yield
-
-
 def meta_outputs(anchors: int, masks: bool) -> RawOutputs:
     """Outputs without values: whatever asks for one, to wait for it or to shape by it, fails."""
     shapes = [(2, anchors, 4), (2, anchors, 4), (2, anchors, 32), (2, 64, 64, 32)]
@@ -59,7 +51,7 @@ def test_finding_has_a_fixed_shape_and_never_waits_for_the_device(nms: str, opti
     chosen = DetectOptions(nms=nms, max_detections=50, **settings)
     find(raw, decoder, chosen)  # what is uploaded once, at the first frame, may be
 
-    with never_waiting():
+    with NoUpload():
         result = find(raw, decoder, chosen)
 
     assert result.boxes.shape == (2, 50, 4)
@@ -71,7 +63,7 @@ def test_preparing_frames_uploads_nothing_once_mean_and_deviation_are_there():
     frames = torch.empty(2, 30, 40, 3, dtype=torch.uint8, device="meta")
     preprocess(frames, SMALL)  # the first time may upload
 
-    with never_waiting():
+    with NoUpload():
         assert preprocess(frames, SMALL).shape == (2, 3, 64, 64)
 
 
@@ -79,7 +71,7 @@ def test_exact_nms_does_wait_and_the_test_above_would_see_it():
     decoder = Decoding(SPARSE, torch.empty(1500, 4, device="meta"))
     with pytest.raises(RuntimeError):  # how a tensor without values answers when it is asked for one
         find(meta_outputs(1500, masks=True), decoder, DetectOptions(nms="exact"))
-    with pytest.raises(AssertionError), never_waiting():
+    with pytest.raises(AssertionError), NoUpload():
         torch.zeros(2).new_tensor([1, 2])
 
 

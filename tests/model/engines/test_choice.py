@@ -101,6 +101,21 @@ def test_what_is_named_and_cannot_be_had_is_an_error_that_says_why(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("machine", "weights", "there"),
+    [
+        (NEW, PLAIN, "openvino bf16 on cpu, openvino fp32 on cpu, torch fp32 on cpu, torch bf16 on cpu"),
+        (GPU, EXPORTED_INT8, "openvino int8 on cpu"),
+        (BARE, EXPORTED, "nothing"),
+    ],
+)
+def test_what_never_goes_together_is_answered_with_what_can_be_had_here(
+    machine: Machine, weights: WeightsFacts, there: str
+):
+    with pytest.raises(ConfigError, match=f"does not go together; what can be had here: {there}$"):
+        choose(device="cpu", precision="fp16", weights=weights, machine=machine)
+
+
 def test_the_reason_names_what_would_be_faster_and_why_it_is_not_used():
     told = str(choose(weights=PLAIN, machine=NEW))
     assert told.startswith("openvino bf16 on cpu: the fastest there is")

@@ -195,7 +195,7 @@ for i in range(40):
 def test_processes_at_the_same_entry_never_see_half_of_it(tmp_path: Path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     processes = [subprocess.Popen([*command, letter], cwd=ROOT) for letter in "abc"]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(240) for process in processes] == [0, 0, 0]
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -65,6 +65,13 @@ def test_a_score_that_crosses_the_threshold_is_no_loss():
     assert (both.detections, both.lost, both.invented, both.matched) == (1, 0, 0, 1)
 
 
+def test_what_scores_less_than_half_of_the_threshold_is_nobodys_partner():
+    both = agreement(detections((LEFT, 0.31), (RIGHT, 0.1)), detections((LEFT, 0.14), (RIGHT, 0.1)))
+
+    assert (both.detections, both.lost, both.invented) == (1, 1, 0)
+    assert both.score_error_mean is None
+
+
 def test_what_only_one_of_them_sees_is_lost_or_invented():
     both = agreement(detections((LEFT, 0.9)), detections((RIGHT, 0.9)))
 

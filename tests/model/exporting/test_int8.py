@@ -55,7 +55,7 @@ def test_all_convolutions_but_those_kept_have_integer_weights_and_the_outputs_st
         apart = np.abs(found[name] - expected.numpy()).mean()
         assert apart < 0.1 * np.abs(expected.numpy()).mean(), name
     write_openvino(made.model, tmp_path / "a.int8.xml", Facts(network.config, "0" * 64, "int8"))
-    assert read_exported(tmp_path / "a.int8.xml").precision == "int8"
+    assert read_exported(tmp_path / "a.int8.xml").facts.precision == "int8"
     assert (tmp_path / "a.int8.bin").stat().st_size < 0.4 * 4 * sum(p.numel() for p in network.parameters())
 
 

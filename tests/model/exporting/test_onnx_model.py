@@ -44,7 +44,7 @@ def test_the_file_computes_what_the_network_computes_and_knows_its_facts(
     assert [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
     exported = read_exported(path)
     assert exported.has_masks == with_masks
-    assert Facts(exported.config, exported.digest, exported.precision, exported.licence) == facts
+    assert exported.facts == facts
     for batch in (1, 3):
         images = torch.randn(batch, 3, 64, 64, generator=torch.Generator().manual_seed(batch))
         found = run(exported.model, images)

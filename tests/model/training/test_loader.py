@@ -35,9 +35,26 @@ def first(count: int, loader: Iterator[Batch] | object) -> list[Batch]:
     return list(islice(iter(loader), count))  # type: ignore[call-overload]
 
 
-def same(a: Batch, b: Batch) -> bool:
-    pairs = [(getattr(a, f.name), getattr(b, f.name)) for f in fields(Batch)]
-    return all(torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in pairs)
+def differences(some: Iterable[Batch], others: Iterable[Batch]) -> list[str]:
+    """In which parts of which batches the two streams differ, and how."""
+    return [
+        f"batch {n}, {f.name}: {told}"
+        for n, (a, b) in enumerate(zip(some, others, strict=True))
+        for f in fields(Batch)
+        if (told := difference(getattr(a, f.name), getattr(b, f.name)))
+    ]
+
+
+def difference(a: object, b: object) -> str:
+    if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
+        return "" if a == b else f"{a} and {b}"
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return f"{a.dtype} {list(a.shape)} and {b.dtype} {list(b.shape)}"
+    other = a != b
+    if not other.any():
+        return ""
+    first_values = f"{a[other][:20].tolist()} and {b[other][:20].tolist()}"
+    return f"{int(other.sum())} of {a.numel()} values from {other.nonzero()[0].tolist()} on: {first_values}"
 
 
 def test_a_batch_gives_back_the_targets_of_its_samples(dataset: InstanceDataset):
@@ -78,20 +95,20 @@ def test_the_stream_does_not_depend_on_the_workers(dataset: InstanceDataset):
     alone = first(6, build_loader(dataset, 3, seed=5))
     helped = first(6, build_loader(dataset, 3, seed=5, workers=2))
 
-    assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+    assert differences(alone, helped) == []
 
 
 def test_a_stream_taken_up_again_goes_on_as_if_never_stopped(dataset: InstanceDataset):
     whole = first(8, build_loader(dataset, 3, seed=5))
     resumed = first(3, build_loader(dataset, 3, seed=5, start_iteration=5))
 
-    assert all(same(a, b) for a, b in zip(whole[5:], resumed, strict=True))
+    assert differences(whole[5:], resumed) == []
 
 
 def test_a_loader_can_be_gone_through_again(dataset: InstanceDataset):
     loader = build_loader(dataset, 3, seed=5)
 
-    assert all(same(a, b) for a, b in zip(first(2, loader), first(2, loader), strict=True))
+    assert differences(first(2, loader), first(2, loader)) == []
 
 
 def test_every_epoch_shows_each_image_once_in_another_order():
