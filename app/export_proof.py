@@ -16,7 +16,7 @@ from model.engines.compiled_cache import compile_options
 from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
 from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
-from model.exporting.telemetry import refuse_telemetry
+from model.openvino_core import openvino_core
 from model.options import DetectOptions
 from model.predictor import Predictor
 from model.training.coco_eval import CocoResults, Metrics, coco_results, measure
@@ -48,10 +48,7 @@ class Reference:
 
     def predictor_of(self, model: openvino.Model, float_precision: str) -> Predictor:
         """An exported model in OpenVINO, whose outputs are read as those of the reference are."""
-        refuse_telemetry()
-        from openvino import Core
-
-        compiled = Core().compile_model(model, "CPU", compile_options(float_precision, streams=1))
+        compiled = openvino_core().compile_model(model, "CPU", compile_options(float_precision, streams=1))
         engine = OpenVinoEngine(lambda batch: compiled, float_precision)
         return Predictor(engine, self.predictor.decoder, _everything(), self.predictor.with_masks)
 

@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.engines": {"model", "numpy", "openvino", "torch"},
     "model.exporting": {"model", "nncf", "numpy", "openvino", "torch", "torchvision"},
     "model.loading": {"model", "openvino"},
+    "model.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
     "ui": {"ui", "pipeline", "model", "numpy", "PyQt6", "pyqtgraph"},

@@ -17,6 +17,7 @@ from model.config import preset
 from model.engines.base import Engine
 from model.engines.torch_engine import TorchEngine
 from model.exporting.telemetry import refuse_telemetry
+from model.openvino_core import openvino_core
 from model.yolact import Yolact, build_yolact
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ PHOTOS = ROOT / "assets" / "photos"
 
 def run(setup: Setup) -> list[Figure]:
     """PyTorch fp32 against OpenVINO. The weights are random, which costs what trained ones do."""
-    refuse_telemetry()
     try:
-        import openvino  # noqa: F401
+        openvino_core()
     except ImportError:
         return [missing("forward", "OpenVINO is not installed")]
     return [figure for name in CONFIGS for figure in _measure(name, setup)]
@@ -75,27 +75,22 @@ class _Compile:
         self._float_precision = float_precision
 
     def __call__(self, batch: int) -> openvino.CompiledModel:
-        from openvino import Core
-
         from model.engines.compiled_cache import compile_options
 
         model = self._model.clone()
         model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
-        return Core().compile_model(model, "CPU", compile_options(self._float_precision, streams=1))
+        return openvino_core().compile_model(model, "CPU", compile_options(self._float_precision, streams=1))
 
 
 def _quantised(network: Yolact) -> openvino.Model:
     """In a process of its own, since NNCF may leave the threads of the one that it ran in tied to a core."""
-    refuse_telemetry()
-    from openvino import Core
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.xml"
         arguments = f"{network.config.name!r}, {str(path)!r}"
         code = f"from app.benchmarks.forward import write_int8; write_int8({arguments})"
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
         # the file is mapped into memory, and is about to vanish
-        return Core().read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+        return openvino_core().read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
 
 
 def write_int8(config: str, path: str) -> None:

@@ -11,8 +11,8 @@ import torch
 
 from model.engines import ENGINES, OPTIONS, PRECISIONS, Option
 from model.errors import ConfigError
-from model.exporting.telemetry import refuse_telemetry
 from model.names import did_you_mean
+from model.openvino_core import openvino_core
 
 # any of these multiplies and adds 8-bit numbers in one instruction; without, int8 is no faster than fp32
 _INT8_INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "amx_int8", "dot", "i8mm")
@@ -116,16 +116,16 @@ def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) 
 def look_around() -> Machine:
     """The machine that this runs on. Loads OpenVINO where it is installed."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    refuse_telemetry()
     try:
-        import openvino
+        core = openvino_core()
     except ImportError:
         return Machine(platform.processor() or platform.machine(), gpus)
-    core = openvino.Core()
+    from openvino import __version__
+
     return Machine(
         core.get_property("CPU", "FULL_DEVICE_NAME"),
         gpus,
-        openvino.__version__.partition("-")[0],
+        __version__.partition("-")[0],
         "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
         _has_int8_instructions(),
     )

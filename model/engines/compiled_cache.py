@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from model.catalog import cache_folder
 from model.config import YolactConfig
 from model.errors import ConfigError
-from model.exporting.telemetry import refuse_telemetry
+from model.openvino_core import openvino_core
 
 if TYPE_CHECKING:
     import openvino
@@ -149,10 +149,7 @@ class Compiler:
 
     def __call__(self, batch: int) -> openvino.CompiledModel:
         """The model, compiled for batches of that size."""
-        refuse_telemetry()
-        from openvino import Core
-
-        core = Core()
+        core = openvino_core()
         blob = self._cache.blob(self._key, batch)
         if blob is not None:
             with contextlib.suppress(RuntimeError):  # OpenVINO's only kind: it is of another version
@@ -177,19 +174,16 @@ def compile_options(float_precision: str, streams: int) -> dict[str, str | int |
 
 def compiled_cache() -> CompiledCache:
     """The user's own, for the OpenVINO, the processor and the code that are there."""
-    refuse_telemetry()
-    import openvino
+    core = openvino_core()
+    from openvino import __version__
 
-    core = openvino.Core()
     processor = [
         platform.machine(),
         core.get_property("CPU", "FULL_DEVICE_NAME"),
         *core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
     ]
     code = sorted(path for pattern in _CODE for path in _MODEL.glob(pattern))
-    return CompiledCache(
-        cache_folder() / FOLDER, json.dumps([openvino.__version__, processor, _digest(code)])
-    )
+    return CompiledCache(cache_folder() / FOLDER, json.dumps([__version__, processor, _digest(code)]))
 
 
 def _digest(files: Iterable[Path]) -> str:

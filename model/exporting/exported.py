@@ -18,6 +18,7 @@ from model.config_limits import check_limits
 from model.errors import CheckpointError, ConfigError, SinkError
 from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES
 from model.exporting.telemetry import refuse_telemetry
+from model.openvino_core import openvino_core
 from model.weight_pins import sha256_of
 
 if TYPE_CHECKING:
@@ -94,18 +95,15 @@ def read_exported(path: Path) -> Exported:
     Nothing in the file is executed. Raises CheckpointError when it is absent, broken, cut short, of another
     program, or no network of the configuration that it names.
     """
-    refuse_telemetry()
-    from openvino import Core
-
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; `export` writes one")
     try:
         if path.suffix.lower() == ".onnx":
-            model = Core().read_model(path)
+            model = openvino_core().read_model(path)
             facts = Facts.from_texts(_texts_of_onnx(model))
         else:
             facts = read_facts(path)
-            model = Core().read_model(path, _binary(path))
+            model = openvino_core().read_model(path, _binary(path))
         _check(model, facts.config)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.exporting.openvino_model import to_openvino
-from model.exporting.telemetry import refuse_telemetry
+from model.openvino_core import openvino_core
 from model.yolact import Yolact
 from tests.confident_network import confident_network
 
@@ -32,11 +32,9 @@ def converted(network: Yolact) -> Any:
 @pytest.fixture(scope="session")
 def run() -> Run:
     """The outputs of an OpenVINO model by name, computed in float32."""
-    refuse_telemetry()
-    from openvino import Core
 
     def outputs(model: Any, images: torch.Tensor) -> dict[str, NDArray[np.float32]]:
-        compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         found = compiled(images.numpy())
         return {port.get_any_name(): found[port].copy() for port in compiled.outputs}
 
