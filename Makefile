@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# tests of one file stay together: they share what is costly to make
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# tests of one file stay together: they share what is costly to make; a process that dies ends the run
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --max-worker-restart=0
 
 .PHONY: demo test test-slow check clean
 
