@@ -13,24 +13,7 @@ from model.options import NMS_KINDS
 def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
     """Which weights, on which device, and what counts as a detection; see `predictor_options`."""
     group = parser.add_argument_group("detection")
-    group.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="weights: a file, or a name that `models list` shows (default: the bundled ones)",
-    )
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
-    group.add_argument(
-        "--engine",
-        choices=("auto", *ENGINES),
-        default="auto",
-        help="what runs the network (default: %(default)s, the fastest that there is)",
-    )
-    group.add_argument(
-        "--precision",
-        choices=("auto", *PRECISIONS),
-        default="auto",
-        help="what it computes in (default: %(default)s, the fastest that there is)",
-    )
+    add_network_arguments(group)
     group.add_argument(
         "--score-threshold",
         type=fraction,
@@ -55,6 +38,28 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--classes", type=name_list, metavar="A,B", help="look for these classes only (default: all)"
     )
+
+
+def add_network_arguments(group: argparse._ActionsContainer) -> None:
+    """Which weights, and what runs them; see `network_options`."""
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="weights: a file, or a name that `models list` shows (default: the bundled ones)",
+    )
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    group.add_argument(
+        "--engine",
+        choices=("auto", *ENGINES),
+        default="auto",
+        help="what runs the network (default: %(default)s, the fastest that there is)",
+    )
+    group.add_argument(
+        "--precision",
+        choices=("auto", *PRECISIONS),
+        default="auto",
+        help="what it computes in (default: %(default)s, the fastest that there is)",
+    )
     group.add_argument(
         "--image-size",
         type=input_size,
@@ -65,17 +70,17 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
 
 def predictor_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `add_predictor_arguments` as keywords of `model.load_predictor`."""
-    return {
-        "weights": args.weights,
-        "device": args.device,
-        "engine": args.engine,
-        "precision": args.precision,
+    return network_options(args) | {
         "score_threshold": args.score_threshold,
         "max_detections": args.top_k,
         "nms": args.nms,
         "classes": args.classes,
-        "image_size": args.image_size,
     }
+
+
+def network_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `add_network_arguments` as keywords of `model.load_predictor`."""
+    return {key: getattr(args, key) for key in ("weights", "device", "engine", "precision", "image_size")}
 
 
 def fraction(text: str) -> float:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("app.evaluate", "measure weights on a labelled data set"),
     "export": ("app.export", "write weights as an ONNX or OpenVINO model, proven against PyTorch"),
     "train": ("app.train", "train a network on a labelled data set"),
+    "fill-masks": ("app.fill_masks", "give masks to objects of a data set that have only a box"),
     "bench": ("app.bench", "measure how fast this machine is"),
     "doctor": ("app.doctor", "tell what is found on this machine, and what `auto` would choose"),
     "yolact": ("app.yolact", "take the evaluation command line of the YOLACT reference, and annotate"),

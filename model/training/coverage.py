@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from model.training.class_map import ClassMap
 
@@ -47,6 +48,11 @@ def stated_coverage(text: object) -> StatedCoverage:
     return StatedCoverage(
         frozenset(name.strip() for name in names), not text.startswith(_MAIN), not text.endswith(_BOXES)
     )
+
+
+def with_masks(text: Any) -> Any:
+    """The coverage of an image of which masks, where there are any, are to be trusted from now on."""
+    return text.removesuffix(_BOXES) if isinstance(text, str) else text
 
 
 def parse_coverage(text: object, source_names: Sequence[str], classes: ClassMap) -> Coverage:

@@ -1,0 +1,106 @@
+"""`fill-masks`: masks for the objects of a labelled data set that have only a box, to train on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.arguments import add_network_arguments, fraction, network_options
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+    from model.predictor import Predictor
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="PATH", help="COCO json, or a folder with one"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="where its images lie, if not beside it"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="JSON", help="the json to write, with the masks"
+    )
+    parser.add_argument(
+        "--agreement",
+        type=fraction,
+        default=0.8,
+        metavar="IOU",
+        help="take a mask when its extent and the labelled box have at least this IoU (default: %(default)s)",
+    )
+    add_network_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write a copy of the labels with the masks in which the network and a person's box agree."""
+    from app.cli import EXIT_OK
+    from app.progress import progress_bar
+    from model.errors import ConfigError
+    from model.predictor import load_predictor
+    from model.training.coco_files import coco_file, image_folder
+    from model.training.coverage import with_masks
+    from model.training.ground_truth import load_ground_truth
+    from pipeline.sinks.files import write_json
+
+    labels = coco_file(args.data)
+    if args.output.exists() and args.output.samefile(labels):
+        raise ConfigError(f"{args.output} holds the labels that are read; name another file")
+    truth = load_ground_truth(labels)
+    images = truth.dataset["images"]
+    folder = image_folder(labels, images, args.images)
+    predictor = load_predictor(**network_options(args), batch=2)  # pictures and their mirrors
+    waiting = filled = 0
+    with progress_bar() as progress:
+        for image in progress.track(images, description="looking into boxes"):
+            objects = _without_mask(truth, image["id"], predictor.config.class_names)
+            waiting += len(objects)
+            filled += _fill(folder / image["file_name"], image, objects, predictor, args.agreement)
+            image["coverage"] = with_masks(image.get("coverage"))
+    write_json(args.output, truth.dataset)
+    print(f"{args.output}: {filled} of {waiting} objects without a mask have one now")
+    return EXIT_OK
+
+
+def _without_mask(truth: COCO, image: int, known: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Class name and record of each single object without a mask that the network knows."""
+    records = truth.imgToAnns[image]
+    named = [(truth.cats[record["category_id"]]["name"], record) for record in records]
+    return [(n, r) for n, r in named if n in known and not r["segmentation"] and not r["iscrowd"]]
+
+
+def _fill(
+    path: Path,
+    image: Mapping[str, Any],
+    objects: Sequence[tuple[str, dict[str, Any]]],
+    predictor: Predictor,
+    agreement: float,
+) -> int:
+    """Give masks to those of the objects for which one is found, and return how many they are."""
+    import numpy as np
+
+    from model.errors import DataError
+    from model.training.rle import encode_mask
+    from model.training.self_training import masks_for_boxes
+    from pipeline.sources.images import read_image
+
+    if not objects:
+        return 0
+    known = predictor.config.class_names
+    size = [image["height"], image["width"]]
+    frame = read_image(path)
+    if list(frame.shape[:2]) != size:
+        raise DataError(
+            f"{path} is {frame.shape[1]} x {frame.shape[0]} pixels, its labels are for {size[::-1]}"
+        )
+    boxes = np.array([record["bbox"] for _, record in objects], np.float64)
+    boxes[:, 2:] += boxes[:, :2]
+    masks = masks_for_boxes(frame, boxes, [known.index(name) for name, _ in objects], predictor, agreement)
+    for (_, record), mask in zip(objects, masks, strict=True):
+        if mask is not None:
+            record["segmentation"] = {"size": size, "counts": encode_mask(mask.paste(*size)).decode()}
+    return sum(mask is not None for mask in masks)

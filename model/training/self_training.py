@@ -1,0 +1,137 @@
+"""Self-training: a trained network gives masks to objects that people have only drawn a box around.
+
+The network looks at a cut-out around each box, in which the object is large and in the middle: what it does
+best. Of all its anchors those count that find the box that a person drew, and their mask becomes a label
+only where its extent agrees with that box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from model.boxes import decode
+from model.detections import MaskCrop
+from model.masks import assemble
+from model.predictor import Predictor
+from model.raw_outputs import RawOutputs
+
+Frame = NDArray[np.uint8]
+Box = NDArray[np.float64]
+
+CONTEXT = 1.3
+"""The side of a cut-out, as a multiple of its box's longer side."""
+SMALLEST_SIDE = 6.0
+"""Pixels: the mask of an object that is thinner would be no more than its box."""
+ANCHORS = 5
+"""How many anchors are asked: the mean of some is steadier than the best alone."""
+MANY = 3
+INSIDE = 0.4
+"""The probability from which a pixel counts; at 0.5 the masks of small objects come out thin."""
+
+
+def masks_for_boxes(
+    frame: Frame, boxes: Box, classes: Sequence[int], predictor: Predictor, agreement: float = 0.8
+) -> list[MaskCrop | None]:
+    """A mask inside each box, or None where the network finds none that agrees with it, and for crowds.
+
+    frame:     [H, W, 3] uint8 BGR
+    boxes:     [N, 4], x1 y1 x2 y2 in frame pixels, as they were labelled
+    classes:   N indices into the predictor's class names
+    agreement: the least IoU, 0..1, of a labelled box and the extent of the mask found in it
+    """
+    many = hold_many(boxes)
+    return [
+        None if many[i] else _mask_for(frame, boxes[i], classes[i], predictor, agreement)
+        for i in range(len(boxes))
+    ]
+
+
+def hold_many(boxes: Box) -> NDArray[np.bool_]:
+    """[N]: the boxes around the middles of `MANY` others: drawn around a crowd, more likely than not."""
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2  # [N, 2]
+    within = (middles > boxes[:, None, :2]) & (middles < boxes[:, None, 2:])  # [N, N, 2]
+    return np.asarray(within.all(axis=2).sum(axis=1) > MANY)  # one middle is the box's own
+
+
+def _mask_for(frame: Frame, box: Box, index: int, predictor: Predictor, agreement: float) -> MaskCrop | None:
+    if min(box[2:] - box[:2]) < SMALLEST_SIDE:
+        return None
+    x, y, cut = _cut_out(frame, box)
+    within = box - (x, y, x, y)
+    pixels = (_probability(cut, within, index, predictor) > INSIDE) & _inside(within, cut.shape[:2])
+    mask = MaskCrop(x, y, pixels)
+    return mask if mask.area and _iou(_extent(mask), box) >= agreement else None
+
+
+def _cut_out(frame: Frame, box: Box) -> tuple[int, int, Frame]:
+    """The top left corner in the frame, and a contiguous copy of the pixels: square but at the edges."""
+    height, width = frame.shape[:2]
+    x1, y1, x2, y2 = box
+    half = CONTEXT * max(x2 - x1, y2 - y1) / 2
+    left, right = _span((x1 + x2) / 2, half, width)
+    top, bottom = _span((y1 + y2) / 2, half, height)
+    return left, top, np.ascontiguousarray(frame[top:bottom, left:right])
+
+
+def _span(middle: float, half: float, length: int) -> tuple[int, int]:
+    """Whole pixels around `middle`, at least one of them and none beyond 0..length."""
+    start = min(max(int(np.floor(middle - half)), 0), length - 1)
+    return start, max(min(int(np.ceil(middle + half)), length), start + 1)
+
+
+@torch.inference_mode()
+def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDArray[np.float32]:
+    """[h, w], 0..1: whether a pixel is of the object in the box; the mean for a picture and its mirror."""
+    height, width = cut.shape[:2]
+    mirrored_box = np.array([width - box[2], box[1], width - box[0], box[3]])
+    raw = predictor.engine.start(predictor.prepare([cut, np.ascontiguousarray(cut[:, ::-1])]))()
+    size = np.array([width, height, width, height])
+    wanted = torch.from_numpy(np.stack([box, mirrored_box]) / size).float()
+    straight, mirrored = (
+        _of_anchors(raw, image, wanted[image], predictor.decoder.anchors, index) for image in range(2)
+    )
+    mean = (straight + mirrored.flip(-1)) / 2
+    scaled = F.interpolate(mean[None, None], size=(height, width), mode="bilinear", align_corners=False)
+    return np.asarray(scaled[0, 0].cpu().numpy())
+
+
+def _of_anchors(raw: RawOutputs, image: int, box: Tensor, anchors: Tensor, index: int) -> Tensor:
+    """The mask [Hp, Wp] that the anchors which find this box make together; box: [4], relative."""
+    assert raw.prototypes is not None
+    found = decode(raw.box_deltas[image].float(), anchors)
+    overlap = box_iou(found, box[None].to(found.device)).squeeze(1)
+    score = raw.class_logits[image].float().softmax(-1)[:, index + 1]
+    best = (overlap * score.sqrt()).topk(ANCHORS)
+    share = best.values**4 / (best.values**4).sum().clamp(min=1e-12)
+    coefficients = (raw.mask_coefficients[image].float()[best.indices] * share[:, None]).sum(0)
+    return assemble(raw.prototypes[image][None].float(), coefficients[None, None])[0, 0]
+
+
+def _inside(box: Box, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """[h, w]: the whole pixels that the box touches."""
+    inside = np.zeros(size, bool)
+    x1, y1 = np.floor(box[:2]).astype(int).clip(min=0)
+    x2, y2 = np.ceil(box[2:]).astype(int)
+    inside[y1:y2, x1:x2] = True
+    return inside
+
+
+def _extent(mask: MaskCrop) -> Box:
+    """x1 y1 x2 y2 of a mask that is not empty, in frame pixels."""
+    columns = np.flatnonzero(mask.pixels.any(axis=0))
+    rows = np.flatnonzero(mask.pixels.any(axis=1))
+    x, y = mask.x, mask.y
+    return np.array([x + columns[0], y + rows[0], x + columns[-1] + 1, y + rows[-1] + 1], np.float64)
+
+
+def _iou(a: Box, b: Box) -> float:
+    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared
+    return float(shared / union)
