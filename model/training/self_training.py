@@ -31,7 +31,10 @@ SMALLEST_SIDE = 6.0
 """Pixels: the mask of an object that is thinner would be no more than its box."""
 ANCHORS = 5
 """How many anchors are asked: the mean of some is steadier than the best alone."""
+LEAST_FIT = 0.1
+"""Of the best anchor: the IoU of its box with the labelled one, times the root of its score."""
 MANY = 3
+"""Of a box around so many others nobody can say whose mask is meant."""
 INSIDE = 0.4
 """The probability from which a pixel counts; at 0.5 the masks of small objects come out thin."""
 
@@ -103,13 +106,18 @@ def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDAr
 
 
 def _of_anchors(raw: RawOutputs, image: int, box: Tensor, anchors: Tensor, index: int) -> Tensor:
-    """The mask [Hp, Wp] that the anchors which find this box make together; box: [4], relative."""
+    """The mask [Hp, Wp] that the anchors which find this box make together, empty when none does.
+
+    box: [4] x1 y1 x2 y2, relative.
+    """
     assert raw.prototypes is not None
     found = decode(raw.box_deltas[image].float(), anchors)
     overlap = box_iou(found, box[None].to(found.device)).squeeze(1)
     score = raw.class_logits[image].float().softmax(-1)[:, index + 1]
     best = (overlap * score.sqrt()).topk(ANCHORS)
-    share = best.values**4 / (best.values**4).sum().clamp(min=1e-12)
+    if best.values[0] < LEAST_FIT:
+        return torch.zeros_like(raw.prototypes[image, ..., 0])
+    share = best.values**4 / (best.values**4).sum()
     coefficients = (raw.mask_coefficients[image].float()[best.indices] * share[:, None]).sum(0)
     return assemble(raw.prototypes[image][None].float(), coefficients[None, None])[0, 0]
 

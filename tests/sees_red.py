@@ -1,0 +1,58 @@
+"""A stand-in for a trained network: it knows red things, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.boxes import encode
+from model.options import DetectOptions
+from model.predictor import Predictor
+from model.raw_outputs import RawOutputs
+from tests.small_networks import SPARSE, decoding
+
+PROTOTYPES = 16  # cells a side
+KNOWN_CLASS = 1
+
+
+class SeesRed:
+    """An engine whose first anchor is sure of the box and the mask of all that is red in a picture."""
+
+    name = "torch"
+    precision = "fp32"
+    device = torch.device("cpu")
+    slots = 1
+
+    def __init__(self) -> None:
+        self.decoder = decoding(SPARSE)
+
+    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+        found = [self._look(image) for image in images]
+        return lambda: RawOutputs(*(torch.stack(parts) for parts in zip(*found, strict=True)))
+
+    def _look(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        red = (image[0] - image[1:].amax(dim=0) > 1).float()
+        anchors = self.decoder.anchors
+        logits = torch.full((len(anchors), SPARSE.num_classes + 1), -10.0)
+        deltas = torch.zeros(len(anchors), 4)
+        coefficients = torch.zeros(len(anchors), SPARSE.num_prototypes)
+        prototypes = torch.zeros(PROTOTYPES, PROTOTYPES, SPARSE.num_prototypes)
+        logits[:, 0] = 10
+        if red.any():
+            rows, columns = red.nonzero().unbind(1)
+            low, high = torch.stack([columns.min(), rows.min()]), torch.stack([columns.max(), rows.max()]) + 1
+            deltas[0] = encode(torch.cat([low, high]) / SPARSE.image_size, anchors[0])
+            logits[0] = torch.tensor([-10.0, -10.0, -10.0, -10.0])
+            logits[0, 1 + KNOWN_CLASS] = 10
+            coefficients[0, 0] = 1
+            cells = F.interpolate(red[None, None], (PROTOTYPES, PROTOTYPES), mode="area")[0, 0]
+            prototypes[..., 0] = (cells - 0.5) * 20
+        return deltas, logits, coefficients, prototypes
+
+
+def predictor_that_sees_red() -> Predictor:
+    engine = SeesRed()
+    return Predictor(engine, engine.decoder, DetectOptions())
