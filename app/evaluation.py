@@ -27,7 +27,7 @@ class Task:
 
     folder:      where the images of `truth` lie
     skip_broken: whether an image that cannot be read counts as one where nothing was found
-    resamples:   for the bootstrap interval of AP50, 0 for none
+    resamples:   for the bootstrap intervals of AP50, 0 for none
     """
 
     truth: COCO

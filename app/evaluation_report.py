@@ -15,6 +15,7 @@ from pipeline.sinks.files import write_bytes, write_json
 
 if TYPE_CHECKING:
     from app.evaluation import Measurement
+    from model.training.bootstrap import Interval
     from model.training.coco_eval import CocoResults, Figures, Metrics
 
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "pycocotools")
@@ -28,6 +29,9 @@ _FIGURES = {
     "ap_small": "AP small",
     "ap_medium": "AP medium",
     "ap_large": "AP large",
+    "ap50_small": "AP50 small",
+    "ap50_medium": "AP50 medium",
+    "ap50_large": "AP50 large",
     "ar1": "AR, 1 detection",
     "ar10": "AR, 10 detections",
     "ar100": "AR, 100 detections",
@@ -35,6 +39,8 @@ _FIGURES = {
     "ar_medium": "AR medium",
     "ar_large": "AR large",
 }
+# field of Figures -> the field that holds its interval
+_INTERVALS = {"ap50": "ap50_interval", "ap50_large": "ap50_large_interval"}
 _CLASS_FIGURES = ("ap", "ap50", "ap70", "ap75")
 
 
@@ -87,13 +93,11 @@ def _version(package: str) -> str | None:
 
 def _summary(title: str, metrics: Metrics) -> Table:
     kinds = _kinds(metrics)
-    rows = [
-        (name, *(percent(getattr(figures, field)) for figures in kinds.values()))
-        for field, name in _FIGURES.items()
-    ]
-    if all(figures.ap50_interval for figures in kinds.values()):
-        place = list(_FIGURES).index("ap50") + 1
-        rows.insert(place, (_interval_name(metrics), *(_interval(figures) for figures in kinds.values())))
+    rows = []
+    for field, name in _FIGURES.items():
+        rows.append((name, *(percent(getattr(figures, field)) for figures in kinds.values())))
+        if field in _INTERVALS:
+            rows += _interval_rows([getattr(figures, _INTERVALS[field]) for figures in kinds.values()])
     return Table(title, ("percent", *kinds), tuple(rows))
 
 
@@ -139,11 +143,10 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def _interval_name(metrics: Metrics) -> str:
-    interval = metrics.boxes.ap50_interval
-    return f"  {interval.level:.0%} interval" if interval else ""
-
-
-def _interval(figures: Figures) -> str:
-    interval = figures.ap50_interval
-    return f"{percent(interval.low)} to {percent(interval.high)}" if interval else "-"
+def _interval_rows(intervals: Sequence[Interval | None]) -> list[tuple[str, ...]]:
+    """The row under a figure, a cell for each kind; none where no interval was worked out."""
+    known = [interval for interval in intervals if interval]
+    if len(known) < len(intervals):
+        return []
+    ranges = (f"{percent(interval.low)} to {percent(interval.high)}" for interval in known)
+    return [(f"  {known[0].level:.0%} interval", *ranges)]

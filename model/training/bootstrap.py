@@ -20,7 +20,10 @@ _BLOCK = 2_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """The range that holds `level` (0..1) of the figure's values over `resamples` resampled data sets."""
+    """The range that holds `level` (0..1) of the figure's values over `resamples` resampled data sets.
+
+    Resampled data sets in which there is nothing to be found have no value and are not among them.
+    """
 
     low: float
     high: float
@@ -30,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class _ClassMatches:
-    """One class at an IoU of 0.5: its D counted detections, best score first, and the objects sought.
+    """One class and area range at an IoU of 0.5: its D counted detections, best score first, and the objects.
 
     hit:     [D] bool, matched with an object
     image:   [D] int, index of the image it lies in
@@ -43,42 +46,44 @@ class _ClassMatches:
 
 
 def ap50_interval(
-    evaluator: COCOeval, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    evaluator: COCOeval, resamples: int = 1000, level: float = 0.95, seed: int = 0, area: str = "all"
 ) -> Interval | None:
     """The interval of AP50 when the images are drawn anew, as many as there are, with replacement.
 
-    `evaluator` has evaluated. None when there is nothing to be found in its images. The draws depend on
-    `seed` and the number of images alone, so boxes and masks see the same ones.
+    `evaluator` has evaluated; `area` is one of its `params.areaRngLbl`. None when there is nothing of that
+    size to be found in its images. The draws depend on `seed` and the number of images alone, so boxes and
+    masks and all areas see the same ones.
     """
     images = len(evaluator.params.imgIds)
     draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
-    values = weighted_ap50(evaluator, draws)
+    values = weighted_ap50(evaluator, draws, area)
     values = values[~np.isnan(values)]
     if not len(values):
         return None
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level, resamples)
+    return Interval(float(low), float(high), level, len(values))
 
 
-def weighted_ap50(evaluator: COCOeval, weights: NDArray[np.int64]) -> NDArray[np.float64]:
+def weighted_ap50(evaluator: COCOeval, weights: NDArray[np.int64], area: str = "all") -> NDArray[np.float64]:
     """AP50 of B data sets in which image i occurs `weights[b, i]` times: [B, I] int to [B] float in 0..1.
 
     The images are in the order of `evaluator.params.imgIds`. Weights of one give `COCOeval`'s own AP50.
-    NaN where a data set has no object of any class.
+    NaN where a data set has no object of any class in the area range `area`.
     """
-    per_class = [_class_ap50(matches, weights, evaluator.params.recThrs) for matches in _matches(evaluator)]
-    values = np.stack(per_class)  # [C, B]
+    recalls = evaluator.params.recThrs
+    values = np.stack([_class_ap50(m, weights, recalls) for m in _matches(evaluator, area)])  # [C, B]
     counted = ~np.isnan(values)
     sums = np.where(counted, values, 0).sum(axis=0)
     classes = counted.sum(axis=0)
     return np.where(classes > 0, sums / np.maximum(classes, 1), np.nan)
 
 
-def _matches(evaluator: COCOeval) -> Iterator[_ClassMatches]:
-    """What `evaluator` matched of each class, at its first IoU threshold (0.5) and area range (all)."""
+def _matches(evaluator: COCOeval, area: str) -> Iterator[_ClassMatches]:
+    """What `evaluator` matched of each class in an area range, at its first IoU threshold (0.5)."""
     images, ranges = len(evaluator.params.imgIds), len(evaluator.params.areaRng)
+    a = evaluator.params.areaRngLbl.index(area)
     for k in range(len(evaluator.params.catIds)):
-        start = k * ranges * images
+        start = (k * ranges + a) * images
         yield _class_matches(evaluator.evalImgs[start : start + images])
 
 

@@ -63,7 +63,7 @@ class Figures:
     """COCO's figures in 0..1, each None where nothing was to be found.
 
     `ap` averages IoU thresholds 0.5 to 0.95; `small` is under 32² px of area, `large` from 96² px; `ar10`
-    allows 10 detections an image and class. `ap50_interval` is None unless it was asked for.
+    allows 10 detections an image and class. The intervals are None unless they were asked for.
     """
 
     ap: float | None
@@ -73,6 +73,9 @@ class Figures:
     ap_small: float | None
     ap_medium: float | None
     ap_large: float | None
+    ap50_small: float | None
+    ap50_medium: float | None
+    ap50_large: float | None
     ar1: float | None
     ar10: float | None
     ar100: float | None
@@ -81,6 +84,7 @@ class Figures:
     ar_large: float | None
     per_class: Mapping[str, ClassFigures]
     ap50_interval: Interval | None = None
+    ap50_large_interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def coco_metrics(
     results:      (image id, its detections at the size that the file gives); an image left out counts
                   as one where nothing was found. The iterable is read once and its masks are not kept
     class_names:  the classes to measure, matched with the file's categories by name
-    resamples:    number of bootstrap resamples for the interval of AP50; 0 leaves it out
+    resamples:    number of bootstrap resamples for the intervals of AP50; 0 leaves them out
 
     Masks are ranked by `scores`, boxes by `box_scores`. Raises ConfigError when no class matches, and
     DataError on an image that the ground truth does not know, or at another size than it says.
@@ -161,9 +165,7 @@ def measure(
     """The figures of results in the COCO server's format, for the matched classes alone."""
 
     def figures(records: list[Record], kind: Literal["bbox", "segm"]) -> Figures:
-        evaluator = _evaluated(ground_truth, records, kind, classes)
-        interval = ap50_interval(evaluator, resamples, seed=seed) if resamples else None
-        return _figures(evaluator, classes, interval)
+        return _figures(_evaluated(ground_truth, records, kind, classes), classes, resamples, seed)
 
     masks = None if objects_without_mask(ground_truth, classes) else results.masks
     return Metrics(
@@ -219,18 +221,32 @@ def _loaded(ground_truth: COCO, records: list[Record]) -> COCO:
     return indexed({**ground_truth.dataset, "annotations": []})
 
 
-def _figures(evaluator: COCOeval, classes: ClassMatch, interval: Interval | None) -> Figures:
+def _figures(evaluator: COCOeval, classes: ClassMatch, resamples: int, seed: int) -> Figures:
+    def interval(area: str) -> Interval | None:
+        # one seed, so that all are of the same resampled data sets
+        return ap50_interval(evaluator, resamples, seed=seed, area=area) if resamples else None
+
     # precision [T, R, C, A, M] and recall [T, C, A, M]: IoU, recall, class, area, most detections
     precision, recall = evaluator.eval["precision"], evaluator.eval["recall"]
-    areas = {size: evaluator.params.areaRngLbl.index(size) for size in ("small", "medium", "large")}
     return Figures(
         **_by_threshold(precision[..., 0, -1], evaluator),
-        **{f"ap_{size}": _mean(precision[..., a, -1]) for size, a in areas.items()},
         **{f"ar{most}": _mean(recall[..., 0, m]) for m, most in enumerate(evaluator.params.maxDets)},
-        **{f"ar_{size}": _mean(recall[..., a, -1]) for size, a in areas.items()},
+        **_by_size(evaluator),
         per_class=_per_class(evaluator, classes),
-        ap50_interval=interval,
+        ap50_interval=interval("all"),
+        ap50_large_interval=interval("large"),
     )
+
+
+def _by_size(evaluator: COCOeval) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for size in ("small", "medium", "large"):
+        a = evaluator.params.areaRngLbl.index(size)
+        precision = _by_threshold(evaluator.eval["precision"][..., a, -1], evaluator)
+        figures[f"ap_{size}"] = precision["ap"]
+        figures[f"ap50_{size}"] = precision["ap50"]
+        figures[f"ar_{size}"] = _mean(evaluator.eval["recall"][..., a, -1])
+    return figures
 
 
 def _per_class(evaluator: COCOeval, classes: ClassMatch) -> dict[str, ClassFigures]:

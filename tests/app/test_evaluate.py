@@ -73,11 +73,32 @@ class TestFigures:
         out = capsys.readouterr().out
         lines = {" ".join(line.split()[:-2]): line.split()[-2:] for line in out.splitlines() if line}
         assert lines["AP"] == lines["AP50"] == lines["AP70"] == lines["AP75"] == ["100.0", "100.0"]
-        assert lines["AP small"] == ["-", "-"]
-        assert "95% interval 100.0 to 100.0 100.0 to 100.0" in " ".join(out.split())
+        assert lines["AP small"] == lines["AP50 large"] == ["-", "-"]
+        assert " ".join(out.split()).count("95% interval 100.0 to 100.0 100.0 to 100.0") == 1
         assert "dog" in out
         assert "images/s end to end" in out
         assert not set("│┃━\x1b") & set(out)
+
+    def test_large_objects_have_an_ap50_with_an_interval_of_its_own(
+        self, data: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ):
+        labels = json.loads(data.read_text())
+        for dog in (record for record in labels["annotations"] if record["category_id"] == 4):
+            dog["area"] = 100**2
+        data.write_text(json.dumps(labels))
+
+        evaluate(data, "--score-threshold", 0.5, "--weights", weights, "-o", tmp_path / "out")
+
+        # one dog of two is found
+        figures = metrics_of(tmp_path / "out")["runs"][0]["metrics"]["boxes"]
+        assert figures["ap50_large"] == pytest.approx(51 / 101)
+        interval = figures["ap50_large_interval"]
+        assert interval["low"] < figures["ap50_large"] < interval["high"]
+        rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        place = rows.index("AP50 large 50.5 50.5")
+        both = f"{100 * interval['low']:.1f} to {100 * interval['high']:.1f}"
+        assert rows[place + 1] == f"95% interval {both} {both}"
+        assert rows[place - 2 : place] == ["AP50 small - -", "AP50 medium 100.0 100.0"]
 
     def test_all_scores_count_unless_a_threshold_is_asked_for(
         self, data: Path, weights: Path, tmp_path: Path

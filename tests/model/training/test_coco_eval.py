@@ -147,6 +147,45 @@ def test_each_size_is_measured_on_its_own_objects():
     figures = coco_metrics(truth, [(10, detections(("cat", small, 0.9)))], NAMES).boxes
 
     assert (figures.ap_small, figures.ap_medium, figures.ap_large) == (pytest.approx(1), None, 0)
+    assert (figures.ap50_small, figures.ap50_medium, figures.ap50_large) == (pytest.approx(1), None, 0)
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "large"])
+def test_the_ap50_of_a_size_is_that_of_pycocotools_when_it_counts_no_other_size(size: str):
+    boxes = [(0, 0, 20, 20), (0, 30, 50, 80), (50, 0, 158, 90)]
+    truth = ground_truth([("cat", box) for box in boxes], [("cat", box) for box in boxes[1:]])
+    near = [(x1, y1, x2, y2 - (y2 - y1) // 3) for x1, y1, x2, y2 in boxes]  # IoU above 0.5, below 0.75
+    large_alarm, exact = ("cat", (20, 0, 160, 80), 0.8), ("cat", boxes[2], 0.7)
+    found = [(10, detections(*(("cat", box, 0.9) for box in near))), (20, detections(large_alarm, exact))]
+
+    figures = coco_metrics(truth, found, NAMES).boxes
+
+    records = coco_results(truth, found, match_classes(truth, NAMES)).boxes
+    judge = COCOeval(truth, truth.loadRes(records), "bbox")
+    judge.params.areaRng = [judge.params.areaRng[judge.params.areaRngLbl.index(size)]] * 4
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+    assert getattr(figures, f"ap50_{size}") == pytest.approx(judge.stats[1])
+    assert 0 <= getattr(figures, f"ap_{size}") < judge.stats[1]
+
+
+def test_ap50_of_all_and_of_large_objects_have_intervals_when_asked_for():
+    small, large = (0, 0, 20, 20), (20, 0, 158, 90)
+    truth = ground_truth(*[[("cat", small), ("cat", large)]] * 6)
+    found = [
+        (10, detections(("cat", small, 0.9), ("cat", large, 0.9))),
+        (20, detections(("cat", small, 0.9))),
+    ]
+
+    figures = coco_metrics(truth, found, NAMES, resamples=100).boxes
+    without = coco_metrics(truth, found, NAMES).boxes
+
+    for name in ("ap50", "ap50_large"):
+        interval = getattr(figures, f"{name}_interval")
+        assert 0 <= interval.low < getattr(figures, name) < interval.high < 1
+        assert getattr(without, f"{name}_interval") is None
+    assert figures.ap50_interval != figures.ap50_large_interval
 
 
 def test_a_mask_counts_by_its_own_area_and_not_by_that_of_its_box():
