@@ -1,25 +1,17 @@
-"""`eval`: box and mask average precision of weights on a labelled data set, and how fast they are."""
+"""`eval`: how accurate weights are on labelled images or on a video sequence, and how fast they are."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.arguments import (
-    add_predictor_arguments,
-    at_least_one,
-    fraction,
-    input_size,
-    predictor_options,
-)
-from model.engines import ENGINES, PRECISIONS
-from model.errors import SinkError
-from model.options import NMS_KINDS
+from app.arguments import add_predictor_arguments, at_least_one, predictor_options
+from app.comparison import COMPARABLE, comparison
+from model.errors import ConfigError, SinkError
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -28,26 +20,43 @@ if TYPE_CHECKING:
     from model.predictor import Predictor
     from model.training.coco_eval import ClassMatch
 
-# full recall is measured, not what looks good on a screen
-SCORE_THRESHOLD = 0.0
 # figures are comparable only when all are computed alike; others are measured when they are named
 ENGINE = "torch"
 PRECISION = "fp32"
+RESAMPLES = 1000
+
+# what makes no sense for a video sequence -> what it is when it was not given
+_FOR_IMAGES_ONLY: dict[str, Any] = {
+    "images": None,
+    "coverage": [],
+    "source": [],
+    "skip_broken": False,
+    "compare": None,
+    "resamples": RESAMPLES,
+}
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Several values of one setting; `key` is a keyword of `load_predictor`."""
+class ScoreThreshold:
+    """The score threshold when none is given: it depends on what is measured."""
 
-    key: str
-    values: tuple[Any, ...]
+    images: float = 0.0  # for full recall, not for what looks good on a screen
+    sequence: float = 0.3  # what users see is what is followed
+
+    def __str__(self) -> str:
+        return f"{self.images} for images, {self.sequence} for a video sequence"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--data", required=True, type=Path, metavar="PATH", help="COCO json, or a folder with one"
+        "--data",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="COCO json, or a folder with one; or a video sequence as DAVIS has it: a folder with frames/ "
+        "and masks/",
     )
     data.add_argument(
         "--images",
@@ -70,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on when an image cannot be read; it counts as one where nothing was found",
     )
     add_predictor_arguments(parser)
-    parser.set_defaults(score_threshold=SCORE_THRESHOLD, engine=ENGINE, precision=PRECISION)
+    parser.set_defaults(score_threshold=ScoreThreshold(), engine=ENGINE, precision=PRECISION)
     report = parser.add_argument_group("report")
     report.add_argument(
         "--compare",
@@ -81,9 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report.add_argument(
         "--resamples",
         type=_count,
-        default=1000,
+        default=RESAMPLES,
         metavar="N",
-        help="resamples for the 95 %% bootstrap interval of AP50, 0 for none (default: %(default)s)",
+        help="resamples for the 95 %% bootstrap intervals of AP50, 0 for none (default: %(default)s)",
     )
     report.add_argument(
         "-o",
@@ -95,8 +104,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure the weights once, or once for each value that is compared."""
+    """Measure the weights on whatever the data are."""
     from app.cli import EXIT_OK
+    from app.evaluation_sequence import is_sequence
+
+    if is_sequence(args.data):
+        _run_on_sequence(args)
+    else:
+        _run_on_images(args)
+    return EXIT_OK
+
+
+def _run_on_images(args: argparse.Namespace) -> None:
+    """Measure average precision once, or once for each value that is compared."""
     from app.evaluation import Task
     from app.evaluation_report import write_metrics
     from model.training.coco_files import coco_file, image_folder
@@ -117,57 +137,56 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         write_metrics(args.output / "metrics.json", facts, measurements)
         print(f"written to {args.output}")
-    return EXIT_OK
 
 
-def comparison(text: str) -> Comparison:
-    """A setting and two or more values of it, such as `nms=fast,exact`."""
-    key, _, listed = text.partition("=")
-    key = key.strip().replace("-", "_")
-    if key not in COMPARABLE:
-        raise argparse.ArgumentTypeError(
-            f"expected KEY=A,B,… with KEY one of {', '.join(COMPARABLE)}, got {text!r}"
+def _run_on_sequence(args: argparse.Namespace) -> None:
+    """Measure how well the object of a video sequence is followed."""
+    from app.evaluation_report import speed, write_metrics
+    from app.evaluation_sequence import find_sequence, measure_sequence, table
+    from app.tables import show
+
+    _refuse(args, _FOR_IMAGES_ONLY)
+    sequence = find_sequence(args.data, args.limit)
+    predictor = _load(_settings(args, ScoreThreshold.sequence))
+    _make_folder(args.output)
+    measurement = measure_sequence(sequence, predictor)
+    title = f"{predictor.config.name} on {sequence.name}, {len(sequence.frames)} frames"
+    show(table(title, measurement.figures))
+    print(f"\n{speed(measurement)}")
+    if args.output:
+        data = {"sequence": sequence.name, "frames": len(sequence.frames), "limit": args.limit}
+        facts = {"weights": _weights_facts(args, predictor), "data": data}
+        write_metrics(args.output / "metrics.json", facts, [measurement])
+        print(f"written to {args.output}")
+
+
+def _refuse(args: argparse.Namespace, options: Mapping[str, Any]) -> None:
+    given = [f"--{key.replace('_', '-')}" for key, unset in options.items() if getattr(args, key) != unset]
+    if given:
+        raise ConfigError(
+            f"{args.data} is a video sequence, for which {', '.join(given)} makes no sense; leave it out"
         )
-    values = tuple(COMPARABLE[key](value.strip()) for value in listed.split(","))
-    if len(set(values)) != len(values) or len(values) < 2:
-        raise argparse.ArgumentTypeError(f"expected two or more different values, got {text!r}")
-    return Comparison(key, values)
-
-
-def _one_of(names: Collection[str], text: str) -> str:
-    if text not in names:
-        raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
-    return text
-
-
-def _device(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("expected the name of a device, got nothing")
-    return text
 
 
 def _count(text: str) -> int:
     return 0 if text == "0" else at_least_one(text)
 
 
-# keyword of load_predictor -> how one value of it is read
-COMPARABLE: dict[str, Callable[[str], Any]] = {
-    "nms": partial(_one_of, NMS_KINDS),
-    "image_size": input_size,
-    "score_threshold": fraction,
-    "device": _device,
-    "engine": partial(_one_of, ENGINES),
-    "precision": partial(_one_of, PRECISIONS),
-}
-
-
 def _plan(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """The keywords of `load_predictor` for each run, by what sets it apart."""
-    settings = predictor_options(args)
+    settings = _settings(args, ScoreThreshold.images)
     if args.compare is None:
         return {"": settings}
     key = args.compare.key
     return {f"{key}={value}": {**settings, key: value} for value in args.compare.values}
+
+
+def _settings(args: argparse.Namespace, score_threshold: float) -> dict[str, Any]:
+    """The keywords of `load_predictor`, with this score threshold unless one was given."""
+    settings = predictor_options(args)
+    if isinstance(args.score_threshold, ScoreThreshold):
+        settings["score_threshold"] = score_threshold
+    return settings
 
 
 def _load(settings: Mapping[str, Any]) -> Predictor:
@@ -217,18 +236,12 @@ def _tell_reservations(truth: COCO, classes: ClassMatch) -> None:
 
 def _facts(args: argparse.Namespace, labels: Path, task: Task, predictor: Predictor) -> dict[str, Any]:
     """What was measured on what; empty when nobody will read it."""
-    from model.catalog import resolve_weights
     from model.weight_pins import sha256_of
 
     if not args.output:
         return {}
-    weights = resolve_weights(args.weights)
     return {
-        "weights": {
-            "file": weights.name,
-            "sha256": sha256_of(weights),
-            "configuration": predictor.config.name,
-        },
+        "weights": _weights_facts(args, predictor),
         "data": {
             "file": labels.name,
             "sha256": sha256_of(labels),
@@ -238,6 +251,18 @@ def _facts(args: argparse.Namespace, labels: Path, task: Task, predictor: Predic
             "limit": args.limit,
         },
         "classes": {"measured": list(task.classes.category_ids), "not_labelled": list(task.classes.missing)},
+    }
+
+
+def _weights_facts(args: argparse.Namespace, predictor: Predictor) -> dict[str, str]:
+    from model.catalog import resolve_weights
+    from model.weight_pins import sha256_of
+
+    weights = resolve_weights(args.weights)
+    return {
+        "file": weights.name,
+        "sha256": sha256_of(weights),
+        "configuration": predictor.config.name,
     }
 
 

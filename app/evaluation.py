@@ -82,7 +82,7 @@ def measure_run(task: Task, label: str, predictor: Predictor) -> tuple[Measureme
         raise DataError(f"{task.folder}: none of the {len(images)} images of the labels can be read")
     measurement = Measurement(
         label=label,
-        settings=_settings(predictor),
+        settings=settings_of(predictor),
         metrics=measure(task.truth, results, task.classes, task.resamples),
         images_per_second=len(watch.seconds) / elapsed,
         milliseconds=1000 * statistics.median(watch.seconds),
@@ -115,7 +115,8 @@ def _detected(
         yield image["id"], detections
 
 
-def _settings(predictor: Predictor) -> dict[str, Any]:
+def settings_of(predictor: Predictor) -> dict[str, Any]:
+    """What detects, and what counts as a detection, as plain values."""
     engine = predictor.engine
     return {
         **dataclasses.asdict(predictor.options),

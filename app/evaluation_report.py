@@ -15,6 +15,7 @@ from pipeline.sinks.files import write_bytes, write_json
 
 if TYPE_CHECKING:
     from app.evaluation import Measurement
+    from app.evaluation_sequence import SequenceMeasurement
     from model.training.bootstrap import Interval
     from model.training.coco_eval import CocoResults, Figures, Metrics
 
@@ -52,7 +53,7 @@ def tables(title: str, measurements: Sequence[Measurement]) -> list[Table]:
     return [_summary(title, metrics), _per_class(metrics)]
 
 
-def speed(measurement: Measurement) -> str:
+def speed(measurement: Measurement | SequenceMeasurement) -> str:
     """How fast a run was, as a sentence."""
     return (
         f"{measurement.images_per_second:.1f} images/s end to end, "
@@ -71,7 +72,9 @@ def write_results(folder: Path, results: CocoResults) -> None:
             write_bytes(folder / f"results_{kind}.json", text.encode())
 
 
-def write_metrics(path: Path, facts: Mapping[str, Any], measurements: Sequence[Measurement]) -> None:
+def write_metrics(
+    path: Path, facts: Mapping[str, Any], measurements: Sequence[Measurement] | Sequence[SequenceMeasurement]
+) -> None:
     """All figures and settings, with `facts` about data and weights and the versions of what computed them.
 
     Raises SinkError when the file cannot be written.

@@ -1,0 +1,132 @@
+"""How well one object is found through a video: region similarity, DAVIS's measure of a sequence.
+
+Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016,
+where region similarity is J, the IoU of the object's mask with its ground truth. A detector finds many
+objects and DAVIS labels one: `Follower` picks that one. It is told where the object is in the first frame, as
+in DAVIS's semi-supervised task, and nothing of the ground truth after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detections import Detections, MaskCrop
+
+RECALL_IOU = 0.5
+"""A frame counts as recalled when its IoU is above this."""
+
+
+@dataclass(frozen=True)
+class FrameFigures:
+    """What was found of the object in one frame.
+
+    iou:        region similarity, 0..1
+    missed:     the object is there and no detection was its match, so that `iou` is 0
+    class_name: of the match, None without one
+    score:      of the match, None without one
+    """
+
+    iou: float
+    missed: bool
+    class_name: str | None
+    score: float | None
+
+
+@dataclass(frozen=True)
+class SequenceFigures:
+    """Figures of a whole sequence, over all its frames, the missed ones too.
+
+    mean_iou, median_iou: region similarity, 0..1; the mean is DAVIS's figure
+    recall:               share of frames with an IoU above `RECALL_IOU`, 0..1
+    """
+
+    mean_iou: float
+    median_iou: float
+    recall: float
+    misses: int
+    frames: int
+
+
+class Follower:
+    """Picks the detection that is the object, frame by frame, by what it was in the frames before.
+
+    start: [H, W] bool, where the object is in the first frame
+    """
+
+    def __init__(self, start: NDArray[np.bool_]) -> None:
+        self._last = MaskCrop(0, 0, start)
+
+    def match(self, detections: Detections) -> int | None:
+        """The index of the best-scoring detection whose mask overlaps the last match; None for a miss.
+
+        Before the first match the start counts as the last one; after a miss the last match stays.
+        The frames must come in their order and all be of one size. Raises ValueError when the detections
+        hold no masks.
+        """
+        if detections.crops is None:
+            raise ValueError("an object is followed by its mask, and these detections hold boxes only")
+        for index in np.argsort(-detections.scores, kind="stable").tolist():
+            if overlaps(detections.crops[index], self._last):
+                self._last = detections.crops[index]
+                return int(index)
+        return None
+
+
+def measure_frame(follower: Follower, detections: Detections, truth: NDArray[np.bool_]) -> FrameFigures:
+    """Follow the object into the next frame and compare its match with `truth`, [H, W] bool.
+
+    [H, W] is the `image_size` of the detections. Where the object is gone and nothing is taken for it, the
+    frame is no miss and its IoU is 1. Raises ValueError on another shape, or when there are no masks.
+    """
+    if truth.shape != detections.image_size:
+        raise ValueError(f"expected ground truth of shape {detections.image_size}, got {truth.shape}")
+    index = follower.match(detections)
+    if index is None or detections.crops is None:
+        missed = bool(truth.any())
+        return FrameFigures(float(not missed), missed, None, None)
+    return FrameFigures(
+        iou=region_similarity(detections.crops[index], truth),
+        missed=False,
+        class_name=detections.names[index],
+        score=float(detections.scores[index]),
+    )
+
+
+def summarise(frames: Sequence[FrameFigures]) -> SequenceFigures:
+    """The figures of a sequence from those of its frames. Raises ValueError when there are none."""
+    if not frames:
+        raise ValueError("a sequence without frames has no figures")
+    ious = np.array([frame.iou for frame in frames])
+    return SequenceFigures(
+        mean_iou=float(ious.mean()),
+        median_iou=float(np.median(ious)),
+        recall=float(np.mean(ious > RECALL_IOU)),
+        misses=sum(frame.missed for frame in frames),
+        frames=len(frames),
+    )
+
+
+def region_similarity(crop: MaskCrop, truth: NDArray[np.bool_]) -> float:
+    """IoU of a mask with `truth`, [H, W] bool, the frame that the crop lies in; 1 when both are empty."""
+    height, width = crop.pixels.shape
+    beneath = truth[crop.y : crop.y + height, crop.x : crop.x + width]
+    shared = np.count_nonzero(crop.pixels & beneath)
+    union = crop.area + np.count_nonzero(truth) - shared
+    return shared / union if union else 1.0
+
+
+def overlaps(a: MaskCrop, b: MaskCrop) -> bool:
+    """Whether two masks of frames of one size share a pixel."""
+    top, left = max(a.y, b.y), max(a.x, b.x)
+    bottom = min(crop.y + crop.pixels.shape[0] for crop in (a, b))
+    right = min(crop.x + crop.pixels.shape[1] for crop in (a, b))
+    if bottom <= top or right <= left:
+        return False
+    common_a, common_b = (
+        crop.pixels[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] for crop in (a, b)
+    )
+    return bool(np.any(common_a & common_b))
