@@ -18,6 +18,9 @@ from model.detections import Detections, MaskCrop
 
 RECALL_IOU = 0.5
 """A frame counts as recalled when its IoU is above this."""
+OVERLAP = 0.3
+"""The least IoU of masks of one object in two frames; that of boxes in SORT (Bewley et al., 2016), for in a
+crowd a neighbour's mask touches too."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Follower:
         self._last = MaskCrop(0, 0, start)
 
     def match(self, detections: Detections) -> int | None:
-        """The index of the best-scoring detection whose mask overlaps the last match; None for a miss.
+        """The index of the best-scoring detection whose mask overlaps the last match by `OVERLAP`, or None.
 
         Before the first match the start counts as the last one; after a miss the last match stays.
         The frames must come in their order and all be of one size. Raises ValueError when the detections
@@ -70,7 +73,7 @@ class Follower:
         if detections.crops is None:
             raise ValueError("an object is followed by its mask, and these detections hold boxes only")
         for index in np.argsort(-detections.scores, kind="stable").tolist():
-            if overlaps(detections.crops[index], self._last):
+            if mask_iou(detections.crops[index], self._last) >= OVERLAP:
                 self._last = detections.crops[index]
                 return int(index)
         return None
@@ -119,14 +122,15 @@ def region_similarity(crop: MaskCrop, truth: NDArray[np.bool_]) -> float:
     return shared / union if union else 1.0
 
 
-def overlaps(a: MaskCrop, b: MaskCrop) -> bool:
-    """Whether two masks of frames of one size share a pixel."""
+def mask_iou(a: MaskCrop, b: MaskCrop) -> float:
+    """IoU, 0..1, of two masks of frames of one size; 0 where one is empty."""
     top, left = max(a.y, b.y), max(a.x, b.x)
     bottom = min(crop.y + crop.pixels.shape[0] for crop in (a, b))
     right = min(crop.x + crop.pixels.shape[1] for crop in (a, b))
     if bottom <= top or right <= left:
-        return False
+        return 0.0
     common_a, common_b = (
         crop.pixels[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] for crop in (a, b)
     )
-    return bool(np.any(common_a & common_b))
+    shared = np.count_nonzero(common_a & common_b)
+    return shared / (a.area + b.area - shared) if shared else 0.0
