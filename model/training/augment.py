@@ -29,9 +29,10 @@ class AugmentConfig:
     "jitter" scales the image by a factor of `scale` (1 fills the input) with an aspect ratio changed by
     up to `aspect`, and crops or pads. `mosaic_probability` joins four images, each scaled by
     `mosaic_scale`; `paste_probability` pastes 1 to `max_pasted` whole objects of another image.
-    Photometric changes each come with `colour_probability`: `brightness` is added (0..255 scale),
-    `contrast` and `saturation` multiply, `hue` turns by degrees. `fill` is the colour of what no image
-    covers, RGB. An object is dropped when less than `min_visible` of it is left and that is less than
+    `turn_probability` turns the square picture that comes out by one to three quarters: people lie, tumble
+    and stand on their hands. Photometric changes each come with `colour_probability`: `brightness` is added
+    (0..255 scale), `contrast` and `saturation` multiply, `hue` turns by degrees. `fill` is the colour of
+    what no image covers, RGB. An object is dropped when less than `min_visible` of it is left and that is less than
     `large_enough` of the picture, when a side is shorter than `min_object_side`, or when it has only a
     box of which more than `max_box_cover` is pasted over.
     `tighten_boxes` fits boxes to what is left of the mask; without it they are clipped, as published.
@@ -53,6 +54,7 @@ class AugmentConfig:
     mosaic_scale: tuple[float, float] = (0.7, 2.0)
     paste_probability: float = 0.0
     max_pasted: int = 3
+    turn_probability: float = 0.0
     fill: tuple[int, int, int] = (124, 117, 104)
     min_visible: float = 0.15
     large_enough: float = 0.01
@@ -154,6 +156,7 @@ AUGMENTATIONS: dict[str, AugmentConfig] = {
         colour_probability=0.5,
         mosaic_probability=0.3,
         paste_probability=0.5,
+        turn_probability=0.15,
         min_object_side=3.0,
     ),
     "mild": AugmentConfig(
@@ -161,6 +164,7 @@ AUGMENTATIONS: dict[str, AugmentConfig] = {
         mirror_probability=0.5,
         colour_probability=0.3,
         paste_probability=0.3,
+        turn_probability=0.15,
         scale=(0.5, 1.5),
         min_object_side=3.0,
     ),

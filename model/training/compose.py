@@ -1,4 +1,4 @@
-"""Several images in one: mosaic, and copy-paste of whole objects (arXiv:2012.07177)."""
+"""What is done to whole scenes: mosaic, copy-paste of objects (arXiv:2012.07177), and quarter turns."""
 
 from __future__ import annotations
 
@@ -86,6 +86,17 @@ def paste(scene: Scene, donor: Scene, config: AugmentConfig) -> Scene:
         labelled=scene.labelled,
         exhaustive=scene.exhaustive,
     )
+
+
+def turned(scene: Scene, quarters: int) -> Scene:
+    """A square scene turned anticlockwise by so many quarters."""
+    size = scene.image.shape[-1]
+    boxes = scene.boxes
+    for _ in range(quarters % 4):
+        x1, y1, x2, y2 = boxes.unbind(1)
+        boxes = torch.stack([y1, size - x2, y2, size - x1], dim=1)
+    image, masks = (pixels.rot90(quarters, (-2, -1)).contiguous() for pixels in (scene.image, scene.masks))
+    return replace(scene, image=image, boxes=boxes, masks=masks)
 
 
 def _covered(scene: Scene, above: Tensor, config: AugmentConfig) -> Scene:

@@ -15,7 +15,7 @@ from model.config import YolactConfig
 from model.errors import ConfigError, DataError
 from model.training.annotations import AnnotationSet, ImageRecord
 from model.training.augment import VIEW_SAMPLERS, AugmentConfig, View, jitter_view
-from model.training.compose import join_cells, mosaic_cells, paste
+from model.training.compose import join_cells, mosaic_cells, paste, turned
 from model.training.image_files import decode_rgb
 from model.training.photometric import distort_colours
 from model.training.scene import Scene, render
@@ -104,6 +104,8 @@ class InstanceDataset(Dataset[Sample]):
             scene = self._render(record, view, (self.image_size, self.image_size), rng)
         if scene.exhaustive and rng.random() < config.paste_probability:
             scene = self._with_pasted(scene, rng)
+        if config.turn_probability and rng.random() < config.turn_probability:
+            scene = turned(scene, int(rng.integers(1, 4)))
         return scene
 
     def _render(

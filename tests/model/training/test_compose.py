@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model.training.augment import AUGMENTATIONS
-from model.training.compose import common_labelled, join_cells, mosaic_cells, paste
+from model.training.compose import common_labelled, join_cells, mosaic_cells, paste, turned
 from model.training.scene import Scene, mask_extents
 from tests.tiny_data import COLOURS, Block, draw_blocks
 
@@ -142,3 +142,23 @@ def test_an_object_at_the_corner_of_one_pixel_can_be_pasted():
     pasted = paste(scene(8, 8, []), scene(8, 8, [(7, 7, 8, 8)]), CONFIG)
 
     assert pasted.masks.sum() == 1
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_masks_and_boxes_turn_with_the_pixels(quarters: int):
+    before = scene(40, 40, [(2, 3, 12, 20), (25, 8, 38, 14)])
+
+    after = turned(before, quarters)
+
+    assert torch.equal(mask_extents(after.masks)[0], after.boxes)
+    for mask, colour in zip(after.masks, COLOURS, strict=False):
+        assert torch.equal((after.image == torch.tensor(colour)[:, None, None]).all(dim=0), mask.bool())
+    back = turned(after, 4 - quarters)
+    assert torch.equal(back.image, before.image)
+    assert torch.equal(back.boxes, before.boxes)
+    assert not torch.equal(after.image, before.image)
+
+
+def test_a_quarter_turns_anticlockwise():
+    right_edge = scene(40, 40, [(30, 15, 40, 25)])
+    assert turned(right_edge, 1).boxes.tolist() == [[15, 0, 25, 10]]

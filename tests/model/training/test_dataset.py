@@ -30,6 +30,7 @@ KINDS: dict[str, AugmentConfig] = {
     name: replace(config, colour_probability=0.0) for name, config in AUGMENTATIONS.items()
 }
 KINDS["mosaic"] = replace(KINDS["compact"], mosaic_probability=1.0, paste_probability=0.0)
+KINDS["turned"] = replace(KINDS["mild"], turn_probability=1.0)
 KINDS["paste"] = replace(KINDS["compact"], mosaic_probability=0.0, paste_probability=1.0)
 
 
@@ -130,6 +131,16 @@ def test_without_augmentation_the_image_is_resized_as_at_inference(tmp_path: Pat
     assert torch.allclose(sample.targets.boxes, expected_boxes)
     assert sample.targets.masks.shape == (3, SIDE, SIDE)
     assert sample.name == "2.png"
+
+
+def test_a_turned_sample_is_the_same_picture_another_way_up(tmp_path: Path):
+    found = blocks_set(tmp_path)
+    upright = samples(found, replace(KINDS["turned"], turn_probability=0.0))
+    seen = set()
+
+    for before, after in zip(upright, samples(found, KINDS["turned"]), strict=True):
+        seen |= {k for k in range(4) if torch.equal(before.image.rot90(k, (1, 2)), after.image)}
+    assert seen >= {1, 2, 3}
 
 
 def test_a_size_of_its_own_replaces_the_networks(tmp_path: Path):
