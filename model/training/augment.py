@@ -32,9 +32,9 @@ class AugmentConfig:
     `turn_probability` turns the square picture that comes out by one to three quarters: people lie, tumble
     and stand on their hands. Photometric changes each come with `colour_probability`: `brightness` is added
     (0..255 scale), `contrast` and `saturation` multiply, `hue` turns by degrees. `fill` is the colour of
-    what no image covers, RGB. An object is dropped when less than `min_visible` of it is left and that is less than
-    `large_enough` of the picture, when a side is shorter than `min_object_side`, or when it has only a
-    box of which more than `max_box_cover` is pasted over.
+    what no image covers, RGB. An object is dropped when less than `min_visible` of it is left and that is
+    less than `large_enough` of the picture, when a side is shorter than `min_object_side`, or when it has
+    only a box of which more than `max_box_cover` is pasted over.
     `tighten_boxes` fits boxes to what is left of the mask; without it they are clipped, as published.
     `max_objects` bounds the objects, and so the memory, of a mosaic.
     """
