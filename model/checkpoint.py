@@ -62,14 +62,31 @@ def load_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Yol
 
 
 def build_from(checkpoint: Checkpoint) -> Yolact:
-    """The network of a checkpoint that was read: float32, on the CPU, in evaluation mode."""
+    """The network of a checkpoint that was read: float32, on the CPU, in evaluation mode.
+
+    Of a run's last state it is the averaged network, which is what the run would end with. Raises
+    CheckpointError when the average is not one of this network.
+    """
     config = checkpoint.config
     with torch.device("meta"):
         network = build_yolact(config)
-    state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
+    state = {k: v.float() if v.is_floating_point() else v for k, v in _best_state(checkpoint).items()}
     network.load_state_dict(state, assign=True)
     network.anchors = make_anchors(config.anchors, config.image_size)
     return network.eval()
+
+
+def _best_state(checkpoint: Checkpoint) -> Mapping[str, Tensor]:
+    average = (checkpoint.training or {}).get("ema")
+    if average is None:
+        return checkpoint.state
+    shapes = {key: value.shape for key, value in checkpoint.state.items()}
+    if (
+        not isinstance(average, Mapping)
+        or {k: getattr(v, "shape", None) for k, v in average.items()} != shapes
+    ):
+        raise CheckpointError("the averaged weights in the file are not those of its network")
+    return average
 
 
 def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Checkpoint:

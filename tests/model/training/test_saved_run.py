@@ -33,10 +33,19 @@ def test_a_saved_run_holds_config_recipe_and_iteration(last):
     assert saved.ema_updates == 2
 
 
-def test_a_saved_run_is_a_weights_file_too(last):
-    saved = read_saved_run(last).weights
-    for key, value in load_checkpoint(last).state_dict().items():
-        torch.testing.assert_close(value, saved[key], rtol=0, atol=0)
+def test_a_saved_run_is_a_weights_file_too_and_gives_its_average(last):
+    saved = read_saved_run(last)
+    found = load_checkpoint(last).state_dict()
+    for key, value in found.items():
+        torch.testing.assert_close(value, saved.ema[key].float(), rtol=0, atol=0, check_dtype=False)
+    assert any(not torch.equal(value, saved.weights[key]) for key, value in found.items())
+
+
+@pytest.mark.parametrize("average", [{}, {"a": 1}, "text"])
+def test_an_average_of_another_network_is_refused(last, average):
+    rewrite(last, ema=average)
+    with pytest.raises(CheckpointError, match="averaged weights"):
+        load_checkpoint(last)
 
 
 def test_a_file_of_before_devices_and_skips_were_counted_is_read(last):
