@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.boxes import decode
 from model.detections import Detections
 from model.errors import ConfigError
 from model.heads import MaskIoUNet
