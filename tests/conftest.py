@@ -4,7 +4,6 @@ import threading
 import time
 
 import pytest
-import torch
 
 from model import catalog
 from tests.weights_server import certify
@@ -18,12 +17,6 @@ def home(tmp_path, monkeypatch):
     monkeypatch.delenv("LIVEMASK_OFFLINE", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def same_numbers_whatever_ran_before():
-    """Random tensors that no test asked a seed for depend on that test alone."""
-    torch.manual_seed(0)
 
 
 GRACE = 2.0  # seconds that a thread has to end after its test
