@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.checkpoint import save_checkpoint
 from model.config import YolactConfig, preset
 from model.detections import Detections, MaskCrop, no_detections
 from model.options import DetectOptions
+from model.yolact import build_yolact
 
 HEIGHT, WIDTH = 60, 80
 
@@ -38,6 +41,14 @@ OBJECTS: dict[int, list[tuple[str, Box]]] = {
 }
 CATEGORY_IDS = {"dog": 4, "cat": 9}
 CONFIG = dataclasses.replace(preset("livemask_n"), class_names=("cat", "dog"), image_size=96)
+
+
+def untrained_weights(folder: Path) -> Path:
+    """A real weights file, of a network that has learned nothing."""
+    torch.manual_seed(0)
+    path = folder / "untrained.pt"
+    save_checkpoint(path, CONFIG, build_yolact(CONFIG).state_dict())
+    return path
 
 
 @dataclasses.dataclass

@@ -186,7 +186,9 @@ def _lack_of_weights(option: Option, weights: WeightsFacts | None) -> str | None
         if (option.precision == "int8") != (weights.exported == "int8"):
             return f"{weights.path.name} was exported in {weights.exported}"
     elif option.precision == "int8" and (weights is None or weights.int8 is None):
-        return f"no int8 model lies beside {weights.path.name if weights else 'the weights'}"
+        return (
+            f"no int8 model for this input size lies beside {weights.path.name if weights else 'the weights'}"
+        )
     return None
 
 

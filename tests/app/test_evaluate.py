@@ -16,15 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from app.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, main
-from model.checkpoint import save_checkpoint
 from model.options import DetectOptions
-from model.yolact import build_yolact
-from tests.small_data_set import CONFIG, Oracle, write_data
+from tests.small_data_set import CONFIG, Oracle, untrained_weights, write_data
 
 
 @pytest.fixture
@@ -34,11 +31,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A real file, of a network that has learned nothing."""
-    torch.manual_seed(0)
-    path = tmp_path / "untrained.pt"
-    save_checkpoint(path, CONFIG, build_yolact(CONFIG).state_dict())
-    return path
+    return untrained_weights(tmp_path)
 
 
 @pytest.fixture

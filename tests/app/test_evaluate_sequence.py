@@ -12,17 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
-from model.checkpoint import save_checkpoint
 from model.config import YolactConfig
 from model.detections import Detections, MaskCrop, no_detections
 from model.options import DetectOptions
-from model.yolact import build_yolact
-from tests.small_data_set import CONFIG, ENGINE, NoEngine
+from tests.small_data_set import CONFIG, ENGINE, NoEngine, untrained_weights
 
 HEIGHT, WIDTH = 48, 64
 SIDE = 16
@@ -77,11 +74,7 @@ def sequence(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A real file, of a network that has learned nothing."""
-    torch.manual_seed(0)
-    path = tmp_path / "untrained.pt"
-    save_checkpoint(path, CONFIG, build_yolact(CONFIG).state_dict())
-    return path
+    return untrained_weights(tmp_path)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_int8_is_found_beside_the_weights_that_it_was_made_from(folder: Path):
 def test_int8_for_another_input_size_is_not_used(folder: Path):
     assert weights_facts(folder / "tiny.pt", 160).int8 == folder / "tiny.int8.xml"
     assert weights_facts(folder / "tiny.pt", 96).int8 is None
-    with pytest.raises(ConfigError, match="no int8 model lies beside"):
+    with pytest.raises(ConfigError, match="no int8 model for this input size lies beside"):
         load_predictor(folder / "tiny.pt", **KEEN, image_size=96, precision="int8")
 
 

@@ -85,7 +85,7 @@ def test_int8_is_used_when_it_is_named_even_where_it_gains_nothing():
         ({"precision": "fp16"}, NEW, PLAIN, "PyTorch sees no CUDA device"),
         ({"precision": "fp16", "device": "cpu"}, NEW, PLAIN, "does not go together"),
         ({"engine": "torch", "precision": "int8"}, NEW, WITH_INT8, "does not go together"),
-        ({"precision": "int8"}, NEW, PLAIN, "no int8 model lies beside w.pt"),
+        ({"precision": "int8"}, NEW, PLAIN, "no int8 model for this input size lies beside w.pt"),
         ({"engine": "openvino", "precision": "bf16"}, OLD, PLAIN, "Old CPU has no instructions for bf16"),
         ({"engine": "torch"}, NEW, EXPORTED, "only the openvino engine runs"),
         ({"precision": "int8"}, NEW, EXPORTED, "w.xml was exported in fp32"),
@@ -120,7 +120,7 @@ def test_the_reason_names_what_would_be_faster_and_why_it_is_not_used():
     told = str(choose(weights=PLAIN, machine=NEW))
     assert told.startswith("openvino bf16 on cpu: the fastest there is")
     assert "PyTorch sees no CUDA device" in told
-    assert "no int8 model lies beside w.pt" in told
+    assert "no int8 model for this input size lies beside w.pt" in told
     assert "\n" not in told
     assert choose("torch", "cpu", "fp32", PLAIN, NEW).reason == "as named"
 
