@@ -156,7 +156,7 @@ AUGMENTATIONS: dict[str, AugmentConfig] = {
         colour_probability=0.5,
         mosaic_probability=0.3,
         paste_probability=0.5,
-        turn_probability=0.15,
+        turn_probability=0.3,
         min_object_side=3.0,
     ),
     "mild": AugmentConfig(
