@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="JSON", help="the json to write, with the masks"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace a json that exists")
     parser.add_argument(
         "--agreement",
         type=fraction,
@@ -38,32 +41,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write a copy of the labels with the masks in which the network and a person's box agree."""
-    from app.cli import EXIT_OK
+    from app.cli import EXIT_FAILED, EXIT_OK
     from app.progress import progress_bar
-    from model.errors import ConfigError
+    from model.errors import LiveMaskError
     from model.predictor import load_predictor
     from model.training.coco_files import coco_file, image_folder
     from model.training.coverage import with_masks
     from model.training.ground_truth import load_ground_truth
-    from pipeline.sinks.files import write_json
 
     labels = coco_file(args.data)
-    if args.output.exists() and args.output.samefile(labels):
-        raise ConfigError(f"{args.output} holds the labels that are read; name another file")
-    truth = load_ground_truth(labels)
-    images = truth.dataset["images"]
-    folder = image_folder(labels, images, args.images)
-    predictor = load_predictor(**network_options(args), batch=2)  # pictures and their mirrors
-    waiting = filled = 0
-    with progress_bar() as progress:
-        for image in progress.track(images, description="looking into boxes"):
-            objects = _without_mask(truth, image["id"], predictor.config.class_names)
-            waiting += len(objects)
-            filled += _fill(folder / image["file_name"], image, objects, predictor, args.agreement)
-            image["coverage"] = with_masks(image.get("coverage"))
-    write_json(args.output, truth.dataset)
+    with _output(args, labels) as write:
+        truth = load_ground_truth(labels)
+        images = truth.dataset["images"]
+        folder = image_folder(labels, images, args.images)
+        predictor = load_predictor(**network_options(args), batch=2)  # pictures and their mirrors
+        waiting = filled = 0
+        failures: list[str] = []
+        with progress_bar() as progress:
+            for image in progress.track(images, description="looking into boxes"):
+                objects = _without_mask(truth, image["id"], predictor.config.class_names)
+                waiting += len(objects)
+                try:
+                    filled += _fill(folder / image["file_name"], image, objects, predictor, args.agreement)
+                except LiveMaskError as error:  # the labels of this one stay as they are
+                    failures.append(str(error))
+                else:
+                    image["coverage"] = with_masks(image.get("coverage"))
+        write(truth.dataset)
+    for failure in failures:
+        print(failure, file=sys.stderr)
     print(f"{args.output}: {filled} of {waiting} objects without a mask have one now")
-    return EXIT_OK
+    return EXIT_FAILED if failures else EXIT_OK
+
+
+@contextmanager
+def _output(args: argparse.Namespace, labels: Path) -> Iterator[Callable[[Any], None]]:
+    """What writes the json; that it can be written is certain before any work.
+
+    Raises ConfigError for the file that is read, SinkError for one that exists or cannot be made.
+    """
+    from model.errors import ConfigError
+    from pipeline.sinks.files import json_bytes
+    from pipeline.sinks.part_file import PartFile, cannot_be_written
+
+    output = args.output
+    if output.exists() and output.samefile(labels):
+        raise ConfigError(f"{output} holds the labels that are read; name another file")
+    with cannot_be_written(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+    part = PartFile(output, args.overwrite)
+
+    def write(record: Any) -> None:
+        with cannot_be_written(output):
+            part.file.write(json_bytes(record))
+        part.publish()
+
+    try:
+        yield write
+    except BaseException:
+        part.discard()
+        raise
 
 
 def _without_mask(truth: COCO, image: int, known: Collection[str]) -> list[tuple[str, dict[str, Any]]]:

@@ -38,8 +38,12 @@ def write_image(path: Path, frame: NDArray[np.uint8]) -> None:
 
 def write_json(path: Path, record: Any) -> None:
     """Write `record` as json. Raises SinkError when the file cannot be written."""
-    text = json.dumps(record, indent=1, allow_nan=False)
-    write_bytes(path, text.encode() + b"\n")
+    write_bytes(path, json_bytes(record))
+
+
+def json_bytes(record: Any) -> bytes:
+    """`record` as the text of a json file. Raises ValueError on a number that is none."""
+    return json.dumps(record, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def write_bytes(path: Path, data: bytes) -> None:

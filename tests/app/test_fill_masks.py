@@ -115,12 +115,39 @@ def test_the_labels_that_are_read_are_never_written_over(data: Path, capsys: pyt
 
 
 @pytest.mark.usefixtures("sees_red")
-def test_a_picture_of_another_size_than_its_labels_is_named(
+def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    cv2.imwrite(str(tmp_path / "images" / "red.png"), np.zeros((50, 60, 3), np.uint8))
+    output = tmp_path / "filled.json"
+    output.write_text("mine")
+    command = ["fill-masks", "--data", str(data), "-o", str(output)]
+
+    assert main(command) == 1
+
+    assert "exists" in capsys.readouterr().err
+    assert output.read_text() == "mine"
+    assert main([*command, "--overwrite"]) == 0
+    assert len(json.loads(output.read_text())["annotations"]) == 5
+
+
+@pytest.mark.usefixtures("sees_red")
+@pytest.mark.parametrize("content", [cv2.imencode(".png", np.zeros((50, 60, 3), np.uint8))[1], b"no picture"])
+def test_a_picture_that_is_broken_or_of_another_size_is_named_and_keeps_its_labels(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: Any
+):
+    (tmp_path / "images" / "red.png").write_bytes(bytes(content))
 
     assert main(["fill-masks", "--data", str(data), "-o", str(tmp_path / "filled.json")]) == 1
 
     assert "red.png" in capsys.readouterr().err
-    assert not (tmp_path / "filled.json").exists()
+    after = json.loads((tmp_path / "filled.json").read_text())
+    assert [image["coverage"] for image in after["images"]] == ["dog boxes", "dog"]
+
+
+@pytest.mark.usefixtures("sees_red")
+def test_nothing_is_left_of_a_run_that_fails(data: Path, tmp_path: Path):
+    data.write_text("{}")
+
+    assert main(["fill-masks", "--data", str(data), "-o", str(tmp_path / "out" / "filled.json")]) != 0
+
+    assert not list((tmp_path / "out").iterdir())
