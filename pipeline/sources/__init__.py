@@ -34,6 +34,7 @@ class SourceOptions:
     camera_rate:   frames a second of a camera
     open_timeout:  seconds that a stream may take to answer
     read_timeout:  seconds that it may then take for its next packet
+    reconnect:     whether a stream that is lost is tried again, a few times, before its reader is told
     threads:       of a video's decoder, 0 as many as there are cores
     """
 
@@ -43,6 +44,7 @@ class SourceOptions:
     camera_rate: float | None = None
     open_timeout: float = 5.0
     read_timeout: float = 5.0
+    reconnect: bool = True
     threads: int = 0
 
 
@@ -119,12 +121,14 @@ def _open_stream(text: str, options: SourceOptions, interrupted: Interruption) -
     if not is_address(text):
         raise ConfigError(f"{redacted(text)}: no address; expected {', '.join(f'{s}://' for s in SCHEMES)}")
     _check_scheme(text)
+    from pipeline.sources.receiver import Reconnect
     from pipeline.sources.stream import open_stream
 
     return open_stream(
         text,
         open_timeout=options.open_timeout,
         read_timeout=options.read_timeout,
+        reconnect=Reconnect() if options.reconnect else Reconnect(attempts=0),
         interrupted=interrupted,
     )
 

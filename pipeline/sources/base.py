@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline.frame import Frame
 
@@ -56,3 +56,18 @@ class Source(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong without ending the source, each once: damaged packets, reconnections."""
+
+
+@runtime_checkable
+class Seekable(Source, Protocol):
+    """A source in which a place can be chosen."""
+
+    def seek(self, time: Fraction) -> None:
+        """Let the next `read` give the frame that is shown at a time, exactly, and go on from there.
+
+        time: seconds in the source's own time stamps, as `Frame.time` has them. Before the first frame it
+              stands for the first one, after the last one for the last.
+
+        Called by the thread that reads; also at the end. `index` goes on counting, stamps need not grow. What
+        is read again is counted again in `warnings`.
+        """

@@ -11,7 +11,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from pipeline.frame import Frame
+from pipeline.frame import Frame, Image
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.ffmpeg import is_partial, nominal_rate
 from pipeline.sources.pixels import Pictures
@@ -29,22 +29,27 @@ def decoded(
     stream: av.VideoStream,
     troubles: Troubles,
     watch: Callable[[av.Packet[Any]], None] = lambda packet: None,
+    from_key_frame: bool = False,
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream in the order in which they are shown; interlaced ones are made whole.
 
-    watch: called with every packet of all streams
+    watch:          called with every packet of all streams
+    from_key_frame: the container stands anywhere; what cannot be decoded there is left out
 
     Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
     come first, then the error is raised: av.FFmpegError or OSError.
     """
     decoder = _Decoder(stream, troubles)
     broken: Exception | None = None
+    begun = not from_key_frame
     try:
         for packet in container.demux():
             watch(packet)
             # an empty packet would be the end to the decoder, and broken files have them anywhere
             if packet.stream_index == stream.index and packet.size:
-                yield from decoder.put(packet)
+                begun = begun or packet.is_keyframe
+                if begun:
+                    yield from decoder.put(packet)
     except (av.FFmpegError, OSError) as error:
         broken = error
     yield from decoder.flush()
@@ -96,8 +101,9 @@ class FrameMaker:
         """by_arrival: frames are stamped with the time at which they come, not with what the stream says."""
         self.time_base = (not by_arrival and stream.time_base) or _USUAL_TIME_BASE
         self._begun = monotonic() if by_arrival else None
+        self._rate = nominal_rate(stream)
         self._pictures = Pictures(troubles)
-        self._stamps = Stamps(self.time_base, nominal_rate(stream), troubles)
+        self._stamps = Stamps(self.time_base, self._rate, troubles)
         self._troubles = troubles
         self._count = 0
 
@@ -106,20 +112,46 @@ class FrameMaker:
 
         time_base: that of the frame's stamp, where it is not the one of all frames
         """
-        try:
-            image = self._pictures.make(frame)
-        except av.FFmpegError:
-            self._troubles.add(UNREADABLE)
+        image = self._image(frame)
+        if image is None:
             return None
         at = monotonic()
-        pts = self._stamps.next(self._given(frame, time_base or self.time_base, at))
-        made = Frame(image, self._count, pts, self.time_base, at)
-        self._count += 1
-        return made
+        given = self._given(frame, time_base or self.time_base, at)
+        return self._counted(image, self._stamps.next(given), at)
+
+    def stamp(self, frame: av.VideoFrame) -> int:
+        """The time stamp of the next frame, which may then be left out, in units of `time_base`."""
+        return self._stamps.next(self._given(frame, self.time_base, monotonic()))
+
+    def finish(self, frame: av.VideoFrame, pts: int) -> Frame | None:
+        """The frame that `stamp` gave this stamp; None when its pixels cannot be converted."""
+        image = self._image(frame)
+        return None if image is None else self._counted(image, pts, monotonic())
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether every stamp since the last `restart` is what it is whatever came long before it."""
+        return self._stamps.stand_alone
+
+    def restart(self) -> None:
+        """The next frame comes from another place in the same file: its stamp need not grow."""
+        self._stamps = Stamps(self.time_base, self._rate, self._troubles)
 
     def resume(self, seconds: float) -> None:
         """The next frame comes from a new connection, this long after the last one."""
         self._stamps.resume(seconds)
+
+    def _image(self, frame: av.VideoFrame) -> Image | None:
+        try:
+            return self._pictures.make(frame)
+        except av.FFmpegError:
+            self._troubles.add(UNREADABLE)
+            return None
+
+    def _counted(self, image: Image, pts: int, at: float) -> Frame:
+        made = Frame(image, self._count, pts, self.time_base, at)
+        self._count += 1
+        return made
 
     def _given(self, frame: av.VideoFrame, time_base: Fraction, at: float) -> int | None:
         """The stamp that a frame comes with, or comes at, in units of all frames' time base."""

@@ -82,8 +82,9 @@ class Receiver:
         if self._info is None:
             raise SourceError(f"{self._target.name}: cannot be opened: {lost}")
         if failures > self._reconnect.attempts:
-            tried = f"after {self._reconnect.attempts} attempt(s) to reconnect"
-            raise SourceError(f"{self._target.name}: the stream is lost {tried}: {lost}")
+            attempts = self._reconnect.attempts
+            tried = f" after {attempts} attempt(s) to reconnect" if attempts else ""
+            raise SourceError(f"{self._target.name}: the stream is lost{tried}: {lost}")
         self._troubles.add(f"the connection was lost {{count}} time(s): {lost}")
 
     def _of_one_connection(self) -> Iterator[Frame]:

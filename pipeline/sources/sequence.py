@@ -5,19 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from time import monotonic
 
 from model.errors import ConfigError, SourceError
 from pipeline.frame import Frame, Image
-from pipeline.sources.base import Source, SourceInfo
+from pipeline.sources.base import Seekable, SourceInfo
 from pipeline.sources.images import read_image
 
 FRAME_RATE = Fraction(25)
 """Frames a second of a sequence where nothing else was asked for."""
 
 
-def open_images(paths: Sequence[Path], frame_rate: Fraction = FRAME_RATE) -> Source:
+def open_images(paths: Sequence[Path], frame_rate: Fraction = FRAME_RATE) -> Seekable:
     """The images as frames: `pts` 0, 1, 2, … in a time base of 1 / `frame_rate`, each with its file's name.
 
     The first one is read at once and says the size that all must have, for a video has one size only.
@@ -39,7 +40,8 @@ class _ImageSequence:
         self._paths = paths
         self._time_base = 1 / frame_rate
         self._first: Image | None = first
-        self._next = 0
+        self._next = 0  # place of the image that is read next
+        self._count = 0
         self._stopped = threading.Event()
         self._info = SourceInfo(
             name=_name(paths),
@@ -60,12 +62,16 @@ class _ImageSequence:
         return ()  # an image that cannot be read ends the sequence: no picture is ever left out
 
     def read(self) -> Frame | None:
-        index = self._next
-        if self._stopped.is_set() or index == len(self._paths):
+        place = self._next
+        if self._stopped.is_set() or place == len(self._paths):
             return None
-        image = self._image(index)
-        self._next = index + 1
-        return Frame(image, index, index, self._time_base, monotonic(), self._paths[index].name)
+        image = self._image(place)
+        index, self._next, self._count = self._count, place + 1, self._count + 1
+        return Frame(image, index, place, self._time_base, monotonic(), self._paths[place].name)
+
+    def seek(self, time: Fraction) -> None:
+        self._first = None
+        self._next = min(max(floor(time / self._time_base), 0), len(self._paths) - 1)
 
     def interrupt(self) -> None:
         self._stopped.set()
@@ -74,12 +80,12 @@ class _ImageSequence:
         self._stopped.set()
         self._first = None
 
-    def _image(self, index: int) -> Image:
+    def _image(self, place: int) -> Image:
         if self._first is not None:
             image, self._first = self._first, None
             return image
-        image = read_image(self._paths[index])
-        self._check_size(self._paths[index], image)
+        image = read_image(self._paths[place])
+        self._check_size(self._paths[place], image)
         return image
 
     def _check_size(self, path: Path, image: Image) -> None:

@@ -9,6 +9,8 @@ from pipeline.sources.troubles import Troubles
 JUMP = 1  # seconds; a step back that is longer is no slip but the beginning of something else
 USUAL_RATE = Fraction(25)
 
+_FEW = 10  # moved stamps are few up to one in so many
+
 
 class Stamps:
     """Gives every frame its time stamp: its own wherever possible.
@@ -31,15 +33,29 @@ class Stamps:
         self._last_given: int | None = None
         self._shift = 0
         self._gap: int | None = None
+        self._count = 0
+        self._moved = 0
+        self._carried = False
+
+    @property
+    def stand_alone(self) -> bool:
+        """Whether the stamps so far are what they are whatever came long before them.
+
+        None was missing, none began anew, and at most a few had to be moved.
+        """
+        return not self._carried and self._moved <= max(1, self._count // _FEW)
 
     def next(self, given: int | None) -> int:
         """The stamp of the next frame, for which the source gives this one, in units of `time_base`."""
         stamp = self._following() if given is None else self._placed(given)
         if given is None:
+            self._carried = True
             self._troubles.add("{count} frame(s) without a time stamp were given one")
         elif self._last is not None and stamp <= self._last:
             self._troubles.add("{count} time stamp(s) that did not grow were moved")
+            self._moved += 1
             stamp = self._last + 1
+        self._count += 1
         self._last = stamp
         return stamp
 
@@ -57,6 +73,7 @@ class Stamps:
             self._gap = None
         elif self._last is not None and self._leaps_back(given):
             self._shift = self._following() - given
+            self._carried = True
             self._troubles.add("time stamps began anew {count} time(s) and were continued")
         self._last_given = given
         return given + self._shift

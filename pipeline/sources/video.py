@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import stat
 import threading
-from collections.abc import Generator
-from contextlib import ExitStack
-from dataclasses import replace
-from io import FileIO
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
 from pathlib import Path
 from time import monotonic
 
 import av
-from av.container import InputContainer
 
 from model.errors import SourceError
 from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.extent import Extent
-from pipeline.sources.ffmpeg import (
-    CONTAINERS,
-    choose_stream,
-    limits,
-    nominal_duration,
-    nominal_rate,
-    reason,
-)
+from pipeline.sources.ffmpeg import nominal_duration, nominal_rate, reason
 from pipeline.sources.troubles import Troubles
+from pipeline.sources.video_file import VideoFile
 
-_BUFFER = 256 * 1024  # bytes that are read at once
-_PLAYLISTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0")
+_STEPS_BACK = (Fraction(1, 10), Fraction(1), Fraction(5), Fraction(30))  # seconds
+
+_Stamped = tuple[int, av.VideoFrame]
+
+
+@dataclass(frozen=True)
+class _Skipped:
+    """What was found on the way to a stamp.
+
+    kept:   the picture that is shown at it and the one after it, or whichever of them there is
+    passed: how many pictures came up to it
+    first:  the stamp of the first picture of all; None when there was none
+    """
+
+    kept: list[_Stamped]
+    passed: int
+    first: int | None
 
 
 def open_video(path: Path, *, threads: int = 0) -> VideoSource:
@@ -38,52 +45,33 @@ def open_video(path: Path, *, threads: int = 0) -> VideoSource:
 
     threads: that decode; 0 for as many as there are processors
 
-    FFmpeg is handed the bytes of this one file, no name, and no protocol by which it could open anything
-    else. Playlists, lists of pictures and descriptions of streams are refused.
-
     Raises SourceError when there is no such file, when it is no video, or when nothing of it can be decoded.
     """
-    resources = ExitStack()
+    file = VideoFile(path, threads)
     try:
-        file = resources.enter_context(_open_file(path))
-        container = resources.enter_context(_open_container(file, path))
-        stream = choose_stream(container, str(path))
-        stream.codec_context.thread_type = "AUTO"
-        stream.codec_context.thread_count = threads
-        return VideoSource(path, container, stream, resources)
+        return VideoSource(file)
     except BaseException:
-        resources.close()
+        file.close()
         raise
 
 
 class VideoSource:
-    """The frames of a video file with their exact stamps, as `Source` has it."""
+    """The frames of a video file with their exact stamps, as `Seekable` has it."""
 
-    def __init__(
-        self, path: Path, container: InputContainer, stream: av.VideoStream, resources: ExitStack
-    ) -> None:
-        """resources: what `close` closes. Raises SourceError when nothing can be decoded."""
-        self._resources = resources
+    def __init__(self, file: VideoFile) -> None:
+        """file: stands at its start, and is closed by `close`. SourceError when nothing can be decoded."""
+        self._file = file
         self._interrupted = threading.Event()
         self._troubles = Troubles()
-        self._frames = self._read_all(container, stream, path.stat().st_size)
+        self._maker = FrameMaker(file.stream, self._troubles)
+        self._stamps_stand_alone = True
+        self._frames = self._made(self._pictures())
         self._first = next(self._frames, None)
         if self._first is None:
             why = "; ".join(self.warnings) or "it holds no frames"
-            raise SourceError(f"{path}: nothing of the video can be decoded: {why}")
-        height, width = self._first.size
-        rate, duration = nominal_rate(stream), nominal_duration(container, stream)
-        estimate = round(rate * duration) if rate and duration else None
-        self._info = SourceInfo(
-            name=str(path),
-            live=False,
-            width=width,
-            height=height,
-            frame_rate=rate,
-            frame_count=stream.frames or estimate,
-            duration=duration,
-            path=path,
-        )
+            raise SourceError(f"{file.path}: nothing of the video can be decoded: {why}")
+        self._start = self._first.pts
+        self._info = _describe(file, self._first)
 
     @property
     def info(self) -> SourceInfo:
@@ -102,6 +90,16 @@ class VideoSource:
         first, self._first = self._first, None
         return replace(first, captured_at=monotonic()) if first else next(self._frames, None)
 
+    def seek(self, time: Fraction) -> None:
+        """Let the next `read` give the frame that is shown at a time; the decoding up to it is done there.
+
+        The decoding begins at a key frame well before it, or at the file's start where stamps or container
+        leave a doubt, so that the pictures and stamps are those of a reading from the start.
+        """
+        self._first = None
+        self._frames.close()
+        self._frames = self._shown_from(floor(time / self._maker.time_base))
+
     def interrupt(self) -> None:
         """From any thread: no more frames. A file on disk does not keep `read` waiting."""
         self._interrupted.set()
@@ -111,64 +109,84 @@ class VideoSource:
         self._interrupted.set()
         self._first = None
         self._frames.close()
-        self._resources.close()
+        self._file.close()
 
-    def _read_all(
-        self, container: InputContainer, stream: av.VideoStream, file_size: int
-    ) -> Generator[Frame, None, None]:
-        maker = FrameMaker(stream, self._troubles)
-        extent = Extent(container, stream, file_size)
+    def _made(self, pictures: Iterator[av.VideoFrame]) -> Generator[Frame, None, None]:
+        for picture in pictures:
+            frame = self._maker.make(picture)
+            if frame is not None:
+                yield frame
+
+    def _pictures(self, from_key_frame: bool = False) -> Iterator[av.VideoFrame]:
+        """The pictures from where the file stands up to its end."""
+        container, stream = self._file.container, self._file.stream
+        extent = Extent(container, stream, self._file.size)
         try:
-            for picture in decoded(container, stream, self._troubles, extent.watch):
-                frame = maker.make(picture)
-                if frame is not None:
-                    yield frame
+            for picture in decoded(container, stream, self._troubles, extent.watch, from_key_frame):
+                if self._interrupted.is_set():
+                    return
+                yield picture
         except (av.FFmpegError, OSError) as error:
             self._troubles.add(f"reading stopped before the end: {reason(error)}")
         if shortfall := extent.shortfall():
             self._troubles.add(shortfall)
 
+    def _shown_from(self, pts: int) -> Generator[Frame, None, None]:
+        """The frames from the one that is shown at a stamp on."""
+        pictures, reached = self._reach(pts)
+        for stamp, picture in reached:
+            frame = self._maker.finish(picture, stamp)
+            if frame is not None:
+                yield frame
+        yield from self._made(pictures)
 
-def _open_file(path: Path) -> FileIO:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise SourceError(f"{path}: a folder; expected a video file")
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for somebody to write into it
-            raise SourceError(f"{path}: not a regular file; expected a video file")
-        return FileIO(path)
-    except FileNotFoundError:
-        raise SourceError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
+    def _reach(self, pts: int) -> tuple[Iterator[av.VideoFrame], list[_Stamped]]:
+        """Decode up to the picture that is shown at a stamp; what is still to come, and what came already."""
+        for seconds in _STEPS_BACK:
+            if not self._can_seek_to(pts):
+                break
+            if self._file.seek(pts - round(seconds / self._maker.time_base)):
+                pictures = self._pictures(from_key_frame=True)
+                skipped = self._skip(pictures, pts)
+                # the first picture after a key frame is not trusted: made whole of two fields it would need
+                # the one before, and a decoder that lacks an earlier key frame may leave pictures out
+                if self._can_seek_to(pts) and (skipped.passed > 1 or skipped.first == self._start):
+                    return pictures, skipped.kept
+        self._file.rewind()
+        pictures = self._pictures()
+        return pictures, self._skip(pictures, pts).kept
+
+    def _can_seek_to(self, pts: int) -> bool:
+        """Whether decoding can begin elsewhere than at the start, as far as is known by now."""
+        self._stamps_stand_alone = self._stamps_stand_alone and self._maker.stands_alone
+        return pts > self._start and self._stamps_stand_alone
+
+    def _skip(self, pictures: Iterator[av.VideoFrame], pts: int) -> _Skipped:
+        """Take pictures until the one is there that is shown at a stamp, and the one after it."""
+        self._maker.restart()
+        kept: list[_Stamped] = []
+        passed, first = 0, None
+        for picture in pictures:
+            stamp = self._maker.stamp(picture)
+            first = stamp if first is None else first
+            if stamp > pts:
+                return _Skipped([*kept, (stamp, picture)], passed, first)
+            kept = [(stamp, picture)]
+            passed += 1
+        return _Skipped(kept, passed, first)
 
 
-def _open_container(file: FileIO, path: Path) -> InputContainer:
-    try:
-        return av.open(
-            file,
-            "r",
-            options=limits(CONTAINERS, protocols=()),
-            buffer_size=_BUFFER,
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, OSError) as error:
-        raise SourceError(f"{path}: {_refusal(path, error)}") from error
-
-
-def _refusal(path: Path, error: Exception) -> str:
-    """Why a file that exists was not taken for a video."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
-    except OSError as unreadable:  # a disk that fails, or a file that is gone by now
-        return f"cannot be read: {reason(unreadable)}"
-    if not head:
-        return "an empty file; expected a video"
-    if head.startswith(_PLAYLISTS):
-        return "a playlist or a description of streams; name the video itself"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "an animated WebP, which cannot be decoded here; convert it to GIF or MP4"
-    if isinstance(error, (av.InvalidDataError, av.ArgumentError, av.EOFError)):
-        return "not a video that can be read, or one whose beginning or index is damaged or missing"
-    return f"cannot be read as a video: {reason(error)}"
+def _describe(file: VideoFile, first: Frame) -> SourceInfo:
+    height, width = first.size
+    rate, duration = nominal_rate(file.stream), nominal_duration(file.container, file.stream)
+    estimate = round(rate * duration) if rate and duration else None
+    return SourceInfo(
+        name=str(file.path),
+        live=False,
+        width=width,
+        height=height,
+        frame_rate=rate,
+        frame_count=file.stream.frames or estimate,
+        duration=duration,
+        path=file.path,
+    )

@@ -1,0 +1,131 @@
+"""A video file on disk, opened with FFmpeg."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import FileIO
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from model.errors import SourceError
+from pipeline.sources.ffmpeg import CONTAINERS, choose_stream, limits, reason
+
+_BUFFER = 256 * 1024  # bytes that are read at once
+_PLAYLISTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0")
+_PATCHWORK = frozenset({"gif", "apng"})  # each picture is laid over the one before, yet called a key frame
+
+
+class VideoFile:
+    """The container and the best video stream of one file, ready to be read from the start.
+
+    FFmpeg is handed the bytes of this one file, no name, and no protocol by which it could open anything
+    else. Playlists, lists of pictures and descriptions of streams are refused.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        """threads: that decode; 0 for as many as there are processors. Raises SourceError."""
+        self.path = path
+        self._threads = threads
+        self._file = _open_file(path)
+        try:
+            self._open()
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def container(self) -> InputContainer:
+        """Where packets come from; another one after `rewind`."""
+        return self._container
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """Whose packets are decoded; another one after `rewind`."""
+        return self._stream
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file as it is now; it may have lost its name meanwhile."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def rewind(self) -> None:
+        """Stand at the start again, as when the file was opened, whatever its container can. SourceError."""
+        self._container.close()
+        self._file.seek(0)
+        self._open()
+
+    def seek(self, pts: int) -> bool:
+        """Stand before a key frame that comes before a stamp, in units of the stream's time base.
+
+        That is what the container is asked for; it may stand anywhere. False: its format cannot do it.
+        """
+        if self._container.format.name in _PATCHWORK:
+            return False
+        try:
+            self._container.seek(pts, stream=self._stream)
+        except (av.FFmpegError, OSError):
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the file and end the decoder's threads."""
+        self._container.close()
+        self._file.close()
+
+    def _open(self) -> None:
+        self._container = _open_container(self._file, self.path)
+        try:
+            self._stream = choose_stream(self._container, str(self.path))
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream.codec_context.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = self._threads
+
+
+def _open_file(path: Path) -> FileIO:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise SourceError(f"{path}: a folder; expected a video file")
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for somebody to write into it
+            raise SourceError(f"{path}: not a regular file; expected a video file")
+        return FileIO(path)
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
+
+
+def _open_container(file: FileIO, path: Path) -> InputContainer:
+    try:
+        return av.open(
+            file,
+            "r",
+            options=limits(CONTAINERS, protocols=()),
+            buffer_size=_BUFFER,
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: {_refusal(path, error)}") from error
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    """Why a file that exists was not taken for a video."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except OSError as unreadable:  # a disk that fails, or a file that is gone by now
+        return f"cannot be read: {reason(unreadable)}"
+    if not head:
+        return "an empty file; expected a video"
+    if head.startswith(_PLAYLISTS):
+        return "a playlist or a description of streams; name the video itself"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "an animated WebP, which cannot be decoded here; convert it to GIF or MP4"
+    if isinstance(error, (av.InvalidDataError, av.ArgumentError, av.EOFError)):
+        return "not a video that can be read, or one whose beginning or index is damaged or missing"
+    return f"cannot be read as a video: {reason(error)}"
