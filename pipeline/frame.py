@@ -50,14 +50,30 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
+class Inspection:
+    """What the masks of one frame were made of: `masks = sigmoid(prototypes · coefficients)`, then cropped.
+
+    prototypes:   [Hp, Wp, K] float32, 0 or more
+    coefficients: [N, K] float32, -1..1, a row for each detection
+    """
+
+    prototypes: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
     """A frame with its detections, which were computed from this very frame.
 
-    timings:   seconds of work by stage so far (`metrics.STAGES`), waiting left out
-    annotated: [H, W, 3] uint8 BGR, the frame with the detections drawn on it; None before the overlay
+    timings:    seconds of work by stage so far (`metrics.STAGES`), waiting left out
+    annotated:  [H, W, 3] uint8 BGR, the frame with the detections drawn on it; None before the overlay
+    inspection: where somebody asked for it
+    selected:   index of the detection that somebody has selected; None without one
     """
 
     frame: Frame
     detections: Detections
     timings: Mapping[str, float] = field(default_factory=_no_timings)
     annotated: Image | None = None
+    inspection: Inspection | None = None
+    selected: int | None = None

@@ -21,6 +21,7 @@ Frame = NDArray[np.uint8]
 class OverlayStyle:
     """What is drawn, and in which colours.
 
+    masks:     whether masks are filled; outlines: whether their rims are drawn, with or without the fill
     alpha:     how much of a mask's colour covers the picture, 0 (nothing) .. 1 (all)
     colour_by: "instance" gives each detection its own colour (its track's, when it has one),
                "class" each class
@@ -28,6 +29,7 @@ class OverlayStyle:
     """
 
     masks: bool = True
+    outlines: bool = True
     boxes: bool = True
     labels: bool = True
     alpha: float = 0.45
@@ -52,6 +54,7 @@ def draw(frame: Frame, detections: Detections, style: OverlayStyle | None = None
     width = line_width(*detections.image_size)
     if style.masks and detections.crops is not None:
         fill(canvas, detections.crops, colours, style.alpha)
+    if style.outlines and detections.crops is not None:
         for i in _worst_first(detections):
             outline(canvas, detections.crops[i], colours[i], width)
     if style.boxes:

@@ -39,10 +39,12 @@ def draw_masks(frame: Tensor, found: Found, image: int, style: OverlayStyle) -> 
     picture = frame.clone()
     if not len(numbers):
         return picture
-    if style.masks and found.masks is not None:
+    if (style.masks or style.outlines) and found.masks is not None:
         fills, rims = _top_masks(found.masks[image], numbers, (height, width), thickness)
-        picture = _tinted(picture, fills, colours, style.alpha)
-        picture = _painted(picture, rims, colours)
+        if style.masks:
+            picture = _tinted(picture, fills, colours, style.alpha)
+        if style.outlines:
+            picture = _painted(picture, rims, colours)
     if style.boxes:
         corners = _pixel_corners(found.boxes[image], height, width)
         boxes = _top_boxes(corners, numbers, (height, width), (thickness + 1) // 2)

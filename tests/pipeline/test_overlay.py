@@ -15,8 +15,8 @@ from pipeline.palette import COLOUR_BLIND_SAFE
 
 NAMES = ("person", "traffic light")
 MASKS_ONLY = OverlayStyle(boxes=False, labels=False)
-BOXES_ONLY = OverlayStyle(masks=False, labels=False)
-LABELS_ONLY = OverlayStyle(masks=False, boxes=False)
+BOXES_ONLY = OverlayStyle(masks=False, outlines=False, labels=False)
+LABELS_ONLY = OverlayStyle(masks=False, outlines=False, boxes=False)
 
 
 def detections(
@@ -83,6 +83,21 @@ def test_a_mask_is_outlined_in_the_full_colour_even_with_alpha_0() -> None:
     for edge in (drawn[40, 10], drawn[10, 30]):
         assert tuple(edge) == COLOUR_BLIND_SAFE[0]
     assert not changed(frame, drawn)[40, 30]
+
+
+def test_an_outline_is_drawn_without_its_fill() -> None:
+    frame = grey(80, 100)
+    style = dataclasses.replace(MASKS_ONLY, masks=False)
+    drawn = draw(frame, detections((80, 100), [(10, 10, 60, 70)]), style)
+    assert tuple(drawn[40, 10]) == COLOUR_BLIND_SAFE[0]
+    assert not changed(frame, drawn)[40, 30]
+
+
+def test_a_fill_is_drawn_without_its_outline() -> None:
+    style = dataclasses.replace(MASKS_ONLY, outlines=False)
+    drawn = draw(grey(80, 100), detections((80, 100), [(10, 10, 60, 70)]), style)
+    assert np.array_equal(drawn[40, 10], drawn[40, 30])
+    assert not (drawn[40, 30] == 100).all()
 
 
 def test_a_hole_in_a_mask_is_outlined_and_left_clear() -> None:

@@ -14,7 +14,7 @@ from pipeline.overlay import OverlayStyle, draw, draw_text_on, font_size
 from pipeline.overlay_text import Tag, paste
 from pipeline.palette import BLACK, COLOUR_BLIND_SAFE, WHITE
 
-LABELS_ONLY = OverlayStyle(masks=False, boxes=False)
+LABELS_ONLY = OverlayStyle(masks=False, outlines=False, boxes=False)
 
 
 def grey(height: int, width: int) -> np.ndarray:

@@ -81,7 +81,9 @@ def test_tensors_and_arrays_give_the_same_picture(height: int, width: int, image
     [
         {"boxes": False},
         {"masks": False},
-        {"masks": False, "boxes": False},
+        {"outlines": False},
+        {"masks": False, "outlines": False},
+        {"masks": False, "outlines": False, "boxes": False},
         {"colour_by": "class"},
         {"alpha": 0.0},
         {"alpha": 1.0},

@@ -1,0 +1,187 @@
+"""Results painted for somebody who watches, by settings that change meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from model.detections import Detections
+from model.errors import SourceError
+from pipeline.frame import Image, Inspection, Result
+from pipeline.live.background import Background, load_picture
+from pipeline.live.privacy import PrivacyFilter
+from pipeline.live.selection import Selection
+from pipeline.live.settings import DisplaySettings
+from pipeline.overlay import OverlayStyle, draw
+
+Shown = Callable[[Detections], Detections]
+"""Which detections are shown, by `Detections.select`."""
+
+_DIMMED = 0.4  # of the brightness of what is not selected
+
+_Point = tuple[float, float]
+_NOWHERE: _Point = (-1.0, -1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """Display settings, and what was made of them."""
+
+    display: DisplaySettings
+    style: OverlayStyle
+    background: Background
+    picture: Image | None = None
+    problem: str = ""
+
+
+class LivePainter:
+    """A `pipeline.stages.Paint`, called by one thread; everything else may be called from any.
+
+    People are hidden first of all, so that nothing later can show them: neither what is left out because it
+    is not wanted or too weak, nor the background, nor the selection.
+
+    shown: chooses among the detections where more are looked for than the user wants to see
+    """
+
+    def __init__(self, display: DisplaySettings, shown: Shown | None = None) -> None:
+        self.shown = shown
+        self._look = _look(display, None)
+        self._privacy = PrivacyFilter()
+        self._selection = Selection()
+        self._picked: deque[_Point] = deque(maxlen=1)  # the newest click that is not looked at yet
+        self._hidden_reason = ""
+
+    @property
+    def display(self) -> DisplaySettings:
+        """What is shown."""
+        return self._look.display
+
+    @display.setter
+    def display(self, display: DisplaySettings) -> None:
+        """From the next frame on. The background's picture is read here, where that is another one."""
+        self._look = _look(display, self._look)
+
+    @property
+    def picture_problem(self) -> str:
+        """Why the picture for the background is not used, for people; empty when all is well."""
+        return self._look.problem
+
+    @property
+    def hidden_reason(self) -> str:
+        """Why the newest frame is hidden as a whole, for people; empty when it is not."""
+        return self._hidden_reason
+
+    def select(self, x: float, y: float) -> None:
+        """Select the instance at this point of the next frame, in its pixels; nothing where there is none."""
+        self._picked.append((x, y))
+
+    def deselect(self) -> None:
+        """Select nothing from the next frame on."""
+        self._picked.append(_NOWHERE)
+
+    def reset(self) -> None:
+        """Forget who was seen and selected: another source begins."""
+        self._privacy.reset()
+        self.deselect()
+
+    def __call__(self, result: Result, fps: float) -> Result:
+        """The result with `annotated` and `selected`, and without people where privacy is asked for."""
+        look = self._look
+        result = self._private(result) if look.display.privacy else self._public(result)
+        result = _reduced(result, self.shown)
+        selected = self._selected(result)
+        badge = f"{fps:.1f} fps" if look.display.show_fps else ""
+        picture = look.background(result.frame.image, result.detections)
+        if selected is None:
+            annotated = draw(picture, result.detections, look.style, badge)
+        else:
+            annotated = _draw_selected(picture, result.detections, selected, look.style, badge)
+        return dataclasses.replace(result, annotated=annotated, selected=selected)
+
+    def _private(self, result: Result) -> Result:
+        result = self._privacy(result)
+        self._hidden_reason = self._privacy.reason
+        return result
+
+    def _public(self, result: Result) -> Result:
+        self._privacy.reset()
+        self._hidden_reason = ""
+        return result
+
+    def _selected(self, result: Result) -> int | None:
+        now = result.frame.captured_at
+        while self._picked:
+            self._selection.pick(result.detections, *self._picked.popleft(), now)
+        return self._selection.find(result.detections, now)
+
+
+def _look(display: DisplaySettings, before: _Look | None) -> _Look:
+    style = OverlayStyle(
+        masks=display.masks,
+        outlines=display.outlines,
+        boxes=display.boxes,
+        labels=display.labels,
+        alpha=display.opacity,
+        colour_by=display.colour_by,
+    )
+    picture, problem = None, ""
+    if before is not None and before.display.background_picture == display.background_picture:
+        picture, problem = before.picture, before.problem
+    elif display.background_picture is not None:
+        picture, problem = _picture(display.background_picture)
+    background = Background(display.background, display.background_colour, picture)
+    return _Look(display, style, background, picture, problem)
+
+
+def _picture(path: Path) -> tuple[Image | None, str]:
+    """The picture, or why there is none."""
+    try:
+        return load_picture(path), ""
+    except SourceError as error:
+        return None, str(error)
+
+
+def _reduced(result: Result, shown: Shown | None) -> Result:
+    """The result with the detections that are to be shown, and with their rows of coefficients."""
+    if shown is None:
+        return result
+    everything = result.detections
+    # which ones were chosen is told by their rows, which travel as track ids
+    rows = shown(dataclasses.replace(everything, track_ids=np.arange(len(everything)))).track_ids
+    assert rows is not None, "`shown` has to choose by `Detections.select`"
+    inspection = result.inspection
+    if inspection is not None:
+        inspection = Inspection(inspection.prototypes, inspection.coefficients[rows])
+    return dataclasses.replace(result, detections=everything.select(rows), inspection=inspection)
+
+
+def _draw_selected(
+    picture: Image, detections: Detections, selected: int, style: OverlayStyle, badge: str
+) -> Image:
+    """Everything dimmed but the selected instance, which lies on top of all others in its own colour."""
+    if detections.track_ids is None:  # colours go by rows, and the rows are about to change
+        detections = dataclasses.replace(detections, track_ids=np.arange(len(detections)))
+    one = detections.select([selected])
+    others = detections.select(np.arange(len(detections)) != selected)
+    dimmed = np.asarray(cv2.convertScaleAbs(draw(picture, others, style), alpha=_DIMMED), np.uint8)
+    _light_up(dimmed, picture, one)
+    return draw(dimmed, one, style, badge)
+
+
+def _light_up(canvas: Image, picture: Image, one: Detections) -> None:
+    """Show the picture itself where an instance is: its mask, or its box without masks."""
+    if one.crops is not None and one.crops[0].pixels.size:
+        crop = one.crops[0]
+        h, w = crop.pixels.shape
+        window = np.s_[crop.y : crop.y + h, crop.x : crop.x + w]
+        cv2.copyTo(picture[window], np.ascontiguousarray(crop.pixels).view(np.uint8), canvas[window])
+        return
+    left, top = np.floor(one.boxes[0, :2]).astype(int)
+    right, bottom = np.ceil(one.boxes[0, 2:]).astype(int)
+    canvas[top:bottom, left:right] = picture[top:bottom, left:right]

@@ -1,0 +1,86 @@
+"""The instance that somebody has selected, followed from frame to frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detections import Detections, MaskCrop
+from pipeline.live.matching import box_iou
+
+_LEAST = 0.25  # overlap of what is taken for the same instance
+_PATIENCE = 1.0  # seconds that it may be out of sight
+
+
+class Selection:
+    """One instance: picked at a point, then followed by its class, box and mask. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Detections, float] | None = None  # the instance alone, and when it was seen
+
+    def pick(self, detections: Detections, x: float, y: float, now: float) -> None:
+        """Select what is at (x, y) in frame pixels, or nothing. now: as in `find`."""
+        row = instance_at(detections, x, y)
+        self._last = None if row is None else (detections.select([row]), now)
+
+    def clear(self) -> None:
+        """Select nothing."""
+        self._last = None
+
+    def find(self, detections: Detections, now: float) -> int | None:
+        """Which of the detections it is; None without one, or while it is out of sight.
+
+        now: seconds; what is not seen for one of them is given up
+        """
+        if self._last is None:
+            return None
+        instance, seen = self._last
+        overlap = _overlap(instance, detections)
+        row = int(overlap.argmax()) if len(overlap) else -1
+        if row >= 0 and overlap[row] >= _LEAST:
+            self._last = detections.select([row]), now
+            return row
+        if now - seen > _PATIENCE:
+            self._last = None
+        return None
+
+
+def instance_at(detections: Detections, x: float, y: float) -> int | None:
+    """The topmost instance at a point of the frame: by its mask, or by the smallest box without masks."""
+    column, row = int(np.floor(x)), int(np.floor(y))
+    if detections.crops is not None:
+        return next((i for i, crop in enumerate(detections.crops) if _holds(crop, column, row)), None)
+    x1, y1, x2, y2 = detections.boxes.T
+    inside = np.flatnonzero((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2))
+    areas = ((x2 - x1) * (y2 - y1))[inside]
+    return int(inside[areas.argmin()]) if len(inside) else None
+
+
+def mask_iou(one: MaskCrop, other: MaskCrop) -> float:
+    """Overlap over union of two masks of one frame size, 0..1."""
+    top, left = max(one.y, other.y), max(one.x, other.x)
+    bottom = min(crop.y + crop.pixels.shape[0] for crop in (one, other))
+    right = min(crop.x + crop.pixels.shape[1] for crop in (one, other))
+    if bottom <= top or right <= left:
+        return 0.0
+    a, b = (
+        crop.pixels[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] for crop in (one, other)
+    )
+    shared = int(np.count_nonzero(a & b))
+    return shared / max(one.area + other.area - shared, 1)
+
+
+def _overlap(instance: Detections, detections: Detections) -> NDArray[np.float64]:
+    """[N], how likely each detection is the instance: by box, and by mask too where there are masks."""
+    overlap = box_iou(instance.boxes, detections.boxes)[0]
+    if instance.crops is not None and detections.crops is not None:
+        for i in np.flatnonzero(overlap):
+            overlap[i] = (overlap[i] + mask_iou(instance.crops[0], detections.crops[i])) / 2
+    same = [name == instance.names[0] for name in detections.names]
+    return np.where(np.array(same, dtype=bool), overlap, 0.0)
+
+
+def _holds(crop: MaskCrop, x: int, y: int) -> bool:
+    h, w = crop.pixels.shape
+    y, x = y - crop.y, x - crop.x
+    return 0 <= y < h and 0 <= x < w and bool(crop.pixels[y, x])
