@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.boxes import decode
@@ -61,7 +62,7 @@ class Found(NamedTuple):
     box_scores: Tensor  # [B, D] float32, the class probability
     classes: Tensor  # [B, D] int64
     valid: Tensor  # [B, D] bool
-    coefficients: Tensor | None  # [B, D, K] float32, for `add_masks` alone, which takes them away
+    coefficients: Tensor | None  # [B, D, K] float32; `add_masks` takes them away unless told not to
     masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None before or in boxes-only mode
     bounds: Tensor | None  # [B, D, 4] float32, the crops in prototype pixels
 
@@ -141,16 +142,26 @@ def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOption
 
 
 @torch.no_grad()
-def add_masks(found: Found, raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
+def add_masks(
+    found: Found,
+    raw: RawOutputs,
+    decoder: Decoder,
+    options: DetectOptions,
+    *,
+    keep_coefficients: bool = False,
+) -> Found:
     """Assembly, cropping and re-scoring, for what `suppress` found in the same outputs.
+
+    keep_coefficients: for `mask_parts`; otherwise nothing of them is reordered, kept or downloaded
 
     Does nothing in boxes-only mode. On a GPU no synchronisation.
     """
     if raw.prototypes is None or found.coefficients is None:
         return found
     masks = assemble(raw.prototypes, found.coefficients)
-    bare = found._replace(coefficients=None)
-    return _best(_with_masks(bare, masks, options, decoder.mask_iou_net), options)
+    if not keep_coefficients:
+        found = found._replace(coefficients=None)
+    return _best(_with_masks(found, masks, options, decoder.mask_iou_net), options)
 
 
 def _best(found: Found, options: DetectOptions) -> Found:
@@ -172,6 +183,23 @@ def to_detections(
     host = _map(found, lambda part: part.cpu())
     images = zip(range(len(host.scores)), image_sizes, strict=True)
     return [_record(host, image, size, class_names) for image, size in images]
+
+
+def mask_parts(found: Found, raw: RawOutputs) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """What the masks of each image were made of: prototypes and coefficients, both float32.
+
+    Prototypes are [Hp, Wp, K], 0 or more; coefficients [N, K], -1..1, a row for each of the image's
+    detections in their order.
+
+    found: by `add_masks` with `keep_coefficients`, of these outputs. `sigmoid(prototypes · coefficients)`,
+    cropped (paper, section 3.1), are its masks. Copied to the host. Raises ValueError without coefficients.
+    """
+    if raw.prototypes is None or found.coefficients is None:
+        raise ValueError("no coefficients are left; call add_masks with keep_coefficients, and with masks")
+    chosen = [rows[here] for rows, here in zip(found.coefficients.cpu(), found.valid.cpu(), strict=True)]
+    # an engine writes its next outputs over these
+    prototypes = raw.prototypes.detach().to("cpu", copy=True)
+    return [(one.numpy(), rows.numpy()) for one, rows in zip(prototypes, chosen, strict=True)]
 
 
 def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:

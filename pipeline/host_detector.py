@@ -7,20 +7,22 @@ from time import monotonic
 
 import torch
 
-from model.postprocessing import add_masks, suppress, to_detections
+from model.postprocessing import Found, add_masks, mask_parts, suppress, to_detections
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
 from pipeline.detector import Pending, StageClock
-from pipeline.frame import Frame, Result
+from pipeline.frame import Frame, Inspection, Result
 from pipeline.metrics import Metrics
 
 
 class HostDetector:
     """Detection on the CPU, with an engine that may work on several batches at a time."""
 
-    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
+    def __init__(self, predictor: Predictor, metrics: Metrics, inspect: bool = False) -> None:
+        """inspect: results carry an `Inspection` where the engine gives prototypes."""
         self._predictor = predictor
         self._metrics = metrics
+        self._inspect = inspect
         self._largest = 0
         self._engine_free = 0.0  # when the engine gave its last outputs
 
@@ -55,9 +57,18 @@ class HostDetector:
         raw = RawOutputs._make(part if part is None else part[: len(frames)] for part in raw)
         found = suppress(raw, predictor.decoder, predictor.options)
         clock.lap("nms")
-        found = add_masks(found, raw, predictor.decoder, predictor.options)
+        found = add_masks(found, raw, predictor.decoder, predictor.options, keep_coefficients=self._inspect)
         sizes = [frame.size for frame in frames]
         detections = to_detections(found, sizes, predictor.config.class_names)
+        inspections = self._inspections(found, raw)
         clock.lap("masks")
         timings = clock.timings()
-        return [Result(f, d, timings) for f, d in zip(frames, detections, strict=True)]
+        return [
+            Result(frame, here, timings, inspection=inspection)
+            for frame, here, inspection in zip(frames, detections, inspections, strict=True)
+        ]
+
+    def _inspections(self, found: Found, raw: RawOutputs) -> Sequence[Inspection | None]:
+        if not self._inspect or raw.prototypes is None:
+            return [None] * len(found.valid)
+        return [Inspection(*parts) for parts in mask_parts(found, raw)]

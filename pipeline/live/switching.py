@@ -1,0 +1,111 @@
+"""A detector whose network is chosen, and chosen anew, while frames come in."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model.detections import no_detections
+from pipeline.detector import Detector, Pending
+from pipeline.frame import Frame, Result
+from pipeline.metrics import Metrics
+
+# torch is loaded with the first network: frames are shown before that
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+    from pipeline.device_streams import DeviceStreams
+
+Adopt = Callable[["Predictor"], None]
+"""Makes ready for a network in the thread that uses it: PyTorch's threads are counted by thread."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is to be detected with. predictor: None for not at all."""
+
+    predictor: Predictor | None = None
+    inspect: bool = False
+
+
+class SwitchableDetector:
+    """Lets frames pass with nothing found until a network is there. See `Detector`.
+
+    The network and what is told of it may be changed from any thread, without waiting; the next batch that
+    is begun goes by it. One batch is on its way at a time: somebody watches, so that the age of the newest
+    frame counts more than the number of frames, and no batch of a former network is left at a change.
+
+    adopt: called before a network's first batch
+    """
+
+    slots = 1
+
+    def __init__(self, metrics: Metrics, adopt: Adopt | None = None) -> None:
+        self._metrics = metrics
+        self._adopt = adopt
+        self._lock = threading.Lock()
+        self._wanted = _Choice()
+        # these two belong to the thread that submits
+        self._used = self._wanted
+        self._detector: Detector = _Nothing()
+        self._streams: dict[str, DeviceStreams] = {}
+
+    @property
+    def inspect(self) -> bool:
+        """Whether results carry an `Inspection`, where the network makes masks. Costs a copy a frame."""
+        return self._wanted.inspect
+
+    @inspect.setter
+    def inspect(self, wanted: bool) -> None:
+        """From the next batch on."""
+        with self._lock:
+            self._wanted = dataclasses.replace(self._wanted, inspect=wanted)
+
+    def use(self, predictor: Predictor) -> None:
+        """Detect with this one from the next batch on; the one before is let go of then.
+
+        No other thread may start its engine while this detector does.
+        """
+        with self._lock:
+            self._wanted = dataclasses.replace(self._wanted, predictor=predictor)
+
+    def submit(self, frames: Sequence[Frame]) -> Pending:
+        """See `Detector.submit`."""
+        wanted = self._wanted
+        if wanted is not self._used:
+            self._detector = self._build(wanted)
+            self._used = wanted
+        return self._detector.submit(frames)
+
+    def _build(self, choice: _Choice) -> Detector:
+        if choice.predictor is None:
+            return _Nothing()
+        from pipeline.host_detector import HostDetector
+
+        if self._adopt is not None:
+            self._adopt(choice.predictor)
+        if choice.predictor.device.type == "cuda" and not choice.inspect:
+            return self._on_gpu(choice.predictor)
+        return HostDetector(choice.predictor, self._metrics, choice.inspect)
+
+    def _on_gpu(self, predictor: Predictor) -> Detector:
+        """On the same streams each time: memory that was freed is kept for its stream, and adds up."""
+        from pipeline.cuda_detector import CudaDetector
+        from pipeline.device_streams import CudaStreams
+
+        device = str(predictor.device)
+        if device not in self._streams:
+            self._streams[device] = CudaStreams(predictor.device)
+        return CudaDetector(predictor, self._metrics, None, self._streams[device])
+
+
+class _Nothing:
+    """Finds nothing."""
+
+    slots = 1
+
+    def submit(self, frames: Sequence[Frame]) -> Pending:
+        """See `Detector.submit`."""
+        return lambda: [Result(frame, no_detections(frame.size, ())) for frame in frames]
