@@ -24,13 +24,13 @@ def usable_cores() -> int:
 
 
 def share_cores(predictor: Predictor) -> None:
-    """Give the cores to OpenVINO's threads where it runs the network; call it before any frame comes.
+    """Give the cores to OpenVINO's threads where it runs the network, else to PyTorch's.
 
-    PyTorch then only prepares frames and reads outputs, in steps so short that threads of its own would
-    cost more time in waiting for each other, at OpenVINO's expense, than they save. The setting is the
-    whole process's, which is why a command makes it and not the model.
+    Beside OpenVINO PyTorch only prepares frames and reads outputs, in steps so short that threads of its own
+    would cost more time in waiting for each other, at OpenVINO's expense, than they save. Call it before any
+    frame comes, in the thread that uses the predictor where others have come before: the setting is that
+    thread's, and that of all that have not worked yet, which is why a command makes it and not the model.
     """
     import torch
 
-    if predictor.engine.name == "openvino":
-        torch.set_num_threads(1)
+    torch.set_num_threads(1 if predictor.engine.name == "openvino" else usable_cores())

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 import torch
 
-from app.threads import share_cores
+from app.threads import share_cores, usable_cores
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
+def three_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(3)
     yield
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize(("engine", "threads"), [("openvino", 1), ("torch", 2)])
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(("engine", "threads"), [("openvino", 1), ("torch", usable_cores())])
 def test_pytorch_leaves_the_cores_to_openvino_where_that_runs_the_network(engine: str, threads: int):
     predictor: Any = SimpleNamespace(engine=SimpleNamespace(name=engine))
     share_cores(predictor)

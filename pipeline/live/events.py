@@ -1,0 +1,113 @@
+"""What a live session tells while it runs: frozen records, without torch or OpenCV.
+
+They come from the session's own threads, one at a time and in order; whoever takes them must not wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.sources.base import SourceInfo
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A source is being opened. name: never with a password."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Frames are going to come. playable: it can be paused and played at another speed; seekable: a position
+    in it can be chosen."""
+
+    info: SourceInfo
+    playable: bool
+    seekable: bool
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A camera or stream is gone; it is tried again until the source is closed."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Regained:
+    """It is back."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Closed:
+    """No more frames come from this source: it was closed or replaced, or ended by itself."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A network is being loaded; the one before goes on meanwhile. what: for people, in one line."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network is in use.
+
+    weights:     the file
+    choice:      engine, precision, device and why, for people
+    class_names: that it knows
+    image_size:  side of its square input in pixels
+    prototypes:  their number K
+    """
+
+    weights: Path
+    choice: str
+    class_names: tuple[str, ...]
+    image_size: int
+    prototypes: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something that takes long goes on. fraction: 0..1, None when unknown."""
+
+    task: str
+    fraction: float | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Frames are written to these files from now on."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A recording, snapshot, download or annotated file is finished. problems: empty when all is well."""
+
+    task: str
+    paths: tuple[Path, ...]
+    summary: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something did not work; the rest goes on. details: a traceback or a longer text, to be copied."""
+
+    task: str
+    message: str
+    details: str = ""
+
+
+Event = Opening | Opened | Lost | Regained | Closed | Loading | Loaded | Progress | Recording | Saved | Failed

@@ -1,0 +1,263 @@
+"""The network in use: loaded in the background, set differently at once, and safe for privacy."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.catalog import CATALOG, DEFAULT_WEIGHTS
+from model.config import YolactConfig
+from model.detections import Detections
+from model.errors import ConfigError
+from model.options import class_indices
+from pipeline.frame import Frame
+from pipeline.live.events import Event, Loaded, Loading
+from pipeline.live.settings import DetectionSettings
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+    from pipeline.live.switching import SwitchableDetector
+
+LoadNetwork = Callable[[DetectionSettings], "Predictor"]
+
+PRIVATE_THRESHOLD = 0.15
+"""People are looked for down to this score, so that hardly any is left to be seen."""
+
+
+def load_network(settings: DetectionSettings) -> Predictor:
+    """What `load_predictor` makes of the settings; it imports PyTorch. Raises what that raises."""
+    from model.predictor import load_predictor
+
+    return load_predictor(
+        settings.weights,
+        device=settings.device,
+        score_threshold=settings.score_threshold,
+        max_detections=settings.max_detections,
+        nms=settings.nms,
+        classes=settings.classes,
+        image_size=settings.image_size,
+        engine=settings.engine,
+        precision=settings.precision,
+    )
+
+
+def one_at_a_time(load: LoadNetwork) -> LoadNetwork:
+    """The same for several threads: PyTorch cannot export two networks at once, and OpenVINO runs those."""
+    lock = threading.Lock()
+
+    def load_alone(settings: DetectionSettings) -> Predictor:
+        with lock:
+            return load(settings)
+
+    return load_alone
+
+
+def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
+    """The network with the settings that need no other one.
+
+    private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
+             can be, and no person that another class's box would suppress. `only_wanted` takes it away again.
+
+    Raises ConfigError on what makes no sense for this network.
+    """
+    options = _options(settings, network.config)
+    wanted = network.with_options(**options)
+    if not private:
+        return wanted
+    return wanted.with_options(
+        classes=None,
+        score_threshold=min(settings.score_threshold, PRIVATE_THRESHOLD),
+        max_detections=network.config.detection.max_detections,
+        nms="fast" if settings.nms == "class-agnostic" else settings.nms,
+    )
+
+
+def only_wanted(settings: DetectionSettings, detections: Detections) -> Detections:
+    """The detections that the settings ask for, of those that a network found which looked for more."""
+    wanted = detections.box_scores > settings.score_threshold
+    if settings.classes is not None:
+        wanted &= np.array([name in settings.classes for name in detections.names], dtype=bool)
+    rows = np.flatnonzero(wanted)[: settings.max_detections]
+    return detections if len(rows) == len(detections) else detections.select(rows)
+
+
+class Networks:
+    """The network in use. `load` is for a thread that may take its time; any other may call the rest."""
+
+    def __init__(
+        self, load: LoadNetwork, emit: Callable[[Event], None], settings: DetectionSettings, private: bool
+    ) -> None:
+        self._load = load
+        self._emit = emit
+        self._lock = threading.RLock()  # guards all that follows
+        self._wanted = settings
+        self._tried: DetectionSettings | None = None  # what was loaded last, or is going to be
+        self._loading = False
+        self._failed = False
+        self._network: Predictor | None = None
+        self._network_settings = settings  # those that it was loaded with
+        self._applied = settings  # those that frames are looked at with
+        self._private = private
+        self._private_since = -math.inf
+        self._detector: SwitchableDetector | None = None
+        self._loaded: Loaded | None = None
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """The network in use."""
+        with self._lock:
+            return self._loaded
+
+    @property
+    def wanted(self) -> DetectionSettings:
+        """The settings that were asked for last."""
+        with self._lock:
+            return self._wanted
+
+    def attach(self, detector: SwitchableDetector) -> None:
+        """From now on this detector gets the network; the one before keeps what it has."""
+        with self._lock:
+            self._detector = detector
+            if self._network is not None:
+                self._use(self._network, self._applied)
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is none yet, and none is being loaded."""
+        with self._lock:
+            return self._network is None and not self._loading
+
+    def want(self, settings: DetectionSettings) -> bool:
+        """Say how instances are to be found. True when `load` has to be called for it; `apply` does the rest.
+
+        What failed to load is tried again with whatever is wanted next, unless it is the network in use.
+        """
+        with self._lock:
+            self._wanted = settings
+            if self._network is not None and not settings.needs_reload(self._network_settings):
+                self._tried, self._failed = settings, False
+                return False
+            if self._tried is not None and not self._failed and not settings.needs_reload(self._tried):
+                return False  # it is on its way
+            self._tried = settings
+            return True
+
+    def apply(self) -> None:
+        """Look at frames as is wanted now, with the network that there is.
+
+        Raises ConfigError on what this network cannot do, unless another one is on its way.
+        """
+        with self._lock:
+            if self._network is None:
+                return
+            try:
+                self._use(self._network, self._wanted)
+            except ConfigError:
+                if not self._wanted.needs_reload(self._network_settings):
+                    raise
+
+    def load(self) -> None:
+        """Load what is wanted and use it from then on; the network before goes on meanwhile.
+
+        Raises what loading raises; the network before stays in use then.
+        """
+        with self._lock:
+            settings = self._tried = self._wanted
+            if self._network is not None and not settings.needs_reload(self._network_settings):
+                return
+            self._loading, self._failed = True, False
+        self._emit(Loading(_weights(settings).name))
+        try:
+            network = self._load(settings)
+            _warm_up(network)
+            loaded = self._replace(network, settings)
+        except BaseException:
+            with self._lock:
+                self._failed = True
+            raise
+        finally:
+            with self._lock:
+                self._loading = False
+        if loaded is not None:
+            self._emit(loaded)
+
+    def keep_private(self, private: bool, show: Callable[[], None]) -> None:
+        """Whether everybody is looked for, see `fitted`. One thread at a time may call this.
+
+        show: switches what is shown; called while everybody is looked for already, or still
+        """
+        if private and not self._private:
+            self._private_since = math.inf
+            self._look_for_everybody(True)
+        show()
+        if private and self._private_since == math.inf:
+            self._private_since = monotonic()
+        if not private and self._private:
+            self._look_for_everybody(False)
+
+    def overlooked(self, frame: Frame) -> bool:
+        """Whether somebody may have been overlooked in this frame, though everybody is to be looked for: it
+        was captured before that was so."""
+        return self._private and frame.captured_at < self._private_since
+
+    def only_wanted(self, detections: Detections) -> Detections:
+        """See the function of that name. Never waits."""
+        return only_wanted(self._applied, detections)
+
+    def _look_for_everybody(self, private: bool) -> None:
+        with self._lock:
+            self._private = private
+            if self._network is not None:
+                self._use(self._network, self._applied)
+
+    def _replace(self, network: Predictor, settings: DetectionSettings) -> Loaded | None:
+        """Use a network that was loaded; returns what is in use then, None when another one will be."""
+        with self._lock:
+            if self._wanted.needs_reload(settings):  # another choice was made meanwhile
+                is_back = self._network is not None and not self._wanted.needs_reload(self._network_settings)
+                return self._loaded if is_back else None
+            self._use(network, self._wanted)
+            self._network, self._network_settings = network, settings
+            self._loaded = _description(network, settings)
+            return self._loaded
+
+    def _use(self, network: Predictor, settings: DetectionSettings) -> None:
+        predictor = fitted(network, settings, self._private)
+        self._applied = settings
+        if self._detector is not None:
+            self._detector.use(predictor)
+
+
+def _options(settings: DetectionSettings, config: YolactConfig) -> dict[str, Any]:
+    return {
+        "score_threshold": settings.score_threshold,
+        "max_detections": settings.max_detections,
+        "nms": settings.nms,
+        "classes": class_indices(settings.classes, config.class_names),
+    }
+
+
+def _weights(settings: DetectionSettings) -> Path:
+    name = settings.weights or DEFAULT_WEIGHTS
+    return CATALOG[name].path if name in CATALOG else Path(name).expanduser()
+
+
+def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
+    engine = network.engine
+    choice = network.choice or f"{engine.name} {engine.precision} on {engine.device}"
+    config = network.config
+    return Loaded(
+        _weights(settings), str(choice), config.class_names, config.image_size, config.num_prototypes
+    )
+
+
+def _warm_up(network: Predictor) -> None:
+    """Run it once: the first frame takes longer, and an engine that cannot run is to fail here."""
+    side = network.config.image_size
+    network(np.zeros((side, side, 3), np.uint8))

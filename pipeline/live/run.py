@@ -1,0 +1,213 @@
+"""One source that is watched, from its opening to its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from model.detections import no_detections
+from model.errors import SinkError
+from pipeline.frame import Result
+from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained
+from pipeline.live.naming import OutputNames, stem_of
+from pipeline.live.networks import Networks
+from pipeline.live.opening import Opener
+from pipeline.live.outputs import LINES, PICTURE, VIDEO, make_folder, saved, saved_picture, sink_for
+from pipeline.live.settings import DisplaySettings
+from pipeline.live.spans import RecentSpans
+from pipeline.live.troubles import failed, without_secrets
+from pipeline.metrics import Metrics
+from pipeline.runner import Runner
+from pipeline.sinks.latest import LatestSink
+from pipeline.sources.base import Source, SourceInfo
+from pipeline.stages import RunOptions
+
+if TYPE_CHECKING:
+    from pipeline.live.playback import Playback
+    from pipeline.live.switching import Adopt
+    from pipeline.sinks.base import SinkReport
+
+Emit = Callable[[Event], None]
+
+_PATIENCE = 2.0  # seconds to wait for a picture that may be kept
+_POLL = 0.01
+
+
+class LiveRun:
+    """Reads, detects, paints and shows until it is stopped or the source ends. Runs once.
+
+    However it ends, `Closed` is the last event of it, after a `Failed` where an error ended it.
+    """
+
+    def __init__(
+        self,
+        opener: Opener,
+        networks: Networks,
+        display: DisplaySettings,
+        names: OutputNames,
+        emit: Emit,
+        adopt: Adopt | None = None,
+    ) -> None:
+        """names: of the files that are made; adopt: see `SwitchableDetector`."""
+        # heavy ones, loaded once somebody wants to see something
+        from pipeline.live.painting import LivePainter
+        from pipeline.live.switching import SwitchableDetector
+        from pipeline.sinks.recorder import Recorder
+
+        self._opener = opener
+        self._networks = networks
+        self._names = names
+        self._emit = emit
+        self.latest = LatestSink()
+        self.spans = RecentSpans()
+        self.metrics = Metrics(self.spans)
+        self.detector = SwitchableDetector(self.metrics, adopt)
+        self.painter = LivePainter(display, shown=networks.only_wanted)
+        self.playback: Playback | None = None
+        self.info: SourceInfo | None = None
+        self._recorder = Recorder()
+        self._telling_of_recording = threading.Lock()
+        self._lock = threading.Lock()
+        self._closed_told = False
+        sinks = (self._recorder, self.latest)
+        self._runner = Runner(self._open, self.detector, self._paint, sinks, self.metrics, RunOptions(room=1))
+        self._watcher = threading.Thread(target=self._watch, name="livemask-watcher", daemon=True)
+        networks.attach(self.detector)
+
+    def start(self) -> None:
+        """Start the threads and return."""
+        self._emit(Opening(self._opener.name))
+        self._tell_picture_problem()
+        self._runner.start()
+        self._watcher.start()
+
+    def end(self) -> None:
+        """End it early; returns at once."""
+        self._runner.stop()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end, at most `timeout` seconds; whether it has come."""
+        if self._watcher.ident is not None:
+            self._watcher.join(max(timeout, 0.0))
+        return not self.alive
+
+    @property
+    def alive(self) -> tuple[str, ...]:
+        """The names of the threads that have not ended."""
+        watcher = (self._watcher.name,) if self._watcher.is_alive() else ()
+        return (*self._runner.alive, *watcher)
+
+    def tell_closed(self) -> None:
+        """Tell that no more comes, unless that was told; also where not all threads have ended in time."""
+        with self._lock:
+            told, self._closed_told = self._closed_told, True
+        if not told:
+            self._emit(Closed(self._opener.name))
+
+    def show(self, display: DisplaySettings) -> None:
+        """Paint like that from now on."""
+        problem = self.painter.picture_problem
+        self.painter.display = display
+        if self.painter.picture_problem != problem:
+            self._tell_picture_problem()
+        self._hide_what_is_shown(display)
+
+    @property
+    def recording(self) -> bool:
+        """Whether frames are being written to files."""
+        return self._recorder.recording
+
+    def record(self, folder: Path, with_json: bool) -> None:
+        """Write frames from now on, until `stop_recording` or the end, to new files in the folder.
+
+        Raises SinkError where it cannot begin.
+        """
+        make_folder(folder)
+        paths = self._names.new(folder, stem_of(self.info), (VIDEO, LINES) if with_json else (VIDEO,))
+        with self._telling_of_recording:  # it may end at once, but not before it was told of
+            self._recorder.start([sink_for(path) for path in paths], self._recording_ended)
+            self._emit(Recording(paths))
+
+    def stop_recording(self) -> None:
+        """End the recording; an event tells when the files are whole."""
+        self._recorder.stop()
+
+    def show_again(self) -> None:
+        """Where the picture stands still: make it anew, for something has changed."""
+        playback = self.playback
+        if playback is not None and not playback.playing:
+            playback.again()
+
+    def save_picture(self, folder: Path, shown: Result | None, giving_up: threading.Event) -> None:
+        """Write a picture to a new file in the folder: that of `shown`, None for the newest there is.
+
+        With privacy it waits for one in which nobody was overlooked, until the event is set or no picture
+        comes. Raises SinkError where there is none, or where it cannot be written.
+        """
+        result = shown or self.latest.peek()
+        deadline = monotonic() + _PATIENCE
+        while result is not None and self._networks.overlooked(result.frame):
+            late = monotonic() > deadline or giving_up.wait(_POLL)
+            result = None if late else self.latest.peek()
+        if result is None:
+            raise SinkError("no picture is there that could be saved; wait until one is shown")
+        (path,) = self._names.new(folder, stem_of(self.info), (PICTURE,))
+        self._emit(saved_picture(path, result))
+
+    def _open(self, interrupted: threading.Event) -> Source:
+        watched = self._opener.watch(interrupted, self._on_lost, self._on_back)
+        self.playback, self.info = watched.playback, watched.info
+        playback = watched.playback
+        self._emit(Opened(watched.info, playback is not None, playback is not None and playback.seekable))
+        return watched.source
+
+    def _paint(self, result: Result, fps: float) -> Result:
+        hidden = self._networks.overlooked(result.frame)
+        drawn = self.painter(_without_network(result) if hidden else result, fps)
+        if not hidden and self._networks.overlooked(result.frame):  # privacy has begun meanwhile
+            drawn = self.painter(_without_network(result), fps)
+        return drawn
+
+    def _hide_what_is_shown(self, display: DisplaySettings) -> None:
+        """Where privacy has begun: a lost camera, or a source that is over, gives no other picture."""
+        from pipeline.live.painting import LivePainter
+
+        shown = self.latest.peek()
+        if shown is not None and self._networks.overlooked(shown.frame):
+            self.latest.write(LivePainter(display)(_without_network(shown), 0.0))
+
+    def _tell_picture_problem(self) -> None:
+        if self.painter.picture_problem:
+            self._emit(Failed("display", self.painter.picture_problem))
+
+    def _on_lost(self, reason: str) -> None:
+        self._emit(Lost(self._opener.name, without_secrets(reason, self._opener.text)))
+
+    def _on_back(self) -> None:
+        self._emit(Regained(self._opener.name))
+
+    def _recording_ended(self, reports: Sequence[SinkReport], error: Exception | None) -> None:
+        with self._telling_of_recording:
+            if error is None:
+                self._emit(saved("recording", reports))
+                return
+            told = failed("recording", error)
+            left = "".join(f"; {made.path} is left ({made.summary})" for made in reports if made.path)
+            self._emit(dataclasses.replace(told, message=told.message + left))
+
+    def _watch(self) -> None:
+        report = self._runner.join()
+        assert report is not None
+        if report.error is not None:
+            self._emit(failed("source", report.error, self._opener.text))
+        self.tell_closed()
+
+
+def _without_network(result: Result) -> Result:
+    """The result as it is before any network is there: with privacy the whole frame is hidden then."""
+    nothing = no_detections(result.frame.size, ())
+    return dataclasses.replace(result, detections=nothing, inspection=None)

@@ -1,0 +1,297 @@
+"""All that a window does with sources, networks and files: told at once, done in threads of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from model.errors import ConfigError, SinkError
+from pipeline.live.commands import Command, CommandThread
+from pipeline.live.downloads import Cancelled, download
+from pipeline.live.events import Event, Failed, Loaded
+from pipeline.live.job import AnnotationJob, Order
+from pipeline.live.naming import OutputNames
+from pipeline.live.networks import LoadNetwork, Networks, load_network, one_at_a_time
+from pipeline.live.opening import Opener, OpenSource
+from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.live.showing import Showing
+from pipeline.live.troubles import failed
+from pipeline.metrics import MetricsSnapshot, Span
+from pipeline.sinks.latest import LatestSink
+from pipeline.sources import SourceOptions
+from pipeline.sources import open_source as open_any_source
+
+if TYPE_CHECKING:
+    from pipeline.live.playback import Playback
+    from pipeline.live.run import LiveRun
+    from pipeline.live.switching import Adopt
+
+
+class _Part(Protocol):
+    """What has threads of its own."""
+
+    @property
+    def alive(self) -> tuple[str, ...]: ...
+
+    def end(self) -> None: ...
+
+    def join(self, timeout: float) -> bool: ...
+
+
+class LiveSession:
+    """Shows one source at a time. Every method returns at once; events tell what came of it.
+
+    Errors are events too: whatever fails, the session goes on. A thread of control works off what is asked
+    for, in order, and another loads networks, while the source goes on with the one before. Nothing heavy is
+    imported before the first source is opened.
+
+    on_event:    gets the events, one at a time, from the session's threads; it must neither wait nor raise,
+                 nor call `close`
+    open_source: stands for `pipeline.sources.open_source`
+    load:        gives the network for settings
+    adopt:       see `SwitchableDetector`
+    """
+
+    def __init__(
+        self,
+        on_event: Callable[[Event], None],
+        detection: DetectionSettings,
+        display: DisplaySettings,
+        open_source: OpenSource = open_any_source,
+        load: LoadNetwork = load_network,
+        adopt: Adopt | None = None,
+    ) -> None:
+        self._on_event = on_event
+        self._open_source = open_source
+        self._load = one_at_a_time(load)
+        self._adopt = adopt
+        self._display = display
+        self._networks = Networks(self._load, self._emit, detection, display.privacy)
+        self._control = CommandThread("livemask-control", self._tell_failure)
+        self._loader = CommandThread("livemask-loader", self._tell_failure)
+        self._downloader = CommandThread("livemask-download", self._tell_failure)
+        self._names = OutputNames()
+        self._nothing = LatestSink()
+        self._telling = threading.RLock()
+        self._muted = False
+        self._closing = threading.Event()
+        self._showing = Showing(self._closing)
+        self._job: AnnotationJob | None = None
+        self._asked: tuple[str, SourceOptions | None] | None = None
+        self._inspect = False
+
+    # what there is now; any thread may ask at any time
+
+    @property
+    def latest(self) -> LatestSink:
+        """Where the present source's results arrive; an empty one without a source."""
+        run = self._showing.run
+        return self._nothing if run is None else run.latest
+
+    @property
+    def playback(self) -> Playback | None:
+        """Plays and pauses the present source; None for what cannot be played."""
+        run = self._showing.run
+        return None if run is None else run.playback
+
+    @property
+    def metrics(self) -> MetricsSnapshot | None:
+        """What was measured of the present source so far."""
+        run = self._showing.run
+        return None if run is None else run.metrics.snapshot()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The present source's newest spans."""
+        run = self._showing.run
+        return () if run is None else run.spans.snapshot()
+
+    @property
+    def recording(self) -> bool:
+        """Whether frames are being written to files."""
+        run = self._showing.run
+        return run is not None and run.recording
+
+    @property
+    def hidden_reason(self) -> str:
+        """Why the whole frame is hidden for the sake of privacy; "" when it is not."""
+        run = self._showing.run
+        return "" if run is None else run.painter.hidden_reason
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """The network in use."""
+        return self._networks.loaded
+
+    @property
+    def alive(self) -> tuple[str, ...]:
+        """The names of the session's threads that run; after `close` those that were left behind."""
+        return tuple(name for part in self._parts() for name in part.alive)
+
+    # what can be asked for
+
+    def open(self, source: str, options: SourceOptions | None = None) -> None:
+        """Open what a user typed, in the place of what is open. The first time, load the network too."""
+        self._asked = source, options
+        if self._networks.missing:
+            self._loader.put("network", self._load_network)
+        self._control.put("source", lambda: self._open(source, options))
+
+    def reopen(self) -> None:
+        """Open again what was opened last."""
+        if self._asked is not None:
+            self.open(*self._asked)
+
+    def close_source(self) -> None:
+        """Close what is open."""
+        self._control.put("source", self._showing.clear)
+
+    def detect(self, settings: DetectionSettings) -> None:
+        """Find instances like that from now on. Another network is loaded first, once anything was opened."""
+        to_load = self._networks.want(settings)
+        if self._asked is None:
+            return
+        if to_load:
+            self._loader.put("network", self._load_network)
+        self._control.put("detection", self._apply_detection)
+
+    def display(self, settings: DisplaySettings) -> None:
+        """Show results like that from now on."""
+        self._control.put("display", lambda: self._apply_display(settings))
+
+    def select(self, x: float, y: float) -> None:
+        """Select the instance at that pixel of the frame; none where there is none."""
+        if (run := self._showing.run) is not None:
+            run.painter.select(x, y)
+            run.show_again()
+
+    def deselect(self) -> None:
+        """Select nothing."""
+        if (run := self._showing.run) is not None:
+            run.painter.deselect()
+            run.show_again()
+
+    def inspect(self, wanted: bool) -> None:
+        """Whether results carry prototypes and coefficients, which takes some time."""
+        self._control.put("inspection", lambda: self._apply_inspection(wanted))
+
+    def record(self, folder: Path, with_json: bool = False) -> None:
+        """Record what is shown to a new video in the folder, with the detections beside it if asked for."""
+        self._put_each("recording", lambda: _shown(self._showing.run).record(folder, with_json))
+
+    def stop_recording(self) -> None:
+        """End the recording; its event tells when the files are whole."""
+        self._put_each("recording", lambda: _shown(self._showing.run).stop_recording())
+
+    def snapshot(self, folder: Path) -> None:
+        """Save the picture that is shown now in the folder."""
+        run = self._showing.run
+        shown = None if run is None else run.latest.peek()
+        self._put_each("snapshot", lambda: _shown(run).save_picture(folder, shown, self._closing))
+
+    def download(self, name: str) -> None:
+        """Fetch weights of the catalogue; those that are there already are not fetched again."""
+        self._downloader.put("download", lambda: download(name, self._emit, self._closing), replaces=False)
+
+    def annotate(self, source: str, output: Path) -> None:
+        """Annotate a file to disk, with the settings of now; see `job.Order`. One at a time."""
+        self._put_each("annotation", lambda: self._start_job(source, output))
+
+    def cancel_annotation(self) -> None:
+        """End the annotation early; what was written of it can be played."""
+        if (job := self._job) is not None:
+            job.end()
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """End everything; not for the session's own threads. No event comes after it.
+
+        False when threads are left behind after so many seconds, see `alive`. They wait for something that
+        cannot be interrupted, end with it, and do not keep the program from ending.
+        """
+        deadline = monotonic() + timeout
+        self._closing.set()
+        for part in self._parts():
+            part.end()
+        self._control.join(deadline - monotonic())  # the last one to start anything
+        for part in self._parts():
+            part.join(deadline - monotonic())
+        with self._telling:
+            self._muted = True
+        return not self.alive
+
+    # how it is done, in the thread of control
+
+    def _open(self, source: str, options: SourceOptions | None) -> None:
+        from pipeline.live.run import LiveRun
+
+        self._showing.clear()
+        opener = Opener(source, options, self._open_source)
+        run = LiveRun(opener, self._networks, self._display, self._names, self._emit, self._adopt)
+        run.detector.inspect = self._inspect
+        self._showing.replace(run)
+
+    def _apply_detection(self) -> None:
+        self._networks.apply()
+        self._show_again()
+
+    def _apply_display(self, settings: DisplaySettings) -> None:
+        def show() -> None:
+            self._display = settings
+            if (run := self._showing.run) is not None:
+                run.show(settings)
+
+        self._networks.keep_private(settings.privacy, show)
+        self._show_again()
+
+    def _apply_inspection(self, wanted: bool) -> None:
+        self._inspect = wanted
+        if (run := self._showing.run) is not None:
+            run.detector.inspect = wanted
+            run.show_again()
+
+    def _show_again(self) -> None:
+        if (run := self._showing.run) is not None:
+            run.show_again()
+
+    def _start_job(self, source: str, output: Path) -> None:
+        if self._job is not None and self._job.alive:
+            raise ConfigError("a file is being annotated already; wait for its end, or cancel it")
+        order = Order(source, output, self._networks.wanted, self._display)
+        self._job = AnnotationJob(order, self._load, self._open_source, self._emit)
+        self._job.start()
+        if self._closing.is_set():  # `close` may have come too early for it
+            self._job.end()
+
+    # in whatever thread
+
+    def _load_network(self) -> None:
+        self._networks.load()
+        self._show_again()
+
+    def _parts(self) -> Iterator[_Part]:
+        yield from (self._control, self._loader, self._downloader, self._showing)
+        if self._job is not None:
+            yield self._job
+
+    def _put_each(self, topic: str, command: Command) -> None:
+        """Put a command that takes no other one's place."""
+        if not self._control.put(topic, command, replaces=False):
+            self._emit(Failed(topic, "too much is waiting to be done; try again in a moment"))
+
+    def _tell_failure(self, topic: str, error: Exception) -> None:
+        if not isinstance(error, Cancelled):
+            self._emit(failed(topic, error))
+
+    def _emit(self, event: Event) -> None:
+        with self._telling:
+            if not self._muted:
+                self._on_event(event)
+
+
+def _shown(run: LiveRun | None) -> LiveRun:
+    if run is None:
+        raise SinkError("nothing is shown; open a camera, a file or an address first")
+    return run

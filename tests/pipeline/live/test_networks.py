@@ -1,0 +1,82 @@
+"""Which detections a network is asked for, and which of them are shown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from model.detections import Detections
+from model.errors import ConfigError
+from pipeline.live.networks import fitted, only_wanted
+from pipeline.live.settings import DetectionSettings
+from tests.pipeline.live.sessions import small_network
+
+NAMES = ("person", "dog", "bird")
+
+
+def detections(*found: tuple[str, float]) -> Detections:
+    count = len(found)
+    scores = np.array([score for _, score in found], np.float32)
+    return Detections(
+        image_size=(10, 10),
+        boxes=np.zeros((count, 4), np.float32),
+        scores=np.ones(count, np.float32),
+        classes=np.array([NAMES.index(name) for name, _ in found], np.int64),
+        class_names=NAMES,
+        crops=None,
+        box_scores=scores,
+    )
+
+
+def test_a_network_is_asked_for_what_the_settings_say() -> None:
+    settings = DetectionSettings(score_threshold=0.4, max_detections=7, nms="exact", classes=("bird", "dog"))
+    options = fitted(small_network(), settings, private=False).options
+    assert (options.score_threshold, options.max_detections, options.nms) == (0.4, 7, "exact")
+    assert options.classes == (1, 2)
+
+
+def test_with_privacy_everybody_is_looked_for_who_may_be_there() -> None:
+    settings = DetectionSettings(
+        score_threshold=0.6, max_detections=1, nms="class-agnostic", classes=("dog",)
+    )
+    options = fitted(small_network(), settings, private=True).options
+    assert (options.score_threshold, options.max_detections, options.nms) == (0.15, 100, "fast")
+    assert options.classes is None
+
+
+def test_who_asks_for_less_than_privacy_does_gets_it() -> None:
+    settings = DetectionSettings(score_threshold=0.05, nms="exact")
+    options = fitted(small_network(), settings, private=True).options
+    assert (options.score_threshold, options.nms) == (0.05, "exact")
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"classes": ("cat",)},
+        {"score_threshold": 2.0},
+        {"max_detections": 0},
+        {"nms": "none"},
+        {"classes": ()},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_with_and_without_privacy(wrong, private: bool) -> None:
+    with pytest.raises(ConfigError):
+        fitted(small_network(), dataclasses.replace(DetectionSettings(), **wrong), private)
+
+
+def test_only_what_is_wanted_is_shown_by_class_score_and_number_best_first() -> None:
+    found = detections(("person", 0.9), ("dog", 0.8), ("bird", 0.7), ("dog", 0.3), ("dog", 0.2))
+    settings = DetectionSettings(score_threshold=0.3, classes=("dog", "bird"))
+    assert only_wanted(settings, found).box_scores.tolist() == pytest.approx([0.8, 0.7])
+    few = dataclasses.replace(settings, max_detections=1)
+    assert only_wanted(few, found).names == ("dog",)
+
+
+def test_what_is_wanted_anyway_stays_as_it_is() -> None:
+    found = detections(("person", 0.9), ("dog", 0.8))
+    assert only_wanted(DetectionSettings(), found) is found
+    assert len(only_wanted(DetectionSettings(), detections())) == 0
