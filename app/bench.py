@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "accuracy": ("app.benchmarks.accuracy", "what int8 costs in mask AP"),
     "gpu": ("app.benchmarks.gpu", "the published networks on a GPU"),
     "memory": ("app.benchmarks.memory", "peak and growth over a long run on large frames"),
+    "gui": ("app.benchmarks.gui", "the window: how old its pictures are, and how soon it answers"),
 }
 
 
@@ -34,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", type=name_list, metavar="A,B", help=f"measure these only (default: all). {listed}"
     )
+    parser.add_argument("--gui", action="store_true", help="measure the window only: --only gui")
     parser.add_argument(
-        "--weights", metavar="FILE", help="for startup and accuracy (default: the bundled ones)"
+        "--weights", metavar="FILE", help="for startup, accuracy and gui (default: the bundled ones)"
     )
     parser.add_argument("--data", type=Path, metavar="JSON", help="COCO json with masks, for accuracy")
     parser.add_argument("--clip", type=Path, metavar="VIDEO", help="to work on (default: assets/demo.mp4)")
@@ -53,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of the run whose memory is measured, more than 500 (default: %(default)s, several minutes)",
     )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=2.0,
+        metavar="M",
+        help="to watch the window for (default: %(default)s; 10 for the growth of a long run)",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to a file too")
 
 
@@ -65,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from app.tables import show
     from model.errors import ConfigError
 
-    names = args.only or tuple(BENCHMARKS)
+    names = ("gui",) if args.gui else args.only or tuple(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         raise ConfigError(f"no benchmark is named {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
@@ -73,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"--frames must be more than 500, after which growth is measured; got {args.frames}"
         )
-    setup = Setup(args.weights, args.data, args.clip, args.seconds, args.frames)
+    if not args.minutes > 0:
+        raise ConfigError(f"--minutes must be more than 0; got {args.minutes:g}")
+    setup = Setup(args.weights, args.data, args.clip, args.seconds, args.frames, args.minutes)
     facts = machine_facts()
     figures: list[Figure] = []
     failed = False

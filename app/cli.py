@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 130
 
 # command -> (module, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "gui": ("app.gui", "open the window: live segmentation on the desktop (also without a command)"),
     "annotate": ("app.annotate", "segment photographs, videos, cameras and streams, and draw the masks"),
     "models": ("app.models", "list, show, download and locate weights"),
     "eval": ("app.evaluate", "measure weights on a labelled data set or video"),
@@ -33,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("app.doctor", "tell what is found on this machine, and what `auto` would choose"),
     "yolact": ("app.yolact", "take the evaluation command line of the YOLACT reference, and annotate"),
 }
+
+DEFAULT_COMMAND = "gui"
 
 
 def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -52,7 +55,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    argv = sys.argv[1:] if argv is None else argv
+    argv = _with_command(sys.argv[1:] if argv is None else argv)
     args = _parse(argv)
     _print_any_name()
     try:
@@ -76,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _flush_or_discard_output()
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _with_command(argv: Sequence[str]) -> Sequence[str]:
+    """Without a command the window opens, and options are its own."""
+    asks_for_help = argv[:1] in (["-h"], ["--help"])
+    return argv if asks_for_help or (argv and not argv[0].startswith("-")) else [DEFAULT_COMMAND, *argv]
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

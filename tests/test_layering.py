@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
-    "ui": {"ui", "pipeline", "model", "numpy", "PyQt6", "pyqtgraph"},
+    "ui": {"ui", "pipeline", "model", "numpy", "platformdirs", "PyQt6", "pyqtgraph"},
 }  # fmt: skip
 
 TORCH_FREE = (
@@ -210,6 +210,12 @@ def test_records_configuration_and_command_line_load_without_torch(name: str, tm
 def test_what_annotates_loads_neither_torchvision_nor_the_compiler_that_it_brings(tmp_path: Path):
     loaded = loaded_after("import app.annotate_videos, app.annotate_photos, model.loading", tmp_path)
     assert loaded & {"torchvision", "sympy", "openvino", "nncf"} == set()
+
+
+@pytest.mark.parametrize("name", ["app.gui", "ui.main_window", "ui.application"])
+def test_the_window_is_there_before_networks_and_decoders_are_loaded(name: str, tmp_path: Path):
+    loaded = loaded_after(f"import {name}", tmp_path)
+    assert loaded & {"torch", "torchvision", "openvino", "nncf", "cv2", "av", "pyqtgraph"} == set()
 
 
 @pytest.mark.parametrize(

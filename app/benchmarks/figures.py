@@ -15,6 +15,7 @@ class Setup:
     clip:    a video to work on; None for the demo clip
     seconds: time to spend on each thing that is timed
     frames:  of the run whose memory is measured
+    minutes: that the window is watched
     """
 
     weights: str | None
@@ -22,6 +23,7 @@ class Setup:
     clip: Path | None
     seconds: float
     frames: int
+    minutes: float = 2.0
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_an_error_is_told_where_the_output_was_closed_from_the_start(command, ca
     assert capsys.readouterr().err == "error: [Errno 13] not yours\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["nosuch"], ["--nosuch"], ["train", "--nosuch"]])
+@pytest.mark.parametrize("arguments", [["nosuch"], ["--nosuch"], ["train", "--nosuch"]])
 def test_wrong_usage_exits_with_2(arguments, capsys):
     assert usage_error(*arguments) == 2
     assert "usage: run_app.py" in capsys.readouterr().err

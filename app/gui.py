@@ -1,0 +1,42 @@
+"""`gui`: the window."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument(
+        "--source",
+        default="",
+        metavar="SOURCE",
+        help="what to open at once: a camera (0, 1, … or camera:NAME), a video, a picture, a folder of "
+        "pictures, or the address of a stream (default: nothing)",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="weights: a file, or a name that `models list` shows (default: those used last)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the window until it is closed."""
+    from app.threads import share_cores
+    from ui.application import Start
+    from ui.application import run as show
+
+    def warn(text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    return show(Start(_found_again(args.source), args.weights, share_cores), warn)
+
+
+def _found_again(source: str) -> str:
+    """A file or folder with its whole path, for it is remembered and opened again from elsewhere."""
+    path = Path(source)
+    is_number_of_a_camera = source.isdecimal()
+    return str(path.absolute()) if source and not is_number_of_a_camera and path.exists() else source

@@ -1,0 +1,67 @@
+"""Fixtures of the window's tests: Qt without a screen unless there is one, and no widget left behind."""
+
+import os
+
+import pytest
+
+from ui.qt import prepare_qt
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+prepare_qt()
+
+from PyQt6.QtCore import QCoreApplication, QEvent, Qt  # noqa: E402
+from PyQt6.QtGui import QPalette  # noqa: E402
+from PyQt6.QtWidgets import QApplication  # noqa: E402
+
+from tests.ui.standin_session import StandInSession  # noqa: E402
+from ui.controller import Controller  # noqa: E402
+from ui.main_window import MainWindow  # noqa: E402
+from ui.settings import WindowSettings  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def no_widget_is_left(qapp):
+    """Fails a test that leaves a top-level widget behind: a window, dialog or menu without an owner."""
+    before = set(map(id, QApplication.topLevelWidgets()))
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    qapp.processEvents()
+    left = [widget for widget in QApplication.topLevelWidgets() if id(widget) not in before]
+    assert not left, f"the test leaves widgets behind: {left}"
+
+
+@pytest.fixture(autouse=True)
+def plain_application(qapp):
+    """Takes away what a test has dressed the application in, which is the same for all tests of a process."""
+    yield
+    if qapp.styleSheet():
+        qapp.setStyleSheet("")
+        qapp.styleHints().setColorScheme(Qt.ColorScheme.Unknown)
+        qapp.setPalette(QPalette())
+
+
+@pytest.fixture
+def controller(qapp):
+    """A controller of a session that is told what to show."""
+    made = Controller(WindowSettings(), make_session=StandInSession)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def session(controller):
+    """Its session."""
+    return controller.session
+
+
+@pytest.fixture
+def window(qtbot, controller):
+    """A window of that session; the picture has the keyboard."""
+    made = MainWindow(controller)
+    qtbot.addWidget(made)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    made.view.setFocus()
+    return made

@@ -1,0 +1,89 @@
+"""Which classes to look for."""
+
+from __future__ import annotations
+
+import pytest
+from PyQt6.QtCore import Qt
+
+from ui.panels.classes import NONE_TICKED, NOT_LOADED, ClassList
+
+NAMES = ("person", "car", "cat", "dog")
+
+
+@pytest.fixture
+def classes(qtbot):
+    made = ClassList()
+    qtbot.addWidget(made)
+    made.show()
+    made.show_names(NAMES)
+    made.told = []
+    made.edited.connect(lambda field, value: made.told.append((field, value)))
+    return made
+
+
+def ticked(classes):
+    return [row.text() for row in classes.list.rows() if row.checkState() == Qt.CheckState.Checked]
+
+
+def press_space(qtbot, classes, name):
+    classes.list.setFocus()
+    classes.list.setCurrentRow(NAMES.index(name))
+    qtbot.keyClick(classes.list, Qt.Key.Key_Space)
+
+
+def test_all_classes_are_ticked_at_first_and_nothing_is_told(classes):
+    assert ticked(classes) == list(NAMES)
+    assert classes.words.words == "4 of 4 classes"
+    assert classes.told == []
+
+
+def test_a_class_is_unticked_by_the_space_key_and_ticked_again(classes, qtbot):
+    press_space(qtbot, classes, "cat")
+    assert classes.told == [("classes", ("person", "car", "dog"))]
+    press_space(qtbot, classes, "cat")
+    assert classes.told[-1] == ("classes", None)
+
+
+def test_none_and_then_one_looks_for_that_one_alone(classes, qtbot):
+    qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)
+    assert classes.told == []
+    assert classes.words.words == NONE_TICKED
+    press_space(qtbot, classes, "dog")
+    assert classes.told == [("classes", ("dog",))]
+
+
+def test_the_search_shows_what_matches_and_the_buttons_mean_that(classes, qtbot):
+    qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(classes.search, "CA")
+    assert [row.text() for row in classes.list.rows() if not row.isHidden()] == ["car", "cat"]
+    qtbot.mouseClick(classes.all, Qt.MouseButton.LeftButton)
+    assert classes.told == [("classes", ("car", "cat"))]
+    classes.search.clear()
+    assert not any(row.isHidden() for row in classes.list.rows())
+
+
+def test_other_weights_bring_other_classes_and_the_search_goes_on(classes, qtbot):
+    qtbot.keyClicks(classes.search, "x")
+    classes.show_names(("fox", "owl"))
+    assert [row.isHidden() for row in classes.list.rows()] == [False, True]
+    assert classes.told == []
+
+
+def test_a_choice_is_shown_that_was_made_before_the_classes_were_known(qtbot):
+    late = ClassList()
+    qtbot.addWidget(late)
+    late.show_value(("dog",))
+    late.show_names(NAMES)
+    assert ticked(late) == ["dog"]
+
+
+def test_a_choice_that_keeps_weights_from_loading_can_be_taken_back(qtbot):
+    early = ClassList()
+    qtbot.addWidget(early)
+    early.show()
+    early.show_value(("unicorn",))
+    assert NOT_LOADED in early.words.words
+    assert "unicorn" in early.words.words
+    with qtbot.waitSignal(early.edited) as told:
+        qtbot.mouseClick(early.all, Qt.MouseButton.LeftButton)
+    assert told.args == ["classes", None]

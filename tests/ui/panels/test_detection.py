@@ -1,0 +1,168 @@
+"""The panel of how instances are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QComboBox, QProgressBar, QSlider, QSpinBox
+
+from model.engines import ENGINES, OPTIONS, PRECISIONS
+from model.options import NMS_KINDS
+from pipeline.live.events import Failed, Loaded, Loading
+from pipeline.live.settings import DetectionSettings
+from ui.panels.classes import NONE_TICKED, ClassList
+from ui.panels.detection import NOT_LOADED, DetectionPanel
+from ui.panels.weights import WeightsChoice
+from ui.panels.widgets import LowList, Words
+
+CHOICE = "openvino fp32 on cpu: the fastest here"
+LOADED = Loaded(Path("/x/small.pt"), CHOICE, ("person", "dog", "cat"), 416, 32)
+
+
+@pytest.fixture
+def panel(controller, qtbot):
+    made = DetectionPanel(controller)
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def named(panel, kind, name):
+    return next(one for one in panel.findChildren(kind) if one.accessibleName() == name)
+
+
+def said(panel):
+    return "\n".join(words.words for words in panel.findChildren(Words) if words.isVisible())
+
+
+def values(box):
+    return [box.itemData(row) for row in range(box.count())]
+
+
+def test_the_choices_are_those_of_the_program(panel):
+    assert values(named(panel, QComboBox, "Engine")) == ["auto", *ENGINES]
+    assert values(named(panel, QComboBox, "Precision")) == ["auto", *PRECISIONS]
+    assert values(named(panel, QComboBox, "Kind of non-maximum suppression")) == list(NMS_KINDS)
+    assert set(values(named(panel, QComboBox, "Device"))) == {"auto", *(option.device for option in OPTIONS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("Engine", "engine", next(iter(ENGINES))),
+        ("Device", "device", OPTIONS[0].device),
+        ("Precision", "precision", next(iter(PRECISIONS))),
+        ("Kind of non-maximum suppression", "nms", NMS_KINDS[1]),
+    ],
+)
+def test_a_choice_made_by_the_arrow_key_arrives(panel, controller, qtbot, name, field, value):
+    qtbot.keyClick(named(panel, QComboBox, name), Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: getattr(controller.detection, field) == value)
+
+
+def test_thresholds_are_set_by_sliders(panel, controller, qtbot):
+    qtbot.keyClick(named(panel, QSlider, "Score threshold"), Qt.Key.Key_Left)
+    qtbot.keyClick(named(panel, QSlider, "Most detections (top-k)"), Qt.Key.Key_Home)
+    qtbot.waitUntil(lambda: controller.detection.score_threshold == 0.29)
+    assert controller.detection.max_detections == 1
+    assert isinstance(controller.detection.max_detections, int)
+
+
+def test_it_follows_what_is_changed_elsewhere_and_tells_nothing_back(panel, controller, session, qtbot):
+    session.asked.clear()
+    controller.set_detection(score_threshold=0.7, engine="torch", device="cuda:1", image_size=544)
+    qtbot.wait(600)
+    assert named(panel, QSlider, "Score threshold").value() == 70
+    assert named(panel, QComboBox, "Engine").currentText() == "PyTorch"
+    assert named(panel, QComboBox, "Device").currentText() == "cuda:1"
+    assert panel.findChild(QSpinBox).value() == 544
+    assert [what for what, *_ in session.asked] == ["detect"]
+
+
+def test_a_size_that_somebody_gave_is_shown_though_it_is_no_multiple_of_32(panel, controller, session, qtbot):
+    controller.set_detection(image_size=550)
+    qtbot.wait(600)
+    assert panel.findChild(QSpinBox).value() == 550
+    assert controller.detection.image_size == 550
+
+
+def test_the_input_size_is_rounded_to_a_multiple_of_32(panel, controller, qtbot):
+    size = panel.findChild(QSpinBox)
+    size.setFocus()
+    size.selectAll()
+    qtbot.keyClicks(size, "333")
+    qtbot.keyClick(size, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: controller.detection.image_size == 320)
+    assert size.text() == "320 px"
+
+
+def test_a_held_arrow_key_asks_for_one_input_size_only(panel, controller, session, qtbot):
+    session.emit(LOADED)
+    session.asked.clear()
+    size = panel.findChild(QSpinBox)
+    for _ in range(5):
+        qtbot.keyClick(size, Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: controller.detection.image_size == 416 + 4 * 32)
+    assert len(session.asked) == 1
+
+
+def test_the_input_size_goes_back_to_automatic(panel, controller, qtbot):
+    controller.set_detection(image_size=32)
+    qtbot.keyClick(panel.findChild(QSpinBox), Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: controller.detection.image_size is None)
+    assert panel.findChild(QSpinBox).text() == "Automatic"
+
+
+def test_loading_is_shown_until_it_is_loaded_and_then_what_was_chosen_in_words(panel, session):
+    assert NOT_LOADED in said(panel)
+    bar = named(panel, QProgressBar, "Loading of weights")
+    session.emit(Loading("small.pt"))
+    assert bar.isVisible()
+    assert "Loading small.pt…" in said(panel)
+    session.emit(LOADED)
+    assert not bar.isVisible()
+    assert "small.pt, 3 classes, input 416 px" in said(panel)
+    assert LOADED.choice in said(panel)
+
+
+def test_a_failure_to_load_ends_the_bar_and_others_do_not(panel, session):
+    bar = named(panel, QProgressBar, "Loading of weights")
+    session.emit(Loading("small.pt"))
+    session.emit(Failed("recording", "disk full"))
+    assert bar.isVisible()
+    session.emit(Failed("network", "broken file"))
+    assert not bar.isVisible()
+    assert NOT_LOADED in said(panel)
+
+
+def test_a_panel_that_is_made_late_knows_what_is_loaded(controller, session, qtbot):
+    session.emit(LOADED)
+    late = DetectionPanel(controller)
+    qtbot.addWidget(late)
+    late.show()
+    assert LOADED.choice in said(late)
+    assert len(late.findChild(LowList).rows()) == 3
+
+
+def test_other_weights_take_back_the_choice_of_classes_that_they_may_not_know(controller, qtbot, tmp_path):
+    controller.set_detection(classes=("dog",))
+    panel = DetectionPanel(controller)
+    qtbot.addWidget(panel)
+    panel._weights.edited.emit("weights", str(tmp_path / "own.pt"))
+    qtbot.waitUntil(lambda: controller.detection == DetectionSettings(weights=str(tmp_path / "own.pt")))
+
+
+def test_what_somebody_has_begun_to_choose_stays_while_other_settings_change(panel, session, qtbot):
+    session.emit(LOADED)
+    weights, classes = panel.findChild(WeightsChoice), panel.findChild(ClassList)
+    qtbot.keyClick(weights.choice, Qt.Key.Key_End)
+    absent = weights.choice.value
+    qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)
+    slider = named(panel, QSlider, "Score threshold")
+    qtbot.keyClick(slider, Qt.Key.Key_Left)
+    qtbot.waitUntil(lambda: session.asked[-1][0] == "detect" and len(session.asked) > 2)
+    assert weights.choice.value == absent
+    assert weights.download.isVisible()
+    assert classes.words.words == NONE_TICKED

@@ -1,0 +1,86 @@
+"""The performance and the prototype panel at work: a session, a clip and the shipped weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPointF, Qt
+
+from pipeline.live.assembly import add_up, explain, overlap
+from tests.source_tree import ROOT
+from ui.controller import Controller
+from ui.panels.performance import PerformancePanel
+from ui.panels.prototypes import PrototypesPanel
+from ui.settings import WindowSettings
+from ui.video_view import VideoView
+
+PATIENCE = 60_000  # milliseconds; a network is loaded
+
+
+@pytest.fixture
+def controller(qapp):
+    """One of a real session."""
+    made = Controller(WindowSettings())
+    yield made
+    assert made.close(5)
+    made.deleteLater()
+
+
+@pytest.fixture
+def view(controller, qtbot):
+    """The picture, in which people have been found."""
+    made = VideoView(controller)
+    qtbot.addWidget(made)
+    made.resize(768, 432)
+    made.show()
+    controller.open(str(ROOT / "assets" / "demo.mp4"))
+    qtbot.waitUntil(lambda: bool(controller.result and len(controller.result.detections)), timeout=PATIENCE)
+    return made
+
+
+def inspected(controller):
+    return controller.result is not None and controller.result.inspection is not None
+
+
+def test_prototypes_come_while_paused_and_follow_the_selection(controller, view, qtbot):
+    controller.session.playback.pause()
+    panel = PrototypesPanel(controller)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(lambda: len(panel.grid.tiles) == 32, timeout=PATIENCE)
+    assert "best-scored" in panel.said.text()
+    x, y = controller.result.detections.boxes[-1].reshape(2, 2).mean(0)
+    place = QPointF(*view.geometry_of_view.to_view(x, y)).toPoint()
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: "selected instance" in panel.said.text(), timeout=PATIENCE)
+    panel.hide()
+    qtbot.waitUntil(lambda: not inspected(controller), timeout=PATIENCE)
+
+
+def test_the_assembled_masks_are_those_that_the_network_found(controller, view, qtbot):
+    controller.inspect(True)
+    qtbot.waitUntil(lambda: inspected(controller), timeout=PATIENCE)
+    result = controller.result
+    prototypes = result.inspection.prototypes
+    pixels = [
+        ((np.arange(cells) + 0.5) * size / cells).astype(int)
+        for cells, size in zip(prototypes.shape, result.frame.size, strict=False)
+    ]
+    for i, mask in enumerate(result.detections.masks):
+        explanation = explain(result.inspection, result.detections, i, "effect")
+        made = add_up(prototypes, explanation, prototypes.shape[2])
+        assert overlap(made.mask, mask[np.ix_(*pixels)]) > 0.9
+
+
+def test_the_run_is_told_as_it_goes_on(controller, view, qtbot):
+    panel = PerformancePanel(controller)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(lambda: "forward" in stages(panel), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "forward" in panel.waterfall.chart.bars, timeout=PATIENCE)
+    assert panel.copy.isEnabled()
+    assert panel.facts["bottleneck"].text() != "–"
+
+
+def stages(panel):
+    return [panel.table.item(i, 0).text() for i in range(panel.table.rowCount())]

@@ -1,0 +1,254 @@
+"""The panel of where the picture comes from."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QListWidget, QPushButton
+
+from pipeline.live.events import Closed, Failed, Lost, Opening, Regained
+from pipeline.sources.cameras import CameraInfo
+from tests.ui.panels.dialogs import answered, choose_file
+from ui.panels.cameras import NONE_FOUND
+from ui.panels.source import NOTHING_OPEN, SourcePanel, address_problem
+from ui.panels.widgets import Words
+
+CAMERAS = (CameraInfo(0, "Twin"), CameraInfo(1, "Integrated"), CameraInfo(2, "Twin", "/dev/video2"))
+
+
+@pytest.fixture
+def show(controller, qtbot):
+    def make(find=lambda: CAMERAS):
+        made = SourcePanel(controller, find=find)
+        qtbot.addWidget(made)
+        made.show()
+        return made
+
+    return make
+
+
+def named(panel, kind, name):
+    return next(one for one in panel.findChildren(kind) if one.accessibleName() == name)
+
+
+def button(panel, text):
+    return next(one for one in panel.findChildren(QPushButton) if one.text() == text)
+
+
+def said(panel, name):
+    return named(panel, Words, name).words
+
+
+def opened(session):
+    return [one[1] for one in session.asked if one[0] == "open"]
+
+
+def click(qtbot, widget):
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def test_cameras_are_listed_by_name_once_the_panel_is_seen(show, qtbot):
+    panel = show()
+    cameras = named(panel, QComboBox, "Camera")
+    qtbot.waitUntil(lambda: cameras.count() == 3)
+    assert [cameras.itemText(i) for i in range(3)] == ["Twin", "Integrated", "Twin"]
+
+
+def test_a_camera_is_opened_by_its_name_and_one_of_two_alike_by_its_number(show, session, qtbot):
+    panel = show()
+    cameras = named(panel, QComboBox, "Camera")
+    qtbot.waitUntil(lambda: cameras.count() == 3)
+    click(qtbot, button(panel, "Open camera"))
+    qtbot.keyClick(cameras, Qt.Key.Key_Down)
+    click(qtbot, button(panel, "Open camera"))
+    assert opened(session) == ["0", "camera:Integrated"]
+
+
+def test_a_search_that_takes_long_does_not_keep_the_window_waiting(show, qtbot):
+    go_on = threading.Event()
+    panel = show(lambda: CAMERAS if go_on.wait(10) else ())
+    assert "Looking for cameras" in said(panel, "Cameras")
+    assert not button(panel, "Refresh").isEnabled()
+    go_on.set()
+    qtbot.waitUntil(button(panel, "Refresh").isEnabled)
+    assert named(panel, QComboBox, "Camera").count() == 3
+
+
+def test_cameras_that_are_plugged_in_later_are_found_by_refresh_and_the_chosen_one_stays(show, qtbot):
+    there = [CAMERAS[1]]
+    panel = show(lambda: tuple(there))
+    cameras = named(panel, QComboBox, "Camera")
+    qtbot.waitUntil(lambda: cameras.count() == 1)
+    there.insert(0, CameraInfo(0, "New"))
+    click(qtbot, button(panel, "Refresh"))
+    qtbot.waitUntil(lambda: cameras.count() == 2)
+    assert cameras.currentText() == "Integrated"
+
+
+def test_without_a_camera_it_says_what_to_do(show, qtbot):
+    panel = show(tuple)
+    qtbot.waitUntil(lambda: said(panel, "Cameras") == NONE_FOUND)
+    assert not button(panel, "Open camera").isEnabled()
+
+
+def test_a_search_that_fails_is_told_and_can_be_tried_again(show, qtbot):
+    def fail():
+        raise OSError("no permission")
+
+    panel = show(fail)
+    qtbot.waitUntil(lambda: "no permission" in said(panel, "Cameras"))
+    assert button(panel, "Refresh").isEnabled()
+
+
+def test_the_mode_asked_of_cameras_is_remembered(show, controller, qtbot):
+    panel = show()
+    mode = named(panel, QComboBox, "Mode asked of the camera")
+    qtbot.keyClick(mode, Qt.Key.Key_Down)
+    assert controller.settings.camera_mode == "640x480@30"
+
+
+def test_a_mode_of_an_earlier_start_is_shown_though_it_is_none_of_the_list(show, controller):
+    controller.remember(camera_mode="1024x576@25")
+    panel = show()
+    assert named(panel, QComboBox, "Mode asked of the camera").currentText() == "1024x576@25"
+
+
+def test_a_file_is_chosen_in_a_dialog(show, session, qtbot, tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"")
+    panel = show()
+    with answered(QFileDialog, choose_file(clip)):
+        click(qtbot, button(panel, "Open file…"))
+    assert opened(session) == [str(clip)]
+
+
+def test_a_folder_is_chosen_in_a_dialog(show, session, qtbot, tmp_path):
+    panel = show()
+    with answered(QFileDialog, choose_file(tmp_path)):
+        click(qtbot, button(panel, "Open folder…"))
+    assert opened(session) == [str(tmp_path)]
+
+
+def test_a_dialog_that_is_cancelled_opens_nothing(show, session, qtbot):
+    panel = show()
+    with answered(QFileDialog, QFileDialog.reject):
+        click(qtbot, button(panel, "Open file…"))
+    assert opened(session) == []
+
+
+def test_an_address_is_opened_by_enter_and_its_password_does_not_stay_in_the_field(show, session, qtbot):
+    panel = show()
+    field = named(panel, QLineEdit, "Network address")
+    qtbot.keyClicks(field, " rtsp://me:secret@camera.local/stream ")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert opened(session) == ["rtsp://me:secret@camera.local/stream"]
+    assert field.text() == ""
+    assert all("secret" not in item.text() for item in panel.findChild(QListWidget).rows())
+
+
+def test_a_bad_address_is_refused_with_the_reason_until_it_is_edited(show, session, qtbot):
+    panel = show()
+    field = named(panel, QLineEdit, "Network address")
+    qtbot.keyClicks(field, "ftp://host/clip")
+    click(qtbot, button(panel, "Open address"))
+    assert "ftp:// cannot be opened" in said(panel, "What is wrong with the address")
+    assert opened(session) == []
+    qtbot.keyClick(field, Qt.Key.Key_Backspace)
+    assert said(panel, "What is wrong with the address") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Type an address"),
+        ("camera.local/stream", "begins with"),
+        ("file:///etc/passwd", "cannot be opened"),
+        ("rtsp://", "no host"),
+        ("http://:8080/x", "no host"),
+        ("rtsp://a b/c", "blanks"),
+        ("http://host:99999/x", "cannot be read"),
+        ("http://[::1/x", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(text, reason):
+    assert reason in address_problem(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://h/x.mjpg", "https://h/x.m3u8", "rtsp://u:p@10.0.0.2:554/1", "udp://@:1234", "udp://239.0.0.1:5"],
+)
+def test_good_addresses_have_no_problem(text):
+    assert address_problem(text) == ""
+
+
+def test_recent_sources_are_opened_by_enter_and_by_double_click(show, controller, session, qtbot):
+    controller.remember(recent=("a.mp4", "b.mp4"))
+    panel = show()
+    recent = panel.findChild(QListWidget)
+    recent.setCurrentRow(1)
+    qtbot.keyClick(recent, Qt.Key.Key_Return)
+    assert opened(session) == ["b.mp4"]
+    assert [item.text() for item in recent.rows()] == ["b.mp4", "a.mp4"]
+    place = recent.visualItemRect(recent.item(1)).center()
+    qtbot.mouseClick(recent.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(recent.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert opened(session) == ["b.mp4", "a.mp4"]
+
+
+def test_the_recent_sources_can_be_forgotten(show, controller, qtbot):
+    controller.remember(recent=("a.mp4",))
+    panel = show()
+    click(qtbot, button(panel, "Clear the list"))
+    assert controller.settings.recent == ()
+    assert panel.findChild(QListWidget).count() == 0
+
+
+def test_how_a_source_fares_is_told_in_words(show, session, qtbot):
+    panel = show()
+    state = "State of the source"
+    assert said(panel, state) == NOTHING_OPEN
+    session.emit(Opening("clip.mp4"))
+    assert said(panel, state) == "Opening clip.mp4…"
+    session.opens("clip.mp4")
+    assert said(panel, state) == "clip.mp4\n320 × 240, 25 frames a second, 0:10 long"
+    session.emit(Lost("clip.mp4", "unplugged"))
+    assert "Lost" in said(panel, state)
+    assert "unplugged" in said(panel, state)
+    session.emit(Regained("clip.mp4"))
+    assert said(panel, state).startswith("clip.mp4\n")
+    session.ends("clip.mp4")
+    assert said(panel, state) == NOTHING_OPEN
+
+
+def test_why_a_source_ended_stays_to_be_read(show, session):
+    panel = show()
+    session.emit(Opening("clip.mp4"))
+    session.emit(Failed("source", "clip.mp4: no such file"))
+    session.emit(Closed("clip.mp4"))
+    assert said(panel, "State of the source") == "Not opened: clip.mp4: no such file"
+    assert not button(panel, "Close").isEnabled()
+
+
+def test_a_source_that_breaks_off_is_told_from_one_that_was_never_open(show, session):
+    panel = show()
+    session.emit(Opening("clip.mp4"))
+    session.opens("clip.mp4")
+    session.emit(Failed("source", "damaged"))
+    assert said(panel, "State of the source") == "Broke off: damaged"
+
+
+def test_the_end_of_the_source_before_says_nothing_of_the_one_that_is_opening(show, session):
+    panel = show()
+    session.emit(Opening("new.mp4"))
+    session.emit(Closed("old.mp4"))
+    assert said(panel, "State of the source") == "Opening new.mp4…"
+
+
+def test_a_source_is_closed_by_a_button(show, session, qtbot):
+    panel = show()
+    session.emit(Opening("clip.mp4"))
+    click(qtbot, button(panel, "Close"))
+    assert session.asked[-1] == ("close_source",)

@@ -1,0 +1,254 @@
+import time
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPoint, QPointF, Qt
+from PyQt6.QtGui import QColor, QWheelEvent
+from PyQt6.QtWidgets import QApplication
+
+from pipeline.live.events import Closed, Opening
+from tests.ui.standin_session import result_of
+from ui import cover
+from ui.cover import MOST_SILENCE, Cover
+from ui.picture import Picture
+from ui.video_view import BACKDROP, VideoView
+
+RED, GREEN = (0, 0, 255), (0, 255, 0)  # BGR
+MIDDLE = QPoint(320, 240)
+
+
+@pytest.fixture
+def view(qtbot, controller):
+    made = VideoView(controller)
+    qtbot.addWidget(made)
+    made.resize(640, 480)
+    with qtbot.waitExposed(made):
+        made.show()
+    return made
+
+
+def colour_at(view, point=MIDDLE):
+    return view.grab().toImage().pixelColor(point).getRgb()[:3]
+
+
+def shows(view, session, qtbot, colour=RED, **options):
+    """Give a picture, and wait until it is painted."""
+    session.gives(result_of(colour, **options))
+    qtbot.waitUntil(lambda: colour_at(view) == colour[::-1])
+
+
+def wheel(view, steps, at=MIDDLE):
+    event = QWheelEvent(
+        QPointF(at), view.mapToGlobal(QPointF(at)), QPoint(), QPoint(0, 120 * steps),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(view, event)
+
+
+def test_the_newest_result_is_painted_and_those_before_it_never(view, session, controller, qtbot):
+    session.opens()
+    for number in range(5):
+        session.gives(result_of(GREEN if number == 4 else RED, index=number))
+    qtbot.waitUntil(lambda: colour_at(view) == GREEN)
+
+    assert controller.result is not None
+    assert controller.result.frame.index == 4
+    assert session.latest.overwritten == 4
+
+
+def test_a_result_is_taken_even_if_it_holds_rows_that_are_apart_or_upside_down(qapp):
+    picture = Picture()
+    wide = np.zeros((4, 8, 3), np.uint8)
+    wide[:, :4] = RED
+    for image in (wide[:, :4], wide[::-1, 3::-1], wide[:, :4].transpose(1, 0, 2)):
+        picture.put(image)
+        assert picture.size == (4, 4)
+        assert picture.image.pixelColor(3, 3) == QColor(255, 0, 0)
+
+
+def test_pictures_of_one_size_share_a_buffer(qapp):
+    picture = Picture()
+    picture.put(np.zeros((48, 64, 3), np.uint8))
+    buffer = picture.image.constBits()
+    picture.put(np.full((48, 64, 3), 255, np.uint8))
+
+    assert int(picture.image.constBits()) == int(buffer)
+    assert picture.image.pixelColor(0, 0) == QColor(255, 255, 255)
+
+
+def test_the_aspect_is_kept_and_the_rest_is_dark(view, session, qtbot):
+    session.opens()
+    shows(view, session, qtbot, size=(100, 400))
+
+    assert colour_at(view, QPoint(320, 10)) == BACKDROP.getRgb()[:3]
+    assert colour_at(view, QPoint(5, 240)) == RED[::-1]
+
+
+def test_age_and_rate_of_what_is_shown_are_told(view, session, controller, qtbot):
+    session.opens()
+    shows(view, session, qtbot)
+    qtbot.waitUntil(lambda: controller.display_fps > 0)
+
+    assert 0 < controller.shown_age < 60
+    assert view.ages.count >= 1
+
+    session.emit(Opening("another.mp4"))
+    assert view.ages.count == 0
+    assert (controller.display_fps, controller.shown_age) == (0, 0)
+
+
+def test_a_click_selects_in_frame_coordinates_and_one_beside_the_frame_deselects(view, session, qtbot):
+    session.opens()
+    shows(view, session, qtbot, size=(240, 320))
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(64, 120))
+    name, x, y = session.asked[-1]
+    assert (name, x, y) == ("select", pytest.approx(32, abs=1), pytest.approx(60, abs=1))
+
+    shows(view, session, qtbot, GREEN, size=(100, 400))
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(320, 10))
+    assert session.asked[-1] == ("deselect",)
+
+
+def test_the_wheel_zooms_about_the_cursor_and_a_drag_moves_the_picture_and_selects_nothing(
+    view, session, qtbot
+):
+    session.opens()
+    shows(view, session, qtbot)
+    at = QPoint(480, 120)
+    before = view.geometry_of_view.to_frame(at.x(), at.y())
+    wheel(view, 3, at)
+    assert view.geometry_of_view.zoom > 1.9
+    assert view.geometry_of_view.to_frame(at.x(), at.y()) == pytest.approx(before)
+
+    asked = list(session.asked)
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(view, at - QPoint(60, -40))
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at - QPoint(60, -40))
+    assert view.geometry_of_view.to_frame(at.x() - 60, at.y() + 40) == pytest.approx(before, abs=1.5)
+    assert session.asked == asked
+
+    view.fit()
+    assert view.geometry_of_view.zoom == 1
+
+
+def test_the_keyboard_moves_a_zoomed_picture(view, session, qtbot):
+    session.opens()
+    shows(view, session, qtbot)
+    view.zoom(4)
+    before = view.geometry_of_view.centre
+    qtbot.keyClick(view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(view, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
+
+    assert view.geometry_of_view.centre[0] > before[0]
+    assert view.geometry_of_view.centre[1] < before[1]
+
+
+def test_a_double_click_asks_for_the_full_screen(view, qtbot):
+    with qtbot.waitSignal(view.full_screen_asked):
+        qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=MIDDLE)
+
+
+def test_a_source_on_its_way_is_named_and_the_picture_before_is_gone(view, session, controller, qtbot):
+    session.opens()
+    shows(view, session, qtbot)
+    session.emit(Opening("next.mp4"))
+
+    assert view.words == "Opening next.mp4 …"
+    assert view.accessibleDescription() == view.words
+    assert not view.has_picture
+    assert controller.result is None
+    session.emit(Closed("next.mp4"))
+
+
+def test_why_a_picture_is_hidden_by_the_filter_stands_over_it(view, session, qtbot):
+    session.opens()
+    session.hidden_reason = "the network knows no people"
+    shows_words = lambda: view.words == "the network knows no people"  # noqa: E731
+    qtbot.waitUntil(shows_words)
+
+
+def test_with_privacy_a_live_picture_is_hidden_once_results_stay_away(
+    view, session, controller, qtbot, monkeypatch
+):
+    monkeypatch.setattr(cover, "MOST_SILENCE", 0.3)
+    controller.set_display(privacy=True)
+    session.opens("0", live=True)
+    shows(view, session, qtbot)
+
+    qtbot.waitUntil(lambda: view.covered)
+
+    assert "Hidden" in view.words
+    assert RED[::-1] not in {colour_at(view, QPoint(x, 20)) for x in range(0, 640, 40)}
+    assert controller.result is None  # panels show nothing either
+
+    shows(view, session, qtbot, GREEN)
+    assert not view.covered
+
+
+def test_a_picture_from_before_privacy_is_hidden_until_one_after_it_comes(
+    view, session, controller, qtbot, monkeypatch
+):
+    session.opens()
+    taken = []
+    take = session.latest.take
+    monkeypatch.setattr(session.latest, "take", lambda: (taken.append(take()), taken[-1])[1])
+    old = result_of(RED)
+    shows(view, session, qtbot, RED)
+
+    controller.set_display(privacy=True)
+    assert view.covered
+    session.gives(old)  # it was on its way
+    qtbot.waitUntil(lambda: old in taken)
+    assert view.covered
+
+    shows(view, session, qtbot, GREEN)
+    assert not view.covered
+    controller.set_display(privacy=False)
+    assert not view.covered
+
+
+def test_a_click_on_a_hidden_picture_selects_nothing(view, session, controller, qtbot):
+    session.opens()
+    shows(view, session, qtbot)
+    controller.set_display(privacy=True)
+    asked = list(session.asked)
+
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=MIDDLE)
+
+    assert session.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("privacy", "silent", "is_open", "is_live", "hidden"),
+    [
+        (False, 99, False, True, False),
+        (True, 0.5, True, True, False),
+        (True, MOST_SILENCE + 0.1, True, True, True),
+        (True, 99, True, False, False),  # it is paused, and the picture was filtered
+        (True, 0.5, False, True, True),
+    ],
+)
+def test_when_the_whole_picture_is_hidden(privacy, silent, is_open, is_live, hidden):
+    judge = Cover(privacy)
+    judge.result_came(100.0, 99.9)
+
+    assert bool(judge.reason(100.0 + silent, is_open, is_live)) is hidden
+
+
+def test_privacy_that_is_on_already_hides_nothing_when_something_else_changes():
+    judge = Cover(True)
+    judge.result_came(100.0, 99.9)
+    judge.privacy_set(True, 100.1)
+
+    assert judge.reason(100.2, True, False) == ""
+
+
+def test_nothing_is_pulled_while_nobody_sees_it(view, session, qtbot):
+    session.opens()
+    shows(view, session, qtbot)
+    view.hide()
+    session.gives(result_of(GREEN))
+    deadline = time.monotonic() + 0.1
+    qtbot.waitUntil(lambda: time.monotonic() > deadline)
+
+    assert session.latest.take() is not None

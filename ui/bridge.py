@@ -1,0 +1,60 @@
+"""Where the session's events arrive, from its threads, and leave as Qt signals in the window's thread."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from pipeline.live.events import (
+    Closed,
+    Event,
+    Failed,
+    Loaded,
+    Loading,
+    Lost,
+    Opened,
+    Opening,
+    Progress,
+    Recording,
+    Regained,
+    Saved,
+)
+
+
+class Bridge(QObject):
+    """One signal a kind of event, each with the event. `deliver` may be called from any thread.
+
+    Qt queues a signal that another thread emits, so that whatever is connected runs in the window's thread.
+    Frames do not pass here: a view fetches the newest one when it paints.
+    """
+
+    opening = pyqtSignal(Opening)
+    opened = pyqtSignal(Opened)
+    lost = pyqtSignal(Lost)
+    regained = pyqtSignal(Regained)
+    closed = pyqtSignal(Closed)
+    loading = pyqtSignal(Loading)
+    loaded = pyqtSignal(Loaded)
+    progress = pyqtSignal(Progress)
+    recording = pyqtSignal(Recording)
+    saved = pyqtSignal(Saved)
+    failed = pyqtSignal(Failed)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._signals = {
+            Opening: self.opening,
+            Opened: self.opened,
+            Lost: self.lost,
+            Regained: self.regained,
+            Closed: self.closed,
+            Loading: self.loading,
+            Loaded: self.loaded,
+            Progress: self.progress,
+            Recording: self.recording,
+            Saved: self.saved,
+            Failed: self.failed,
+        }
+
+    def deliver(self, event: Event) -> None:
+        """Emit the event's signal; returns at once."""
+        self._signals[type(event)].emit(event)

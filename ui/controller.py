@@ -1,0 +1,250 @@
+"""What panels and actions work with: the settings, the session, and what the view shows now."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from pipeline.frame import Result
+from pipeline.live.events import Closed, Event, Failed, Loaded, Lost, Opened, Recording, Regained, Saved
+from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.sources.addresses import HIDDEN, is_address, redacted
+from ui.bridge import Bridge
+from ui.notices import Level, Notice
+from ui.selection import next_instance, point_on
+from ui.settings import MOST_RECENT, WindowSettings, camera_options
+
+if TYPE_CHECKING:
+    from pipeline.live.session import LiveSession
+    from pipeline.live.switching import Adopt
+
+    MakeSession = Callable[[Callable[[Event], None], DetectionSettings, DisplaySettings], LiveSession]
+
+
+def live_session(
+    on_event: Callable[[Event], None],
+    detection: DetectionSettings,
+    display: DisplaySettings,
+    adopt: Adopt | None = None,
+) -> LiveSession:
+    """A real one; see there for `adopt`."""
+    from pipeline.live.session import LiveSession
+
+    return LiveSession(on_event, detection, display, adopt=adopt)
+
+
+class Controller(QObject):
+    """Changes settings, drives the session and tells who listens. Lives in the window's thread.
+
+    The signals of `bridge` tell what the session does; those here what the user has chosen.
+    """
+
+    detection_changed = pyqtSignal(DetectionSettings)
+    display_changed = pyqtSignal(DisplaySettings)
+    recent_changed = pyqtSignal()
+    notice = pyqtSignal(Notice)
+
+    def __init__(
+        self,
+        settings: WindowSettings,
+        make_session: MakeSession = live_session,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.bridge = Bridge(self)
+        self.settings = settings
+        self.session = make_session(self.bridge.deliver, settings.detection, settings.display)
+        self.result: Result | None = None  # what the view shows now; the view sets it
+        self.display_fps = 0.0  # pictures a second that the view shows, and
+        self.shown_age = 0.0  # seconds from the capture of the last one until it was painted; set by it too
+        self.opened: Opened | None = None
+        self.loaded: Loaded | None = None
+        self._source = ""  # as it was given, for opening it again
+        self._given: dict[str, str] = {}  # sources as they were given, by what is shown of them
+        self._inspectors = 0
+        self._listen()
+
+    @property
+    def detection(self) -> DetectionSettings:
+        """How instances are found."""
+        return self.settings.detection
+
+    @property
+    def display(self) -> DisplaySettings:
+        """What is shown."""
+        return self.settings.display
+
+    @property
+    def title(self) -> str:
+        """What to call the source that is open, in short; "" without one."""
+        name = self.opened.info.name if self.opened is not None else ""
+        return name if is_address(name) else PurePath(name).name or name
+
+    @property
+    def output(self) -> Path:
+        """The folder for recordings and snapshots; it may not be there yet."""
+        import platformdirs
+
+        return Path(self.settings.output or Path(platformdirs.user_videos_dir()) / "LiveMask").expanduser()
+
+    def set_detection(self, **changes: Any) -> None:
+        """Change fields of `DetectionSettings`; nothing happens when they are so already."""
+        detection = dataclasses.replace(self.detection, **changes)
+        if detection != self.detection:
+            self.remember(detection=detection)
+            self.session.detect(detection)
+            self.detection_changed.emit(detection)
+
+    def set_display(self, **changes: Any) -> None:
+        """Change fields of `DisplaySettings`; nothing happens when they are so already."""
+        display = dataclasses.replace(self.display, **changes)
+        if display != self.display:
+            self.remember(display=display)
+            self.session.display(display)
+            self.display_changed.emit(display)
+
+    def remember(self, **changes: Any) -> None:
+        """Change fields of `WindowSettings`, which the window saves."""
+        self.settings = dataclasses.replace(self.settings, **changes)
+
+    def open(self, source: str) -> None:
+        """Open a camera, file, folder or address, in the place of what is open.
+
+        One of the recent sources is opened with its password, as long as that is known.
+        """
+        known = redacted(source)
+        if known == source:
+            source = self._given.get(known, source)
+        if is_address(source) and HIDDEN in source:
+            text = f"{source}: passwords are not kept; type the address with its password once more"
+            self.tell(Level.WARNING, text, topic="source")
+            return
+        self._source = self._given[known] = source
+        recent = (known, *(one for one in self.settings.recent if one != known))[:MOST_RECENT]
+        self.remember(recent=recent)
+        self.recent_changed.emit()
+        self._open()
+
+    def reopen(self) -> None:
+        """Open the present source again."""
+        if self._source:
+            self._open()
+
+    def close_source(self) -> None:
+        """Close what is open."""
+        self.session.close_source()
+
+    def toggle_play(self) -> None:
+        """Pause a source that is played, or go on; without effect on a camera."""
+        if self.session.playback is not None:
+            self.session.playback.toggle()
+
+    def step(self, count: int) -> None:
+        """Go on or back by so many frames, and pause."""
+        if self.session.playback is not None:
+            self.session.playback.step(count)
+
+    def seek(self, seconds: float) -> None:
+        """Go to that time of the source."""
+        if self.session.playback is not None:
+            self.session.playback.seek(seconds)
+
+    def select(self, x: float, y: float) -> None:
+        """Select the instance at that pixel of the frame; none where there is none."""
+        self.session.select(x, y)
+
+    def deselect(self) -> None:
+        """Select nothing."""
+        self.session.deselect()
+
+    def select_next(self, step: int) -> None:
+        """Select the instance that comes so many places on, from left to right."""
+        if self.result is not None:
+            chosen = next_instance(self.result.detections, self.result.selected, step)
+            if chosen is not None:
+                self.select(*point_on(self.result.detections, chosen))
+
+    def inspect(self, wanted: bool) -> None:
+        """Somebody begins (True) or ends (False) to look at prototypes; they cost time while anybody does."""
+        self._inspectors = max(0, self._inspectors + (1 if wanted else -1))
+        self.session.inspect(self._inspectors > 0)
+
+    def snapshot(self) -> None:
+        """Save the picture that is shown."""
+        self.session.snapshot(self.output)
+
+    def toggle_recording(self) -> None:
+        """Begin to record what is shown, or end it."""
+        if self.session.recording:
+            self.session.stop_recording()
+        else:
+            self.session.record(self.output, self.settings.record_json)
+
+    def annotate(self, source: str, output: Path) -> None:
+        """Annotate a file to disk, every frame of it, beside what is shown."""
+        self.session.annotate(source, output)
+
+    def cancel_annotation(self) -> None:
+        """End it early."""
+        self.session.cancel_annotation()
+
+    def tell(self, level: Level, text: str, details: str = "", topic: str = "") -> None:
+        """Show a notice."""
+        self.notice.emit(Notice(level, text, details, topic))
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """End the session. False when a thread is left behind after so many seconds."""
+        return self.session.close(timeout)
+
+    def _open(self) -> None:
+        options = camera_options(self.settings.camera_mode)
+        if options is None:
+            self.session.open(self._source)
+        else:
+            self.session.open(self._source, options)
+
+    def _listen(self) -> None:
+        self.bridge.opened.connect(self._on_opened)
+        self.bridge.closed.connect(self._on_closed)
+        self.bridge.loaded.connect(self._on_loaded)
+        self.bridge.lost.connect(self._on_lost)
+        self.bridge.regained.connect(self._on_regained)
+        self.bridge.recording.connect(self._on_recording)
+        self.bridge.saved.connect(self._on_saved)
+        self.bridge.failed.connect(self._on_failed)
+
+    def _on_opened(self, event: Opened) -> None:
+        self.opened = event
+
+    def _on_closed(self, event: Closed) -> None:
+        if self.opened is not None and self.opened.info.name == event.name:
+            self.opened = None
+            self.result = None
+
+    def _on_loaded(self, event: Loaded) -> None:
+        self.loaded = event
+
+    def _on_lost(self, event: Lost) -> None:
+        text = f"{event.name} gives no pictures any more ({event.reason}); it is tried again"
+        self.tell(Level.WARNING, text, topic="source")
+
+    def _on_regained(self, event: Regained) -> None:
+        self.tell(Level.INFO, f"{event.name} is back", topic="source")
+
+    def _on_recording(self, event: Recording) -> None:
+        names = ", ".join(path.name for path in event.paths)
+        self.tell(Level.INFO, f"Recording to {names}", topic="recording")
+
+    def _on_saved(self, event: Saved) -> None:
+        paths = ", ".join(str(path) for path in event.paths)
+        told = f"{event.task.capitalize()} saved: {paths}" if paths else event.task.capitalize()
+        text = f"{told} ({event.summary})" if event.summary else told
+        level = Level.WARNING if event.problems else Level.INFO
+        self.tell(level, "; ".join((text, *event.problems)), "\n".join(event.problems), topic=event.task)
+
+    def _on_failed(self, event: Failed) -> None:
+        self.tell(Level.ERROR, event.message, event.details, topic=event.task)

@@ -1,0 +1,82 @@
+"""What was dropped on the window: a source, weights, or a reason why it is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of
+
+WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".xml", ".onnx"})
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What is to be done.
+
+    source:  to open, "" for none
+    weights: to detect with, "" for none
+    refused: why the rest is not taken
+    """
+
+    source: str = ""
+    weights: str = ""
+    refused: tuple[str, ...] = ()
+
+
+def understand(items: Sequence[str]) -> Dropped:
+    """Sort what was dropped: paths and addresses. One source and one file of weights are taken."""
+    found: dict[str, list[str]] = {"source": [], "weights": []}
+    refused = []
+    for item in items:
+        kind, reason = _judge(item)
+        if reason:
+            refused.append(f"{redacted(item)}: {reason}")
+        else:
+            found[kind].append(item)
+    for kind, taken in found.items():
+        if len(taken) > 1:
+            refused.append(f"{len(taken)} {_PLURALS[kind]} at once: {_ADVICE[kind]}")
+            taken.clear()
+    if not items:
+        refused.append("nothing that was dropped is a file, a folder or an address")
+    source, weights = ("".join(found[kind]) for kind in ("source", "weights"))
+    return Dropped(source, weights, tuple(refused))
+
+
+_PLURALS = {"source": "sources", "weights": "files of weights"}
+_ADVICE = {
+    "source": "drop a single file, or the folder that holds the pictures",
+    "weights": "drop a single one",
+}
+
+
+def _judge(item: str) -> tuple[str, str]:
+    """What something is, and why it cannot be taken, "" when it can."""
+    if is_address(item):
+        expected = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        return "source", "" if scheme_of(item) in SCHEMES else f"cannot be opened; expected {expected}"
+    path = Path(item)
+    try:
+        if path.is_dir():
+            return "source", ""
+        if not path.exists():
+            return "source", "there is no such file"
+    except OSError as error:
+        return "source", f"cannot be read: {error.strerror or error}"
+    return _judge_file(path)
+
+
+def _judge_file(path: Path) -> tuple[str, str]:
+    from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+    suffix = path.suffix.lower()
+    if suffix in WEIGHTS_SUFFIXES:
+        return "weights", ""
+    if not path.is_file():
+        return "source", "not a file"
+    if suffix and suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+        weights = ", ".join(sorted(WEIGHTS_SUFFIXES))
+        return "source", f"{suffix} is neither a video nor a picture, and weights are {weights}"
+    return "source", ""  # a name without a suffix says nothing; its content does, once it is opened

@@ -1,0 +1,61 @@
+"""What stands in an empty window: the first steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
+
+TITLE = "See every instance, live"
+TEXT = (
+    "Open a camera or a file, or drop a video, a picture or a folder here.\n"
+    "Everything is computed on this machine; nothing leaves it."
+)
+
+
+class Hint(QWidget):
+    """A title, a sentence, and buttons: (text, what it does)."""
+
+    def __init__(
+        self, buttons: tuple[tuple[str, Callable[[], object]], ...], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("hint")
+        self.setAccessibleName(TITLE)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # or it has no background of its own
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addStretch(1)
+        for number, (text, act) in enumerate(buttons):
+            button = _button(text, act, is_first=number == 0)
+            row.addWidget(button)
+            if number == 0:
+                self.setFocusProxy(button)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setSpacing(16)
+        column.addStretch(2)
+        column.addWidget(_label(TITLE, "hintTitle"))
+        column.addWidget(_label(TEXT, "hintText"))
+        column.addLayout(row)
+        column.addWidget(_label("Press ? for the shortcuts", "hintFoot"))
+        column.addStretch(3)
+
+
+def _label(text: str, name: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    return label
+
+
+def _button(text: str, act: Callable[[], object], is_first: bool) -> QPushButton:
+    button = QPushButton(text)
+    button.setProperty("first", is_first)
+    button.clicked.connect(lambda: act())
+    return button

@@ -1,0 +1,131 @@
+"""Notices: what the window has to say beside the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+MOST_SHOWN = 5
+_RISE = 4  # pixels that a line of text stands below a button's upper edge
+BRIEF = 6.0  # seconds that a note stays; warnings and errors stay until they are closed
+
+
+class Level(Enum):
+    """How grave a notice is; the value is what it is called on screen."""
+
+    INFO = "Note"
+    WARNING = "Warning"
+    ERROR = "Error"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One notice. topic: a later notice of the same topic takes its place; details: to be copied."""
+
+    level: Level
+    text: str
+    details: str = ""
+    topic: str = ""
+
+
+class NoticeBar(QWidget):
+    """The newest notices, the last one lowest; nothing at all while there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Notices")
+        self.setVisible(False)
+        self._rows: list[_Row] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(8, 8, 8, 8)
+        self._layout.setSpacing(4)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is shown, oldest first."""
+        return tuple(row.notice for row in self._rows)
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show one more; one of the same topic, or the oldest of too many, gives way to it."""
+        for row in [row for row in self._rows if notice.topic and row.notice.topic == notice.topic]:
+            self.dismiss(row)
+        while len(self._rows) >= MOST_SHOWN:
+            self.dismiss(self._rows[0])
+        row = _Row(notice, self)
+        self._rows.append(row)
+        self._layout.addWidget(row)
+        self.setVisible(True)
+
+    def clear(self) -> None:
+        """Dismiss all."""
+        for row in list(self._rows):
+            self.dismiss(row)
+
+    def dismiss(self, row: _Row) -> None:
+        """Take one away."""
+        if row in self._rows:
+            self._rows.remove(row)
+            self._layout.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self.setVisible(bool(self._rows))
+
+
+class _Row(QFrame):
+    """One notice: its level as a word, its text, and what can be done with it."""
+
+    def __init__(self, notice: Notice, bar: NoticeBar) -> None:
+        super().__init__(bar)
+        self.notice = notice
+        self.setObjectName(f"notice{notice.level.value}")
+        self.setAccessibleName(f"{notice.level.value}: {notice.text}")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 4, 4, 4)
+        layout.setSpacing(10)
+        level = QLabel(notice.level.value)
+        level.setObjectName("noticeLevel")
+        level.setContentsMargins(0, _RISE, 0, 0)
+        layout.addWidget(level, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(_text(notice.text), 1, Qt.AlignmentFlag.AlignTop)
+        if notice.level is not Level.INFO or notice.details:
+            layout.addWidget(_button("Copy details", self._copy), 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(_button("Close", lambda: bar.dismiss(self)), 0, Qt.AlignmentFlag.AlignTop)
+        if notice.level is Level.INFO:
+            self._leave_soon(bar)
+
+    def _leave_soon(self, bar: NoticeBar) -> None:
+        timer = QTimer(self)  # goes with the row
+        timer.setSingleShot(True)
+        timer.timeout.connect(lambda: bar.dismiss(self))
+        timer.start(round(BRIEF * 1000))
+
+    def _copy(self) -> None:
+        parts = (f"{self.notice.level.value}: {self.notice.text}", self.notice.details)
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText("\n".join(part for part in parts if part))
+
+
+def _text(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # it may hold names of files and cameras
+    label.setWordWrap(True)
+    label.setMinimumWidth(1)  # or a long name would make the window wide
+    label.setContentsMargins(0, _RISE, 0, _RISE)
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    return label
+
+
+def _button(text: str, act: Callable[[], object]) -> QPushButton:
+    button = QPushButton(text)
+    button.setFlat(True)
+    button.clicked.connect(lambda: act())
+    return button

@@ -1,0 +1,53 @@
+"""The panels, as a table: a program loads only those that are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class PanelSpec:
+    """One panel.
+
+    title:    on its tab and in the menu
+    target:   "module:Class"; the class is called with the controller and a parent widget
+    area:     where it is at first; panels of one area are tabs there
+    shown:    at first
+    shortcut: shows or hides it
+    tip:      what it is for
+    """
+
+    title: str
+    target: str
+    area: Literal["right", "bottom"]
+    shown: bool
+    shortcut: str
+    tip: str
+
+
+PANELS: dict[str, PanelSpec] = {
+    "source": PanelSpec(
+        "Source", "ui.panels.source:SourcePanel", "right", True, "Ctrl+1", "Cameras, files and addresses"
+    ),
+    "detection": PanelSpec(
+        "Detection", "ui.panels.detection:DetectionPanel", "right", True, "Ctrl+2",
+        "The network, and what counts as a detection",
+    ),
+    "display": PanelSpec(
+        "Display", "ui.panels.display:DisplayPanel", "right", True, "Ctrl+3",
+        "What is drawn, the background, and privacy",
+    ),
+    "instance": PanelSpec(
+        "Instance", "ui.panels.instance:InstancePanel", "right", True, "Ctrl+4",
+        "What was found, and the instance that is selected",
+    ),
+    "performance": PanelSpec(
+        "Performance", "ui.panels.performance:PerformancePanel", "bottom", False, "Ctrl+5",
+        "Frame rates, time by stage, queues and drops",
+    ),
+    "prototypes": PanelSpec(
+        "Prototypes", "ui.panels.prototypes:PrototypesPanel", "bottom", False, "T",
+        "The prototypes of this frame, and how they add up to a mask",
+    ),
+}  # fmt: skip

@@ -1,0 +1,151 @@
+"""Cameras by name, looked for in the background, and the mode that is asked of them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from PyQt6.QtCore import QTimer, pyqtSignal
+from PyQt6.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from pipeline.sources import CAMERA_PREFIX
+from pipeline.sources.cameras import CameraInfo
+from ui.panels.fields import Choice
+from ui.panels.widgets import Words
+
+FindCameras = Callable[[], Sequence[CameraInfo]]
+
+# "WIDTHxHEIGHT@RATE", text, explanation
+MODES = (
+    ("", "Camera's own", "What the camera gives by itself"),
+    ("640x480@30", "640 × 480, 30 fps", "The camera gives what comes nearest to it"),
+    ("800x600@30", "800 × 600, 30 fps", "The camera gives what comes nearest to it"),
+    ("1280x720@30", "1280 × 720, 30 fps", "The camera gives what comes nearest to it"),
+    ("1280x720@60", "1280 × 720, 60 fps", "The camera gives what comes nearest to it"),
+    ("1920x1080@30", "1920 × 1080, 30 fps", "The camera gives what comes nearest to it"),
+    ("3840x2160@30", "3840 × 2160, 30 fps", "The camera gives what comes nearest to it"),
+)
+LOOKING = "Looking for cameras…"
+NONE_FOUND = "No camera was found on this machine. Plug one in and press Refresh."
+_POLL = 50  # milliseconds
+_PATIENCE = 0.5  # seconds for a search to end as the window closes
+
+
+class CameraSearch:
+    """Looks for cameras in a thread of its own: on some systems they have to be tried out."""
+
+    def __init__(self, find: FindCameras) -> None:
+        self._find = find
+        self._thread: threading.Thread | None = None
+        self._found: Sequence[CameraInfo] | Exception = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is still looking."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to look, unless a search goes on."""
+        if not self.running:
+            self._thread = threading.Thread(target=self._look, name="livemask-cameras", daemon=True)
+            self._thread.start()
+
+    def end(self, timeout: float | None = None) -> Sequence[CameraInfo]:
+        """Wait for the thread, at most `timeout` seconds, and give what it found. Raises what it raised."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
+
+    def _look(self) -> None:
+        try:
+            self._found = tuple(self._find())
+        except Exception as error:
+            self._found = error
+
+
+class CameraChoice(QWidget):
+    """Asks which camera to open; `chosen` gives what opens it, `mode_chosen` the mode to ask for."""
+
+    chosen = pyqtSignal(str)
+    mode_chosen = pyqtSignal(str, object)
+
+    def __init__(self, find: FindCameras) -> None:
+        super().__init__()
+        self._search = CameraSearch(find)
+        self._cameras = Choice("camera", "Camera")
+        self.mode = Choice("camera_mode", "Mode asked of the camera", MODES)
+        self._open = QPushButton("Open camera")
+        self._refresh = QPushButton("Refresh")
+        self._refresh.setAccessibleName("Look for cameras again")
+        self._words = Words(LOOKING, "Cameras")
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL)
+        self._timer.timeout.connect(self._look_whether_found)
+        self._arrange()
+        self._open.clicked.connect(self._choose)
+        self._refresh.clicked.connect(self.look)
+        self.mode.edited.connect(self.mode_chosen)
+        self._show(())
+
+    def look(self) -> None:
+        """Look for cameras anew; returns at once."""
+        self._search.start()
+        self._refresh.setEnabled(False)
+        self._words.say(LOOKING)
+        self._timer.start()
+
+    def end(self) -> None:
+        """Wait a moment for a search that goes on."""
+        self._timer.stop()
+        with contextlib.suppress(Exception):  # nobody is there any more to be told
+            self._search.end(_PATIENCE)
+
+    def _arrange(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._open)
+        buttons.addWidget(self._refresh)
+        mode = QFormLayout()
+        mode.addRow("Mode", self.mode)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._cameras)
+        column.addLayout(mode)
+        column.addLayout(buttons)
+        column.addWidget(self._words)
+
+    def _look_whether_found(self) -> None:
+        if self._search.running:
+            return
+        self._timer.stop()
+        self._refresh.setEnabled(True)
+        try:
+            self._show(self._search.end())
+        except Exception as error:
+            self._show(())
+            self._words.say(f"Cameras cannot be listed: {error}")
+
+    def _show(self, cameras: Sequence[CameraInfo]) -> None:
+        before = self._cameras.value
+        self._cameras.clear()
+        for camera in cameras:
+            self._cameras.add_row(address_of(camera, cameras), camera.name, camera.path)
+        if self._cameras.row_of(before) >= 0:
+            self._cameras.show_value(before)
+        self._cameras.setEnabled(bool(cameras))
+        self._open.setEnabled(bool(cameras))
+        self._words.say("" if cameras else NONE_FOUND)
+
+    def _choose(self) -> None:
+        self.chosen.emit(self._cameras.value)
+
+
+def address_of(camera: CameraInfo, cameras: Sequence[CameraInfo]) -> str:
+    """What opens a camera: its name, which stays when it is plugged in elsewhere, or its number where another
+    one has that name too."""
+    same = Counter(other.name.casefold() for other in cameras)
+    is_alone = camera.name and same[camera.name.casefold()] == 1
+    return f"{CAMERA_PREFIX}{camera.name}" if is_alone else str(camera.index)

@@ -1,0 +1,119 @@
+"""Which classes to look for: a list to tick, with a search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.panels.widgets import LowList, Words
+
+NOT_LOADED = "The classes are listed once weights are loaded."
+NONE_TICKED = "No class is ticked: the choice before stays until one is."
+_TICKED = {True: Qt.CheckState.Checked, False: Qt.CheckState.Unchecked}
+
+
+class ClassList(QWidget):
+    """The field "classes": a tuple of names, or None for all.
+
+    Nothing is told while no class is ticked, since a search for nothing makes no sense. As long as no weights
+    are loaded, "All" takes back a choice that they may not know.
+    """
+
+    edited = pyqtSignal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.field = "classes"
+        self._value: tuple[str, ...] | None = None
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search classes")
+        self.search.setAccessibleName("Search classes")
+        self.search.setClearButtonEnabled(True)
+        self.list = LowList("Classes to look for", lines=8)
+        self.all = QPushButton("All")
+        self.none = QPushButton("None")
+        for button, word in ((self.all, "Tick"), (self.none, "Untick")):
+            button.setToolTip(f"{word} all classes that the search shows")
+            button.setAccessibleDescription(button.toolTip())
+        self.words = Words(NOT_LOADED, "Classes")
+        self._arrange()
+        self.search.textChanged.connect(self._filter)
+        self.list.itemChanged.connect(self._tell)
+        self.all.clicked.connect(self._tick_all)
+        self.none.clicked.connect(self._tick_none)
+
+    def show_names(self, names: Sequence[str]) -> None:
+        """List these classes, in the network's order."""
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for name in names:
+                item = QListWidgetItem(name)
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                self.list.addItem(item)
+        self._filter(self.search.text())
+        self.show_value(self._value)
+
+    def show_value(self, value: tuple[str, ...] | None) -> None:
+        """Show the field's value."""
+        self._value = value
+        with QSignalBlocker(self.list):
+            for item in self.list.rows():
+                item.setCheckState(_TICKED[value is None or item.text() in value])
+        self._say()
+
+    def _arrange(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.all)
+        buttons.addWidget(self.none)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.search)
+        column.addLayout(buttons)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.words)
+
+    def _ticked(self) -> tuple[str, ...]:
+        return tuple(i.text() for i in self.list.rows() if i.checkState() == Qt.CheckState.Checked)
+
+    def _filter(self, text: str) -> None:
+        for item in self.list.rows():
+            item.setHidden(text.strip().casefold() not in item.text().casefold())
+
+    def _tick_all(self) -> None:
+        self._tick(True)
+
+    def _tick_none(self) -> None:
+        self._tick(False)
+
+    def _tick(self, on: bool) -> None:
+        with QSignalBlocker(self.list):
+            for item in self.list.rows():
+                if not item.isHidden():
+                    item.setCheckState(_TICKED[on])
+        self._tell()
+
+    def _tell(self) -> None:
+        ticked = self._ticked()
+        self._say()
+        if ticked or not self.list.count():
+            self._value = None if len(ticked) == self.list.count() else ticked
+            self.edited.emit(self.field, self._value)
+
+    def _say(self) -> None:
+        count, ticked = self.list.count(), len(self._ticked())
+        for widget in (self.search, self.none, self.list):
+            widget.setEnabled(count > 0)
+        self.all.setEnabled(count > 0 or self._value is not None)
+        if count:
+            self.words.say(f"{ticked} of {count} classes" if ticked else NONE_TICKED)
+        else:
+            self.words.say(f"{NOT_LOADED} Chosen: {', '.join(self._value or ('all',))}.")

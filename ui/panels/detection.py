@@ -1,0 +1,126 @@
+"""The panel of how instances are found: weights, engine, thresholds and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PyQt6.QtWidgets import QWidget
+
+from model.config import DetectionConfig
+from model.engines import ENGINES, OPTIONS, PRECISIONS
+from model.options import NMS_KINDS
+from pipeline.live.events import Failed, Loaded, Loading
+from pipeline.live.settings import DetectionSettings
+from ui.controller import Controller
+from ui.panels.classes import ClassList
+from ui.panels.fields import Choice, Field, Gathered, Slider, is_news
+from ui.panels.input_size import InputSize
+from ui.panels.sections import Sections
+from ui.panels.weights import WeightsChoice
+from ui.panels.widgets import Words, Working
+
+AUTOMATIC = ("auto", "Automatic", "The fastest that there is on this machine")
+_DEVICE_NAMES = {"cpu": "CPU", "cuda": "GPU (CUDA)"}
+_ENGINE_NAMES = {"torch": "PyTorch", "openvino": "OpenVINO"}
+_NMS_TIPS = {
+    "fast": "Within each class, by one matrix of overlaps (Fast NMS of the YOLACT paper)",
+    "class-agnostic": "Over all classes at once: one place holds one instance",
+    "exact": "Within each class, one instance after the other",
+}
+NOT_LOADED = "No weights are loaded yet."
+LOADING = "network"  # the task of a failure to load
+
+
+class DetectionPanel(Sections):
+    """How instances are found; every change applies to the picture that runs."""
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._followed: DetectionSettings | None = None
+        self._changes = Gathered(controller.set_detection, self)
+        self._weights = WeightsChoice(controller)
+        self._working = Working("Loading of weights")
+        self._in_use = Words(NOT_LOADED, "What is in use")
+        self._classes = ClassList()
+        self._size = InputSize()
+        self._fields: list[Field | WeightsChoice | ClassList | InputSize] = [self._weights]
+        self.add_section("Weights", self._weights, self._working, self._in_use)
+        self._add_fields("Thresholds", _thresholds())
+        self._fields.append(self._classes)
+        self.add_section("Classes", self._classes, stretch=1)
+        self._add_fields("Computation", (*_computation(), ("Input size", self._size)))
+        self._connect()
+
+    def _add_fields(self, title: str, rows: Iterable[tuple[str, Field | InputSize]]) -> None:
+        rows = tuple(rows)
+        self._fields.extend(field for _, field in rows)
+        self.add_section(title, *rows)
+
+    def _connect(self) -> None:
+        for field in self._fields:
+            field.edited.connect(self._edit)
+        self._controller.detection_changed.connect(self._follow)
+        bridge = self._controller.bridge
+        bridge.loading.connect(self._on_loading)
+        bridge.loaded.connect(self._on_loaded)
+        bridge.failed.connect(self._on_failed)
+        self._follow(self._controller.detection)
+        if self._controller.loaded is not None:
+            self._on_loaded(self._controller.loaded)
+
+    def _edit(self, field: str, value: object) -> None:
+        self._changes.add(field, value)
+        if field == "weights":  # others may know none of the classes that were chosen
+            self._changes.add("classes", None)
+
+    def _follow(self, detection: DetectionSettings) -> None:
+        for field in self._fields:
+            if is_news(field.field, self._followed, detection) and not self._changes.holds(field.field):
+                field.show_value(getattr(detection, field.field))
+        self._followed = detection
+
+    def _on_loading(self, event: Loading) -> None:
+        self._working.tell(f"Loading {event.what}…")
+        if self._controller.loaded is None:
+            self._in_use.say("")
+
+    def _on_loaded(self, event: Loaded) -> None:
+        self._working.end()
+        self._in_use.say(loaded_words(event))
+        self._size.own = event.image_size
+        self._classes.show_names(event.class_names)
+
+    def _on_failed(self, event: Failed) -> None:
+        if event.task == LOADING:
+            self._working.end()
+            if self._controller.loaded is None:
+                self._in_use.say(NOT_LOADED)
+
+
+def loaded_words(event: Loaded) -> str:
+    """What is in use, for people."""
+    names = "1 class" if len(event.class_names) == 1 else f"{len(event.class_names)} classes"
+    return f"In use: {event.weights.name}, {names}, input {event.image_size} px.\n{event.choice}"
+
+
+def _thresholds() -> tuple[tuple[str, Field], ...]:
+    most = DetectionConfig().max_detections
+    kinds = [(kind, kind.capitalize(), _NMS_TIPS.get(kind, "")) for kind in NMS_KINDS]
+    return (
+        ("Score", Slider("score_threshold", "Score threshold", 0, 1, 100, "{:.2f}".format)),
+        ("Top-k", Slider("max_detections", "Most detections (top-k)", 1, most, 1, "{:.0f}".format)),
+        ("NMS", Choice("nms", "Kind of non-maximum suppression", kinds)),
+    )
+
+
+def _computation() -> tuple[tuple[str, Field], ...]:
+    devices = dict.fromkeys(option.device for option in OPTIONS)
+    engines = [(name, _ENGINE_NAMES.get(name, name), tip) for name, tip in ENGINES.items()]
+    kinds = [(name, _DEVICE_NAMES.get(name, name), "") for name in devices]
+    precisions = [(name, name, tip) for name, tip in PRECISIONS.items()]
+    return (
+        ("Engine", Choice("engine", "Engine", (AUTOMATIC, *engines))),
+        ("Device", Choice("device", "Device", (AUTOMATIC, *kinds))),
+        ("Precision", Choice("precision", "Precision", (AUTOMATIC, *precisions))),
+    )

@@ -1,0 +1,97 @@
+"""The panel of what is shown: the layers, their colours, the background, and privacy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt6.QtWidgets import QFileDialog, QPushButton, QWidget
+
+from pipeline.live.settings import BACKGROUNDS, DisplaySettings
+from ui.controller import Controller
+from ui.panels.fields import Choice, ColourButton, Field, Gathered, Slider, Tick, is_news
+from ui.panels.sections import Sections
+from ui.panels.widgets import Words
+
+# field, text, explanation
+LAYERS = (
+    ("masks", "Masks", "Fill every instance with its colour"),
+    ("outlines", "Outlines", "Draw the edge of every mask"),
+    ("boxes", "Boxes", "Draw the box around every instance"),
+    ("labels", "Labels", "Write class and score beside every instance"),
+    ("show_fps", "Frames a second", "Write the frame rate in the corner"),
+)
+COLOURS_BY = (
+    ("instance", "Instance", "A colour for each instance"),
+    ("class", "Class", "A colour for each class"),
+)
+# kind of background -> text, explanation
+_BACKGROUND_WORDS = {
+    "kept": ("As it is", "Leave what is around the instances as it is"),
+    "blurred": ("Blurred", "Blur what is around the instances"),
+    "colour": ("One colour", "Show a colour in the place of what is around the instances"),
+    "picture": ("A picture", "Show a picture in the place of what is around the instances"),
+}
+PRIVACY_WORDS = (
+    "People are pixelated here and in everything that is saved. "
+    "A person who was never detected is not hidden."
+)
+NO_PICTURE = "No picture is chosen yet: the background stays as it is."
+_PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff);;All files (*)"
+
+
+class DisplayPanel(Sections):
+    """What is shown of a result; every change is seen at once."""
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._followed: DisplaySettings | None = None
+        self._changes = Gathered(controller.set_display, self)
+        ticks = [Tick(*row) for row in LAYERS]
+        self._opacity = Slider("opacity", "Opacity of the masks", 0, 1, 100, "{:.0%}".format)
+        self._colour_by = Choice("colour_by", "Colours by", COLOURS_BY)
+        rows = [(kind, *_BACKGROUND_WORDS[kind]) for kind in BACKGROUNDS]
+        self._background = Choice("background", "Background", rows)
+        self._colour = ColourButton("background_colour", "Colour of the background")
+        self._picture = QPushButton("Choose a picture…")
+        self._picture_words = Words(name="Picture of the background")
+        self._privacy = Tick("privacy", "Hide people", PRIVACY_WORDS)
+        self._fields: list[Field] = [*ticks, self._opacity, self._colour_by]
+        self._fields += [self._background, self._colour, self._privacy]
+        self.add_section("Shown", *ticks)
+        self.add_section("Colours", ("Opacity", self._opacity), ("Colours by", self._colour_by))
+        self.add_section("Background", self._background, self._colour, self._picture, self._picture_words)
+        self.add_section("Privacy", self._privacy, Words(PRIVACY_WORDS))
+        self.end_sections()
+        self._connect()
+
+    def _connect(self) -> None:
+        for field in self._fields:
+            field.edited.connect(self._changes.add)
+        self._picture.clicked.connect(self._choose_picture)
+        self._controller.display_changed.connect(self._follow)
+        self._follow(self._controller.display)
+
+    def _follow(self, display: DisplaySettings) -> None:
+        for field in self._fields:
+            if is_news(field.field, self._followed, display) and not self._changes.holds(field.field):
+                field.show_value(getattr(display, field.field))
+        self._followed = display
+        self._colour.setVisible(display.background == "colour")
+        self._picture.setVisible(display.background == "picture")
+        self._opacity.setEnabled(display.masks)
+        self._picture_words.say(_picture_words(display))
+
+    def _choose_picture(self) -> None:
+        before = self._controller.display.background_picture
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Picture for the background", str(before or Path.home()), _PICTURES
+        )
+        if chosen:
+            self._controller.set_display(background_picture=Path(chosen))
+
+
+def _picture_words(display: DisplaySettings) -> str:
+    if display.background != "picture":
+        return ""
+    return NO_PICTURE if display.background_picture is None else str(display.background_picture)

@@ -1,0 +1,129 @@
+"""The panel of the selected instance, and of all that are in the picture now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtWidgets import QGroupBox, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+
+from model.detections import Detections
+from pipeline.frame import Result
+from ui.controller import Controller
+from ui.panels.polled import PolledPanel
+from ui.panels.sections import Sections
+from ui.panels.widgets import LowList, Words
+from ui.selection import point_on
+
+NOTHING_SHOWN = "Nothing is shown yet. Open a source first."
+NOTHING_FOUND = "No instance is found in this picture."
+HINT = "Click an instance in the picture, or choose one below."
+
+
+def area_words(detections: Detections, i: int) -> str:
+    """How large the mask of a detection is."""
+    if detections.crops is None:
+        return "no mask"
+    height, width = detections.image_size
+    area = detections.crops[i].area
+    share = area / (height * width)
+    return f"{area:,} pixels, {share:.1%} of the frame".replace(",", "\u202f", area >= 1000)
+
+
+def box_words(detections: Detections, i: int) -> str:
+    """Where the box of a detection is, in pixels of the frame."""
+    x1, y1, x2, y2 = (round(float(value)) for value in detections.boxes[i])
+    return f"{x2 - x1} × {y2 - y1} pixels at {x1}, {y1}"
+
+
+# what is told of the selected instance: label, and its words
+FACTS: tuple[tuple[str, Callable[[Detections, int], str]], ...] = (
+    ("Class", lambda detections, i: detections.names[i]),
+    ("Score", lambda detections, i: f"{detections.scores[i]:.2f}"),
+    ("Area", area_words),
+    ("Box", box_words),
+)
+
+
+def row_words(result: Result, i: int) -> str:
+    """One line for a detection."""
+    detections = result.detections
+    chosen = " (selected)" if i == result.selected else ""
+    return f"{i + 1}. {detections.names[i]} {detections.scores[i]:.2f}{chosen}"
+
+
+class InstancePanel(PolledPanel):
+    """Follows what the view shows while it can be seen itself."""
+
+    interval = 150
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(controller, parent)
+        self._shown: Result | None = None
+        self._hint = Words(NOTHING_SHOWN, "Selection")
+        self._facts = [Words("–", name=label) for label, _ in FACTS]
+        self._deselect = QPushButton("Select nothing")
+        self._list = LowList("Instances in the picture; Enter selects one")
+        self._all = self._arrange()
+        self._deselect.clicked.connect(controller.deselect)
+        self._list.itemActivated.connect(self._select)
+        self._list.itemClicked.connect(self._select)
+        self._show(None)
+
+    def refresh(self) -> None:
+        """Show what the view shows now."""
+        result = self.controller.result
+        if result is not self._shown:
+            self._show(result)
+
+    def _arrange(self) -> QGroupBox:
+        sections = Sections()
+        facts = zip((label for label, _ in FACTS), self._facts, strict=True)
+        sections.add_section("Selected instance", self._hint, *facts, self._deselect)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(sections)
+        return sections.add_section("In the picture", self._list, stretch=1)
+
+    def _show(self, result: Result | None) -> None:
+        self._shown = result
+        self._show_selected(result)
+        count = 0 if result is None else len(result.detections)
+        self._all.setTitle(f"In the picture: {count}" if result is not None else "In the picture")
+        while self._list.count() > count:
+            self._list.takeItem(self._list.count() - 1)
+        for i in range(count):
+            assert result is not None
+            self._show_row(i, row_words(result, i), i == result.selected)
+
+    def _show_row(self, i: int, text: str, selected: bool) -> None:
+        # rows are changed in place, so that the keyboard's own mark stays where it is
+        item = self._list.item(i)
+        if item is None:
+            item = QListWidgetItem()
+            self._list.addItem(item)
+        if item.text() != text:
+            item.setText(text)
+            font = item.font()
+            font.setBold(selected)
+            item.setFont(font)
+
+    def _show_selected(self, result: Result | None) -> None:
+        i = None if result is None else result.selected
+        for words, (_, told) in zip(self._facts, FACTS, strict=True):
+            words.say("–" if result is None or i is None else told(result.detections, i))
+        self._deselect.setEnabled(i is not None)
+        self._hint.say(_hint(result))
+
+    def _select(self, item: QListWidgetItem) -> None:
+        row = self._list.row(item)
+        result = self._shown
+        if result is not None and 0 <= row < len(result.detections):
+            self.controller.select(*point_on(result.detections, row))
+
+
+def _hint(result: Result | None) -> str:
+    if result is None:
+        return NOTHING_SHOWN
+    if not len(result.detections):
+        return NOTHING_FOUND
+    return HINT if result.selected is None else ""

@@ -1,0 +1,47 @@
+"""A panel that looks again and again at what goes on, as long as it is seen."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QTimer
+from PyQt6.QtGui import QHideEvent, QShowEvent
+from PyQt6.QtWidgets import QWidget
+
+from ui.controller import Controller
+
+
+class PolledPanel(QWidget):
+    """Calls `refresh` when it is shown, and then every `interval` milliseconds until it is hidden."""
+
+    interval = 250
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.controller = controller
+        self.timer = QTimer(self)
+        self.timer.setInterval(self.interval)
+        self.timer.timeout.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Show how things are now; must be quick, for the picture waits meanwhile."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """The panel is seen from now on; called before the first `refresh`."""
+
+    def end(self) -> None:
+        """It is seen no more."""
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Begin to look, unless it does already: a window that comes back is shown too."""
+        super().showEvent(event)
+        if not self.timer.isActive():
+            self.timer.start()
+            self.begin()
+            self.refresh()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Look no more."""
+        super().hideEvent(event)
+        if self.timer.isActive():
+            self.timer.stop()
+            self.end()

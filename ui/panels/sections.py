@@ -1,0 +1,79 @@
+"""What panels with many widgets are made of: sections, one below the other, that scroll."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QEvent, QSize, Qt
+from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtWidgets import QFormLayout, QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
+
+Row = QWidget | tuple[str, QWidget]
+
+_LEAST_HEIGHT = 120  # pixels
+_KEPT_KEYS = frozenset(
+    {
+        *(Qt.Key.Key_Space, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down),
+        *(Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown),
+    }
+)
+
+
+class Sections(QScrollArea):
+    """Sections in a column, which scrolls up and down where it is higher than its place, never sideways.
+
+    The widget with the focus gets Space and the arrow keys, also where the window has them as shortcuts.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._inner = QWidget()
+        self._column = QVBoxLayout(self._inner)
+        self._column.setContentsMargins(6, 6, 6, 6)
+        self.setWidget(self._inner)
+
+    def add_section(self, title: str, *rows: Row, stretch: int = 0) -> QGroupBox:
+        """A section below the others; a row is a widget, or its label and a widget beside it."""
+        section = QGroupBox(title)
+        form = QFormLayout(section)
+        form.setContentsMargins(6, 6, 6, 6)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for row in rows:
+            if isinstance(row, QWidget):
+                form.addRow(row)
+            else:
+                form.addRow(*row)
+        self._column.addWidget(section, stretch)
+        return section
+
+    def end_sections(self) -> None:
+        """Keep the sections at the top."""
+        self._column.addStretch(1)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As wide as all sections can be seen whole."""
+        return QSize(self._inner.minimumSizeHint().width() + self._bar_width(), _LEAST_HEIGHT)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """As large as everything can be seen without scrolling."""
+        size = self._inner.sizeHint()
+        return QSize(size.width() + self._bar_width(), size.height())
+
+    def event(self, event: QEvent | None) -> bool:
+        """Keep keys for the widget with the focus; Qt asks its parents too before a shortcut takes one."""
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.ShortcutOverride
+            and event.key() in _KEPT_KEYS
+            and event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _bar_width(self) -> int:
+        bar = self.verticalScrollBar()
+        return bar.sizeHint().width() if bar is not None else 0

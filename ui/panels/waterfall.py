@@ -1,0 +1,92 @@
+"""The waterfall: the last frames' way through the stages, drawn with pyqtgraph, which is slow to import."""
+
+from __future__ import annotations
+
+import pyqtgraph
+from PyQt6.QtCore import QEvent, QSize
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QWidget
+
+from pipeline.live.waterfall import ROOM, WAIT, Chart
+from pipeline.metrics import STAGES
+from ui.panels.pictures import stage_colour
+
+_THICK, _THIN = 0.8, 0.3  # of a row's height: work, and waiting
+_STEP = 50.0  # milliseconds; the axis grows and shrinks in steps, so as not to tremble
+
+
+class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
+    """Thick bars are work, in the colour of the stage; thin pale ones waiting. Items are made once.
+
+    Put together here, since pyqtgraph's ready-made plot comes with menus that outlive it.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Waterfall of the last frames")
+        self.chart: Chart | None = None  # what is drawn
+        self._length = 0.0
+        self._view = pyqtgraph.ViewBox(enableMenu=False, enableMouse=False, invertY=True)
+        self._axes = {side: pyqtgraph.AxisItem(side) for side in ("left", "bottom")}
+        self._axes["bottom"].setLabel("ms ago (thick: work, thin: waiting)")
+        layout = pyqtgraph.GraphicsLayout()
+        layout.addItem(self._axes["left"], 0, 0)
+        layout.addItem(self._view, 0, 1)
+        layout.addItem(self._axes["bottom"], 1, 1)
+        for axis in self._axes.values():
+            axis.linkToView(self._view)
+        self.setCentralItem(layout)
+        self._bars = {kind: pyqtgraph.BarGraphItem(x0=[], y=[], width=[], height=0) for kind in _KINDS}
+        for item in self._bars.values():
+            self._view.addItem(item)
+        self._dress()
+
+    def show_chart(self, chart: Chart) -> None:
+        """Draw this in the place of what was drawn."""
+        for kind, item in self._bars.items():
+            bars = chart.bars.get(kind)
+            thick = _THIN if kind in _WAITING else _THICK
+            if bars is None:
+                item.setOpts(x0=[], y=[], width=[], height=0)
+            else:
+                item.setOpts(x0=bars[:, 1], y=bars[:, 0], width=bars[:, 2], height=thick)
+        before, self.chart = self.chart, chart
+        if before is None or chart.rows != before.rows:
+            self._axes["left"].setTicks([list(enumerate(chart.rows))])
+            self._view.setYRange(-0.5, max(len(chart.rows), 1) - 0.5, padding=0)
+        length = _STEP * max(-(-chart.length // _STEP), 1)
+        if length != self._length:
+            self._length = length
+            self._view.setXRange(-length, 0, padding=0.01)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """What the rows need to be told apart."""
+        return QSize(260, 170)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Follow the system from light to dark and back."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange and hasattr(self, "_bars"):
+            self._dress()
+
+    def _dress(self) -> None:
+        palette = self.palette()
+        base, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
+        self.setBackground(base)
+        for axis in self._axes.values():
+            axis.setPen(text)
+            axis.setTextPen(text)
+        for kind, item in self._bars.items():
+            colour = _waiting(kind, base, text) if kind in _WAITING else stage_colour(kind)
+            # work that is over sooner than a pixel is wide is still seen by its edge
+            item.setOpts(brush=colour, pen=base if kind in _WAITING else colour)
+
+
+_WAITING = {WAIT: 0.25, ROOM: 0.6}  # how far its colour lies from the background to the text's
+_KINDS = (*_WAITING, *STAGES)  # waiting first: work is drawn over it
+
+
+def _waiting(kind: str, base: QColor, text: QColor) -> QColor:
+    share = _WAITING[kind]
+    channels = zip(base.getRgb()[:3], text.getRgb()[:3], strict=True)
+    return QColor(*(round(low + share * (high - low)) for low, high in channels))

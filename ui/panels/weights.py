@@ -1,0 +1,136 @@
+"""Which weights: those of the catalogue, installed or to be downloaded, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+
+from model.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry
+from pipeline.live.events import Failed, Progress, Saved
+from ui.controller import Controller
+from ui.panels.fields import Choice
+from ui.panels.widgets import Words, Working
+
+DOWNLOAD = "download"  # the task of events that concern one
+_FILES = "Weights (*.pt *.pth *.xml *.onnx);;All files (*)"
+
+
+class WeightsChoice(QWidget):
+    """The field "weights": a name of the catalogue or a path; None stands for the default.
+
+    Weights that have to be downloaded first are told of once they are there.
+    """
+
+    edited = pyqtSignal(str, object)
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.field = "weights"
+        self._controller = controller
+        self._file = ""  # weights that are in no catalogue
+        self._downloading = ""
+        self.choice = Choice(self.field, "Weights")
+        self.words = Words(name="About these weights")
+        self.download = QPushButton("Download")
+        self.working = Working("Download of weights")
+        self.file = QPushButton("From a file…")
+        self._arrange()
+        self.choice.edited.connect(self._choose)
+        self.download.clicked.connect(self._download)
+        self.file.clicked.connect(self._ask_file)
+        controller.bridge.progress.connect(self._on_progress)
+        controller.bridge.saved.connect(self._on_saved)
+        controller.bridge.failed.connect(self._on_failed)
+
+    def show_value(self, value: str | None) -> None:
+        """Show the field's value."""
+        name = value or DEFAULT_WEIGHTS
+        if name not in CATALOG:
+            self._file = name
+        self._list()
+        self.choice.show_value(name)
+        self._about(name)
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.choice, self.words, self.download, self.working, self.file):
+            column.addWidget(widget)
+
+    def _list(self) -> None:
+        """Fill the list anew: what is installed may have changed."""
+        there = [entry for entry in CATALOG.values() if _is_there(entry)]
+        absent = [entry for entry in CATALOG.values() if not _is_there(entry)]
+        self.choice.clear()
+        for heading, entries in (("Installed", there), ("Not installed", absent)):
+            if entries:
+                self.choice.add_heading(heading)
+            for entry in entries:
+                self.choice.add_row(entry.name, entry.name, entry.note)
+        if self._file:
+            self.choice.add_heading("File")
+            self.choice.add_row(self._file, Path(self._file).name, self._file)
+
+    def _choose(self, field: str, name: str) -> None:
+        self._about(name)
+        if name not in CATALOG or _is_there(CATALOG[name]):
+            self.edited.emit(field, None if name == DEFAULT_WEIGHTS else name)
+
+    def _about(self, name: str) -> None:
+        entry = CATALOG.get(name)
+        self.words.say(name if entry is None else entry_words(entry))
+        wanted = entry is not None and entry.state == "not downloaded"
+        self.download.setVisible(wanted and not self._downloading)
+        self.download.setAccessibleName(f"Download {name}")
+
+    def _ask_file(self) -> None:
+        folder = str(Path(self._file).parent) if self._file else str(Path.home())
+        chosen, _ = QFileDialog.getOpenFileName(self, "Weights", folder, _FILES)
+        if chosen:
+            self.edited.emit(self.field, chosen)
+
+    def _download(self) -> None:
+        self._downloading = self.choice.value
+        self.download.hide()
+        self.working.tell(f"Downloading {self._downloading}…")
+        self._controller.session.download(self._downloading)
+
+    def _on_progress(self, event: Progress) -> None:
+        if self._is_mine(event.task):
+            self.working.tell(event.detail or f"Downloading {self._downloading}…", event.fraction)
+
+    def _on_saved(self, event: Saved) -> None:
+        if self._is_mine(event.task):
+            name, shown = self._end(), self.choice.value
+            self._list()
+            self.choice.show_value(shown)
+            self._about(shown)
+            if shown == name:  # nobody has chosen others meanwhile
+                self._choose(self.field, name)
+
+    def _on_failed(self, event: Failed) -> None:
+        if self._is_mine(event.task):
+            self._end()
+            self._about(self.choice.value)
+
+    def _is_mine(self, task: str) -> bool:
+        return bool(self._downloading) and task == DOWNLOAD
+
+    def _end(self) -> str:
+        self.working.end()
+        name, self._downloading = self._downloading, ""
+        return name
+
+
+def entry_words(entry: CatalogEntry) -> str:
+    """What a catalogue entry is, in a few lines."""
+    value = f"{entry.metric} {entry.value}" if entry.value is not None else ""
+    size = f"about {entry.approximate_size // 1_000_000} MB" if entry.approximate_size else ""
+    facts = (entry.state, size, value, f"licence: {entry.licence}")
+    return f"{entry.note[:1].upper()}{entry.note[1:]}.\n{' · '.join(fact for fact in facts if fact)}"
+
+
+def _is_there(entry: CatalogEntry) -> bool:
+    return entry.state in ("bundled", "downloaded")

@@ -1,0 +1,67 @@
+"""What has to be right before a QApplication is made: where it cannot be, Qt aborts the process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+_SET_BY_OPENCV = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
+_NEED_NO_DISPLAY = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
+_HINT = "on Debian and Ubuntu: apt install libxcb-cursor0"
+
+
+def prepare_qt(environment: MutableMapping[str, str] | None = None) -> None:
+    """Undo what opencv-python sets for a Qt of its own: with its plugins PyQt6's Qt does not start.
+
+    Called before a QApplication is made, by whoever makes one. What a user has set is left as it is.
+    """
+    environment = os.environ if environment is None else environment
+    for name in _SET_BY_OPENCV:
+        folder = environment.get(name, "").replace("\\", "/")
+        if "/cv2/qt/" in f"{folder}/":
+            del environment[name]
+
+
+def missing_display(environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> str:
+    """Why no window can be shown here, for people; "" where nothing speaks against it.
+
+    Only Linux needs a look. Where a Wayland display is named, Qt is left to find out by itself.
+    """
+    environment = os.environ if environment is None else environment
+    chosen = environment.get("QT_QPA_PLATFORM", "")
+    if platform != "linux" or chosen.startswith(_NEED_NO_DISPLAY) or environment.get("WAYLAND_DISPLAY"):
+        return ""
+    display = environment.get("DISPLAY", "")
+    if not display:
+        return "neither DISPLAY nor WAYLAND_DISPLAY is set"
+    return _missing_library() or _refusal(display)
+
+
+def _missing_library() -> str:
+    """Qt's X11 plugin needs libraries of the system, of which many lack one."""
+    from PyQt6.QtCore import QLibraryInfo
+
+    plugins = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
+    plugin = Path(plugins) / "platforms" / "libqxcb.so"
+    try:
+        if plugin.is_file():
+            ctypes.CDLL(str(plugin))
+    except OSError as error:
+        return f"Qt lacks a library for X11: {error} ({_HINT})"
+    return ""
+
+
+def _refusal(display: str) -> str:
+    """Ask the display as Qt will: it may not be there, or not let this user in."""
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:  # a Qt that was built otherwise; it knows what it needs
+        return ""
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(display.encode(), None))
+    refused = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    return f"the display {display} is not there, or refuses" if refused else ""

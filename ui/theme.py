@@ -1,0 +1,101 @@
+"""How the window looks: Qt's Fusion style in the system's light or dark colours, with a little more air."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtWidgets import QApplication
+
+Colours = Literal["system", "light", "dark"]
+
+_SCHEMES = {
+    "system": Qt.ColorScheme.Unknown,
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+}
+
+# Colours come from the palette, which follows the system; those of notices are readable in light and dark,
+# and never say alone how grave a notice is.
+_SHEET = """
+QToolBar { border: none; spacing: 2px; padding: 3px 6px; }
+QToolBar QToolButton { padding: 4px 9px; border-radius: 4px; border: 1px solid transparent; }
+QToolBar QToolButton:hover { border-color: palette(mid); }
+QToolBar QToolButton:checked { background: palette(base); border-color: palette(mid);
+    border-bottom: 2px solid palette(highlight); }
+QToolBar QToolButton:focus { border: 1px solid palette(highlight); }
+QStatusBar { border-top: 1px solid palette(mid); }
+QStatusBar::item { border: none; }
+QDockWidget { titlebar-close-icon: none; }
+QDockWidget::title { padding: 6px 8px; }
+QFrame#noticeNote, QFrame#noticeWarning, QFrame#noticeError {
+    background: palette(base); border: 1px solid palette(mid); border-left-width: 4px; border-radius: 4px; }
+QFrame#noticeNote { border-left-color: #3d7ebf; }
+QFrame#noticeWarning { border-left-color: #c98a00; }
+QFrame#noticeError { border-left-color: #c8352f; }
+QLabel#noticeLevel { font-weight: 600; }
+QWidget#hint { background: #121417; }
+QWidget#hint QLabel { color: #c9ced6; }
+QWidget#hint QLabel#hintTitle { font-size: 22px; font-weight: 600; color: #f2f4f7; }
+QWidget#hint QLabel#hintFoot { color: #9aa1ac; }
+QWidget#hint QPushButton { padding: 7px 18px; border-radius: 5px; color: #f2f4f7; background: #2b3038;
+    border: 1px solid #454c57; }
+QWidget#hint QPushButton:hover { background: #363c46; }
+QWidget#hint QPushButton:focus { border: 1px solid #8ab4f8; }
+QWidget#hint QPushButton[first="true"] { background: #2f6fb3; border-color: #2f6fb3; }
+QWidget#hint QPushButton[first="true"]:hover { background: #3a7dc4; }
+QWidget#hint QPushButton[first="true"]:focus { border: 1px solid #f2f4f7; }
+"""
+
+
+# for systems that cannot be asked for the other scheme
+_DARK = {
+    QPalette.ColorRole.Window: "#2d3036",
+    QPalette.ColorRole.WindowText: "#e4e7eb",
+    QPalette.ColorRole.Base: "#1b1d21",
+    QPalette.ColorRole.AlternateBase: "#22252a",
+    QPalette.ColorRole.ToolTipBase: "#2f333a",
+    QPalette.ColorRole.ToolTipText: "#e4e7eb",
+    QPalette.ColorRole.Text: "#e4e7eb",
+    QPalette.ColorRole.PlaceholderText: "#8f96a1",
+    QPalette.ColorRole.Button: "#3b4048",
+    QPalette.ColorRole.ButtonText: "#e4e7eb",
+    QPalette.ColorRole.BrightText: "#ffffff",
+    QPalette.ColorRole.Light: "#545b66",
+    QPalette.ColorRole.Midlight: "#434851",
+    QPalette.ColorRole.Mid: "#4d535d",
+    QPalette.ColorRole.Dark: "#17191c",
+    QPalette.ColorRole.Shadow: "#0c0d0f",
+    QPalette.ColorRole.Highlight: "#3b82c4",
+    QPalette.ColorRole.HighlightedText: "#ffffff",
+    QPalette.ColorRole.Link: "#7db4ea",
+}
+_DISABLED_TEXT = "#767d88"
+_TEXT_ROLES = (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText)
+
+
+def dress(app: QApplication, colours: Colours) -> None:
+    """Give the application its look."""
+    app.setStyle("Fusion")
+    set_colours(app, colours)
+
+
+def set_colours(app: QApplication, colours: Colours) -> None:
+    """Follow the system, or be light or dark whatever it is."""
+    hints = app.styleHints()
+    assert hints is not None
+    hints.setColorScheme(_SCHEMES[colours])
+    obeyed = hints.colorScheme() == Qt.ColorScheme.Dark
+    app.setPalette(dark_palette() if colours == "dark" and not obeyed else QPalette())
+    app.setStyleSheet(_SHEET)  # once more, for it holds colours of the palette
+
+
+def dark_palette() -> QPalette:
+    """Dark colours of our own."""
+    palette = QPalette()
+    for role, colour in _DARK.items():
+        palette.setColor(role, QColor(colour))
+    for role in _TEXT_ROLES:
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(_DISABLED_TEXT))
+    return palette

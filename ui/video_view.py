@@ -1,0 +1,289 @@
+"""The picture: pulled when it is time to paint, zoomed, panned, and clicked at."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+
+from PyQt6.QtCore import QPointF, QRectF, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QFont,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
+from PyQt6.QtWidgets import QApplication, QWidget
+
+from pipeline.frame import Result
+from pipeline.histogram import Distribution, Histogram
+from pipeline.live.events import Opening
+from pipeline.live.settings import DisplaySettings
+from ui.controller import Controller
+from ui.cover import Cover
+from ui.picture import Picture
+from ui.view_geometry import ViewGeometry
+
+BACKDROP = QColor(18, 20, 23)  # the same in light and dark: colours of a video look as they are on it
+WORDS = QColor(235, 238, 242)
+ZOOM_STEP = 1.25
+_WHEEL_STEP = 120.0  # of a wheel's angle
+_PAN_STEP = 60.0  # view pixels a key
+_RECENT = 2.0  # seconds that the display rate looks back
+_USUAL_RATE = 60.0
+
+_ARROWS = {
+    Qt.Key.Key_Left: (_PAN_STEP, 0.0),
+    Qt.Key.Key_Right: (-_PAN_STEP, 0.0),
+    Qt.Key.Key_Up: (0.0, _PAN_STEP),
+    Qt.Key.Key_Down: (0.0, -_PAN_STEP),
+}
+
+
+class VideoView(QWidget):
+    """Shows the newest result of the session, at most once a picture of the screen.
+
+    A timer looks for a new result and takes it; whatever was not taken in time is never painted. Neither side
+    waits for the other. Signals: `full_screen_asked`, and `words_changed` with what stands over the picture.
+    """
+
+    full_screen_asked = pyqtSignal()
+    words_changed = pyqtSignal(str)
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Video")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(320, 180)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._controller = controller
+        self._picture = Picture()
+        self._cover = Cover(controller.display.privacy)
+        self._covered = ""  # why the picture is not painted
+        self._opening = ""
+        self._words = ""
+        self._result: Result | None = None
+        self._geometry = ViewGeometry((1, 1), (0, 0))
+        self._pressed: QPointF | None = None
+        self._panned = False
+        self._captured: float | None = None  # when the picture that is not yet painted was captured
+        self._painted: deque[float] = deque(maxlen=512)
+        self._ages = Histogram()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+        controller.bridge.opening.connect(self._on_opening)
+        controller.bridge.closed.connect(self._on_closed)
+        controller.display_changed.connect(self._on_display)
+
+    @property
+    def words(self) -> str:
+        """What stands over the picture, or in its place; "" for nothing."""
+        return self._words
+
+    @property
+    def opening(self) -> bool:
+        """Whether a source is on its way whose first picture is not there yet."""
+        return bool(self._opening)
+
+    @property
+    def covered(self) -> bool:
+        """Whether the picture is hidden as a whole by the view itself."""
+        return bool(self._covered)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a picture, hidden or not."""
+        return self._picture.size != (0, 0)
+
+    @property
+    def geometry_of_view(self) -> ViewGeometry:
+        """Where the frame lies in the view."""
+        return self._geometry
+
+    @property
+    def ages(self) -> Distribution:
+        """Seconds from a picture's capture to its painting, since the source was opened."""
+        return self._ages.summary()
+
+    def zoom(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom about a point of the view, by default its middle."""
+        at = at or QPointF(self.width() / 2, self.height() / 2)
+        self._look(self._geometry.zoomed(factor, at.x(), at.y()))
+
+    def fit(self) -> None:
+        """Show the whole frame again."""
+        self._look(ViewGeometry(self._geometry.view, self._geometry.frame))
+
+    def _tick(self) -> None:
+        now = monotonic()
+        if self._controller.opened is not None:
+            result = self._controller.session.latest.take()
+            if result is not None:
+                self._take(result, now)
+        self._count(now)
+        self._judge(now)
+
+    def _take(self, result: Result, now: float) -> None:
+        self._result = result
+        self._captured = result.frame.captured_at
+        self._opening = ""
+        self._cover.result_came(now, result.frame.captured_at)
+        self._picture.put(result.frame.image if result.annotated is None else result.annotated)
+        self._geometry = self._geometry.fitted((self.width(), self.height()), self._picture.size)
+        self.update()
+
+    def _count(self, now: float) -> None:
+        while self._painted and now - self._painted[0] > _RECENT:
+            self._painted.popleft()
+        self._controller.display_fps = len(self._painted) / _RECENT
+
+    def _judge(self, now: float) -> None:
+        """Hide or show the picture, and find the words for it."""
+        opened = self._controller.opened
+        reason = self._cover.reason(now, opened is not None, opened is not None and not opened.playable)
+        covered = reason if self.has_picture else ""
+        self._controller.result = None if covered else self._result  # panels hide what the view hides
+        words = covered or self._opening or (self._controller.session.hidden_reason if opened else "")
+        if covered != self._covered or words != self._words:
+            self._covered, self._words = covered, words
+            self.setAccessibleDescription(words)
+            self.words_changed.emit(words)
+            self.update()
+
+    def _on_opening(self, event: Opening) -> None:
+        self._opening = f"Opening {event.name} …"
+        self._forget()
+
+    def _on_closed(self) -> None:
+        if self._controller.opened is None:
+            self._opening = ""
+            self._forget()
+
+    def _on_display(self, display: DisplaySettings) -> None:
+        self._cover.privacy_set(display.privacy, monotonic())
+        self._judge(monotonic())
+
+    def _forget(self) -> None:
+        self._result = self._captured = None
+        self._picture.clear()
+        self._painted.clear()
+        self._controller.display_fps = self._controller.shown_age = 0.0
+        self._ages = Histogram()
+        self._geometry = ViewGeometry((self.width(), self.height()), (0, 0))
+        self._judge(monotonic())
+        self.update()
+
+    def _look(self, geometry: ViewGeometry) -> None:
+        if geometry != self._geometry:
+            self._geometry = geometry
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Paint the picture where it lies, and the words over it."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), BACKDROP)
+        if self.has_picture and not self._covered:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._smooth())
+            painter.drawImage(QRectF(*self._geometry.target), self._picture.image)
+            self._note_age()
+        if self._words:
+            self._paint_words(painter)
+        painter.end()
+
+    def _smooth(self) -> bool:
+        """Single pixels are to be seen once somebody has come as close as this."""
+        return self._geometry.scale * self.devicePixelRatioF() < 6
+
+    def _note_age(self) -> None:
+        if self._captured is None:
+            return  # painted before: the window was uncovered or resized
+        now = monotonic()
+        self._controller.shown_age = now - self._captured
+        self._ages.add(now - self._captured)
+        self._painted.append(now)
+        self._captured = None
+
+    def _paint_words(self, painter: QPainter) -> None:
+        font = QFont(self.font())
+        font.setPointSizeF(font.pointSizeF() * 1.3)
+        painter.setFont(font)
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        room = self.rect().adjusted(40, 40, -40, -40)
+        bounds = painter.boundingRect(room, flags, self._words).adjusted(-18, -12, 18, 12)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 190))
+        painter.drawRoundedRect(QRectF(bounds), 8, 8)
+        painter.setPen(WORDS)
+        painter.drawText(room, flags, self._words)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Keep the frame where it is, as far as it goes."""
+        self._geometry = self._geometry.fitted((self.width(), self.height()), self._geometry.frame)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Pull results from now on, as often as the screen shows a picture."""
+        screen = self.screen()
+        rate = screen.refreshRate() if screen is not None else _USUAL_RATE
+        self._timer.start(int(1000 / (rate if rate >= 1 else _USUAL_RATE)))
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Leave the results alone while nobody sees them."""
+        self._timer.stop()
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Zoom about the cursor."""
+        if event is not None:
+            self.zoom(ZOOM_STEP ** (event.angleDelta().y() / _WHEEL_STEP), event.position())
+            event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Begin a click or a drag."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._pressed, self._panned = event.position(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Pan, once it is clear that this is no click."""
+        if event is None or self._pressed is None:
+            return
+        moved = event.position() - self._pressed
+        if self._panned or moved.manhattanLength() >= QApplication.startDragDistance():
+            self._panned = True
+            self._pressed = event.position()
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self._look(self._geometry.panned(moved.x(), moved.y()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Select what was clicked at."""
+        if event is None or self._pressed is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        self._pressed = None
+        self.unsetCursor()
+        if self._panned or not self.has_picture or self._covered:
+            return
+        point = self._geometry.to_frame(event.position().x(), event.position().y())
+        if point is None:
+            self._controller.deselect()
+        else:
+            self._controller.select(*point)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Ask for the full screen, or to leave it."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.full_screen_asked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Pan by Shift and an arrow; any other key is somebody else's."""
+        if event is None:
+            return
+        step = _ARROWS.get(Qt.Key(event.key()))
+        if step is not None and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._look(self._geometry.panned(*step))
+        else:
+            super().keyPressEvent(event)

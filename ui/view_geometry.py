@@ -1,0 +1,85 @@
+"""Where a frame lies in the view: aspect kept, zoomed about a point, panned; without Qt.
+
+View coordinates are logical pixels of the widget, frame coordinates pixels of the frame, from the top left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+LEAST_ZOOM = 1.0
+MOST_ZOOM = 32.0
+
+
+@dataclass(frozen=True)
+class ViewGeometry:
+    """One view of one frame.
+
+    view:   (width, height) of the view
+    frame:  (width, height) of the frame
+    zoom:   1 shows the whole frame as large as it fits
+    centre: what lies in the middle of the view, as parts of the frame's width and height, 0..1
+    """
+
+    view: tuple[float, float]
+    frame: tuple[int, int]
+    zoom: float = LEAST_ZOOM
+    centre: tuple[float, float] = (0.5, 0.5)
+
+    @property
+    def scale(self) -> float:
+        """View pixels a frame pixel; 0 where either has no extent."""
+        width, height = self.frame
+        if width <= 0 or height <= 0:
+            return 0.0
+        return self.zoom * min(self.view[0] / width, self.view[1] / height)
+
+    @property
+    def target(self) -> tuple[float, float, float, float]:
+        """The frame's (x, y, width, height) in the view; it may reach beyond it."""
+        width, height = (side * self.scale for side in self.frame)
+        x = self.view[0] / 2 - self.centre[0] * width
+        y = self.view[1] / 2 - self.centre[1] * height
+        return x, y, width, height
+
+    def to_frame(self, x: float, y: float) -> tuple[float, float] | None:
+        """The point of the frame under a point of the view; None beside the frame."""
+        left, top, width, height = self.target
+        if not (left <= x < left + width and top <= y < top + height):
+            return None
+        return (x - left) / self.scale, (y - top) / self.scale
+
+    def to_view(self, x: float, y: float) -> tuple[float, float]:
+        """Where in the view a point of the frame lies."""
+        left, top, _, _ = self.target
+        return left + x * self.scale, top + y * self.scale
+
+    def zoomed(self, factor: float, x: float, y: float) -> ViewGeometry:
+        """Zoomed about a point of the view, which keeps showing the same point of the frame."""
+        zoom = min(max(self.zoom * factor, LEAST_ZOOM), MOST_ZOOM)
+        ratio = zoom / self.zoom
+        closer = dataclasses.replace(self, zoom=zoom)
+        # what lay this far from the middle lies `ratio` times as far after it, so the middle moves against it
+        return closer.panned((x - self.view[0] / 2) * (1 - ratio), (y - self.view[1] / 2) * (1 - ratio))
+
+    def panned(self, dx: float, dy: float) -> ViewGeometry:
+        """The frame moved by so many pixels of the view, as far as it covers the view."""
+        _, _, width, height = self.target
+        if not width or not height:
+            return self
+        moved = self.centre[0] - dx / width, self.centre[1] - dy / height
+        spare = self.view[0] / width / 2, self.view[1] / height / 2
+        x, y = (_within(at, rim) for at, rim in zip(moved, spare, strict=True))
+        return dataclasses.replace(self, centre=(x, y))
+
+    def fitted(self, view: tuple[float, float], frame: tuple[int, int]) -> ViewGeometry:
+        """The same look at another size of the view or of the frame; a frame of another shape begins anew."""
+        if frame[0] * self.frame[1] != frame[1] * self.frame[0]:
+            return ViewGeometry(view, frame)
+        return dataclasses.replace(self, view=view, frame=frame).panned(0, 0)
+
+
+def _within(centre: float, rim: float) -> float:
+    """A centre that leaves no gap beside a frame that is larger than the view; 0.5 for a smaller one."""
+    return 0.5 if rim >= 0.5 else min(max(centre, rim), 1 - rim)
