@@ -17,6 +17,7 @@ from pipeline.live.events import (
     Recording,
     Regained,
     Saved,
+    Warned,
 )
 
 
@@ -31,6 +32,7 @@ class Bridge(QObject):
     opened = pyqtSignal(Opened)
     lost = pyqtSignal(Lost)
     regained = pyqtSignal(Regained)
+    warned = pyqtSignal(Warned)
     closed = pyqtSignal(Closed)
     loading = pyqtSignal(Loading)
     loaded = pyqtSignal(Loaded)
@@ -46,6 +48,7 @@ class Bridge(QObject):
             Opened: self.opened,
             Lost: self.lost,
             Regained: self.regained,
+            Warned: self.warned,
             Closed: self.closed,
             Loading: self.loading,
             Loaded: self.loaded,

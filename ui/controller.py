@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from pipeline.frame import Result
-from pipeline.live.events import Closed, Event, Failed, Loaded, Lost, Opened, Recording, Regained, Saved
+from pipeline.live.events import (
+    Closed,
+    Event,
+    Failed,
+    Loaded,
+    Lost,
+    Opened,
+    Recording,
+    Regained,
+    Saved,
+    Warned,
+)
+from pipeline.live.selection import instance_at
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.sources.addresses import HIDDEN, is_address, redacted
 from ui.bridge import Bridge
 from ui.notices import Level, Notice
-from ui.selection import next_instance, point_on
+from ui.selection import next_instance
 from ui.settings import MOST_RECENT, WindowSettings, camera_options
 
 if TYPE_CHECKING:
@@ -63,7 +75,6 @@ class Controller(QObject):
         self.shown_age = 0.0  # seconds from the capture of the last one until it was painted; set by it too
         self.opened: Opened | None = None
         self.loaded: Loaded | None = None
-        self._source = ""  # as it was given, for opening it again
         self._given: dict[str, str] = {}  # sources as they were given, by what is shown of them
         self._inspectors = 0
         self._listen()
@@ -123,16 +134,15 @@ class Controller(QObject):
             text = f"{source}: passwords are not kept; type the address with its password once more"
             self.tell(Level.WARNING, text, topic="source")
             return
-        self._source = self._given[known] = source
+        self._given[known] = source
         recent = (known, *(one for one in self.settings.recent if one != known))[:MOST_RECENT]
         self.remember(recent=recent)
         self.recent_changed.emit()
-        self._open()
-
-    def reopen(self) -> None:
-        """Open the present source again."""
-        if self._source:
-            self._open()
+        options = camera_options(self.settings.camera_mode)
+        if options is None:
+            self.session.open(source)
+        else:
+            self.session.open(source, options)
 
     def close_source(self) -> None:
         """Close what is open."""
@@ -153,9 +163,17 @@ class Controller(QObject):
         if self.session.playback is not None:
             self.session.playback.seek(seconds)
 
-    def select(self, x: float, y: float) -> None:
-        """Select the instance at that pixel of the frame; none where there is none."""
-        self.session.select(x, y)
+    def select_at(self, x: float, y: float) -> None:
+        """Select the instance at that pixel of what is shown; none where there is none."""
+        row = None if self.result is None else instance_at(self.result.detections, x, y)
+        if self.result is None or row is None:
+            self.deselect()
+        else:
+            self.select(self.result, row)
+
+    def select(self, shown: Result, row: int) -> None:
+        """Select one of the detections that are shown, or were a moment ago."""
+        self.session.select(shown.detections.select([row]))
 
     def deselect(self) -> None:
         """Select nothing."""
@@ -166,7 +184,7 @@ class Controller(QObject):
         if self.result is not None:
             chosen = next_instance(self.result.detections, self.result.selected, step)
             if chosen is not None:
-                self.select(*point_on(self.result.detections, chosen))
+                self.select(self.result, chosen)
 
     def inspect(self, wanted: bool) -> None:
         """Somebody begins (True) or ends (False) to look at prototypes; they cost time while anybody does."""
@@ -200,19 +218,13 @@ class Controller(QObject):
         """End the session. False when a thread is left behind after so many seconds."""
         return self.session.close(timeout)
 
-    def _open(self) -> None:
-        options = camera_options(self.settings.camera_mode)
-        if options is None:
-            self.session.open(self._source)
-        else:
-            self.session.open(self._source, options)
-
     def _listen(self) -> None:
         self.bridge.opened.connect(self._on_opened)
         self.bridge.closed.connect(self._on_closed)
         self.bridge.loaded.connect(self._on_loaded)
         self.bridge.lost.connect(self._on_lost)
         self.bridge.regained.connect(self._on_regained)
+        self.bridge.warned.connect(self._on_warned)
         self.bridge.recording.connect(self._on_recording)
         self.bridge.saved.connect(self._on_saved)
         self.bridge.failed.connect(self._on_failed)
@@ -234,6 +246,10 @@ class Controller(QObject):
 
     def _on_regained(self, event: Regained) -> None:
         self.tell(Level.INFO, f"{event.name} is back", topic="source")
+
+    def _on_warned(self, event: Warned) -> None:
+        text = f"{event.name}: {event.message}"
+        self.tell(Level.WARNING, text, topic=text)  # it stands beside others, and once only
 
     def _on_recording(self, event: Recording) -> None:
         names = ", ".join(path.name for path in event.paths)

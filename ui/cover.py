@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-MOST_SILENCE = 1.0  # seconds without a result of a live source, after which nobody knows who is in view
+MOST_SILENCE = 1.0  # seconds without a result that is due, after which nobody knows who is in view
 
 
 class Cover:
-    """Decides whether the picture that is shown may go on being shown. Times are `time.monotonic()`."""
+    """Decides whether the picture that is shown may go on being shown. Times are `time.monotonic()`.
+
+    Of a live source a result is always due. Of one that is played it is due once the playing has gone on: a
+    picture that was filtered and is paused at may stand for as long as it likes.
+    """
 
     def __init__(self, privacy: bool) -> None:
         self._privacy = privacy
         self._since = float("-inf")  # when it was switched on
         self._captured = self._came = 0.0  # of the newest picture
+        self._position = 0.0  # of what is played
+        self._went_on: float | None = None  # when it went on after the newest picture had come, if it has
 
     def privacy_set(self, privacy: bool, now: float) -> None:
         """Privacy was switched on or off; on: pictures captured before it may show what must be hidden."""
@@ -22,6 +28,13 @@ class Cover:
     def result_came(self, now: float, captured_at: float) -> None:
         """There is a newer picture."""
         self._came, self._captured = now, captured_at
+        self._went_on = None
+
+    def played_to(self, now: float, position: float) -> None:
+        """What is played has come to this position; told before a result that came by then."""
+        if position != self._position:
+            self._position = position
+            self._went_on = now if self._went_on is None else self._went_on
 
     def reason(self, now: float, is_open: bool, is_live: bool) -> str:
         """Why the picture has to be hidden, for people; "" while it may be shown."""
@@ -31,6 +44,7 @@ class Cover:
             return "Hidden until privacy has been applied"
         if not is_open:
             return "Hidden: the source has ended, and privacy is on"
-        if is_live and now - self._came > MOST_SILENCE:
+        due = self._came if is_live else self._went_on
+        if due is not None and now - due > MOST_SILENCE:
             return "Hidden: no people can be looked for at the moment, and privacy is on"
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from time import monotonic
 from typing import Literal
 
 from PyQt6.QtCore import QByteArray, QEvent, QMimeData, Qt, QTimer
@@ -34,6 +35,7 @@ PRIVACY_NOTE = (
 _FIRST_SIZE = (1280, 800)
 _FIRST_SIDES = (("right", 340, Qt.Orientation.Horizontal), ("bottom", 320, Qt.Orientation.Vertical))
 _LOOK = 250  # milliseconds between two looks at what is checked and can be done
+_CLOSING = 2.0  # seconds in which everything ends once the window is closed
 _BLINK = 150  # milliseconds from the end of one source in which the next one may come
 _AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
@@ -156,7 +158,10 @@ class MainWindow(QMainWindow):
         self.controller.remember(layout=f"{geometry} {state}", panels=shown)
         self._save()
         self.hide()
-        self.controller.close()
+        deadline = monotonic() + _CLOSING
+        for dock in self.docks.values():
+            dock.end()
+        self.controller.close(deadline - monotonic())
         super().closeEvent(event)
 
     def _make_middle(self) -> None:

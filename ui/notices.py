@@ -82,6 +82,7 @@ class _Row(QFrame):
     def __init__(self, notice: Notice, bar: NoticeBar) -> None:
         super().__init__(bar)
         self.notice = notice
+        self._bar = bar
         self.setObjectName(f"notice{notice.level.value}")
         self.setAccessibleName(f"{notice.level.value}: {notice.text}")
         layout = QHBoxLayout(self)
@@ -94,15 +95,19 @@ class _Row(QFrame):
         layout.addWidget(_text(notice.text), 1, Qt.AlignmentFlag.AlignTop)
         if notice.level is not Level.INFO or notice.details:
             layout.addWidget(_button("Copy details", self._copy), 0, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(_button("Close", lambda: bar.dismiss(self)), 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(_button("Close", self._leave), 0, Qt.AlignmentFlag.AlignTop)
         if notice.level is Level.INFO:
-            self._leave_soon(bar)
+            self._leave_soon()
 
-    def _leave_soon(self, bar: NoticeBar) -> None:
+    def _leave_soon(self) -> None:
         timer = QTimer(self)  # goes with the row
         timer.setSingleShot(True)
-        timer.timeout.connect(lambda: bar.dismiss(self))
+        # PyQt holds a method weakly; a function that holds the row would be collected with it, and called yet
+        timer.timeout.connect(self._leave)
         timer.start(round(BRIEF * 1000))
+
+    def _leave(self) -> None:
+        self._bar.dismiss(self)
 
     def _copy(self) -> None:
         parts = (f"{self.notice.level.value}: {self.notice.text}", self.notice.details)

@@ -36,6 +36,11 @@ class PanelDock(QDockWidget):
         action.triggered.connect(self._on_asked)
         return action
 
+    def end(self) -> None:
+        """The window closes, of which Qt tells it alone: let the panel end what it has begun."""
+        if self.panel is not None:
+            self.panel.close()
+
     def _on_asked(self, shown: bool) -> None:
         if shown:
             self.raise_()

@@ -21,7 +21,6 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from pipeline.frame import Result
-from pipeline.histogram import Distribution, Histogram
 from pipeline.live.events import Opening
 from pipeline.live.settings import DisplaySettings
 from ui.controller import Controller
@@ -49,11 +48,10 @@ class VideoView(QWidget):
     """Shows the newest result of the session, at most once a picture of the screen.
 
     A timer looks for a new result and takes it; whatever was not taken in time is never painted. Neither side
-    waits for the other. Signals: `full_screen_asked`, and `words_changed` with what stands over the picture.
+    waits for the other.
     """
 
     full_screen_asked = pyqtSignal()
-    words_changed = pyqtSignal(str)
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,7 +71,6 @@ class VideoView(QWidget):
         self._panned = False
         self._captured: float | None = None  # when the picture that is not yet painted was captured
         self._painted: deque[float] = deque(maxlen=512)
-        self._ages = Histogram()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
@@ -106,11 +103,6 @@ class VideoView(QWidget):
         """Where the frame lies in the view."""
         return self._geometry
 
-    @property
-    def ages(self) -> Distribution:
-        """Seconds from a picture's capture to its painting, since the source was opened."""
-        return self._ages.summary()
-
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom about a point of the view, by default its middle."""
         at = at or QPointF(self.width() / 2, self.height() / 2)
@@ -122,10 +114,13 @@ class VideoView(QWidget):
 
     def _tick(self) -> None:
         now = monotonic()
-        if self._controller.opened is not None:
-            result = self._controller.session.latest.take()
-            if result is not None:
-                self._take(result, now)
+        controller = self._controller
+        result = controller.session.latest.take() if controller.opened is not None else None
+        playback = controller.session.playback
+        if playback is not None:  # asked after taking: the taken result may be that of its newest frame
+            self._cover.played_to(now, playback.position)
+        if result is not None:
+            self._take(result, now)
         self._count(now)
         self._judge(now)
 
@@ -153,7 +148,6 @@ class VideoView(QWidget):
         if covered != self._covered or words != self._words:
             self._covered, self._words = covered, words
             self.setAccessibleDescription(words)
-            self.words_changed.emit(words)
             self.update()
 
     def _on_opening(self, event: Opening) -> None:
@@ -174,7 +168,6 @@ class VideoView(QWidget):
         self._picture.clear()
         self._painted.clear()
         self._controller.display_fps = self._controller.shown_age = 0.0
-        self._ages = Histogram()
         self._geometry = ViewGeometry((self.width(), self.height()), (0, 0))
         self._judge(monotonic())
         self.update()
@@ -205,7 +198,6 @@ class VideoView(QWidget):
             return  # painted before: the window was uncovered or resized
         now = monotonic()
         self._controller.shown_age = now - self._captured
-        self._ages.add(now - self._captured)
         self._painted.append(now)
         self._captured = None
 
@@ -271,7 +263,7 @@ class VideoView(QWidget):
         if point is None:
             self._controller.deselect()
         else:
-            self._controller.select(*point)
+            self._controller.select_at(*point)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Ask for the full screen, or to leave it."""

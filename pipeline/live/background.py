@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +10,12 @@ from model.detections import Detections
 from pipeline.frame import Image
 from pipeline.live.settings import Background as Kind
 from pipeline.live.settings import Colour
-from pipeline.sources.images import read_image
 
 _SHRINK = 8  # a blurred picture holds nothing that a smaller one does not
 _BLUR = 0.025  # standard deviation as a part of the frame's mean side
 _SOFT = 3  # pixels over which an instance passes into its background, odd
 
 Mask = NDArray[np.uint8]
-
-
-def load_picture(path: Path) -> Image:
-    """A picture to stand behind: [H, W, 3] uint8 BGR. Raises SourceError when it cannot be read."""
-    return read_image(path)
 
 
 class Background:

@@ -37,13 +37,14 @@ class CommandThread:
     def put(self, topic: str, command: Command, replaces: bool = True) -> bool:
         """Let a command wait for its turn; `replaces`: in the place of the one of its topic that waits.
 
-        False when it was refused, because the thread has ended or too many wait.
+        False when it was refused, because the thread has ended or, unless it is one that replaces others,
+        because too many wait.
         """
         with self._changed:
             if replaces and (place := self._place_of(topic)) is not None:
                 self._waiting[place] = _Waiting(topic, command)
                 return True
-            if self._ended or len(self._waiting) >= MOST_WAITING:
+            if self._ended or (not replaces and len(self._waiting) >= MOST_WAITING):
                 return False
             self._waiting.append(_Waiting(topic, command))
             self._start()

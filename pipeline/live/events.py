@@ -44,6 +44,15 @@ class Regained:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """Something about a source is not as it should be, and it goes on: a damaged file, a camera that gives
+    another mode. Told once for each kind; a count in the message is that of the moment."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Closed:
     """No more frames come from this source: it was closed or replaced, or ended by itself."""
 
@@ -110,4 +119,17 @@ class Failed:
     details: str = ""
 
 
-Event = Opening | Opened | Lost | Regained | Closed | Loading | Loaded | Progress | Recording | Saved | Failed
+Event = (
+    Opening
+    | Opened
+    | Lost
+    | Regained
+    | Warned
+    | Closed
+    | Loading
+    | Loaded
+    | Progress
+    | Recording
+    | Saved
+    | Failed
+)

@@ -12,7 +12,7 @@ from time import monotonic
 
 from model.errors import SinkError, SourceError
 from pipeline.frame import Result
-from pipeline.live.events import Event, Progress
+from pipeline.live.events import Event, Failed, Progress
 from pipeline.live.naming import OutputNames, stem_of
 from pipeline.live.networks import LoadNetwork, fitted, only_wanted
 from pipeline.live.opening import OpenSource
@@ -124,6 +124,8 @@ class AnnotationJob:
         display = dataclasses.replace(self._order.display, show_fps=False)
         network = fitted(self._load(detection), detection, display.privacy)
         painter = LivePainter(display, shown=partial(only_wanted, detection))
+        if painter.picture_problem:
+            self._emit(Failed("display", painter.picture_problem))
         detector = build_detector(network, self._metrics, style=None)
         return Runner(self._open, detector, in_media_time(painter), [sink], self._metrics)
 

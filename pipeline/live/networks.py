@@ -103,8 +103,9 @@ class Networks:
         self._network: Predictor | None = None
         self._network_settings = settings  # those that it was loaded with
         self._applied = settings  # those that frames are looked at with
-        self._private = private
-        self._private_since = -math.inf
+        self._privacy_asked = private
+        self._private = private  # whether the detector looks for everybody
+        self._private_since = -math.inf if private else math.inf
         self._detector: SwitchableDetector | None = None
         self._loaded: Loaded | None = None
 
@@ -187,24 +188,34 @@ class Networks:
         if loaded is not None:
             self._emit(loaded)
 
+    def ask_privacy(self, private: bool) -> None:
+        """Say that `keep_private` is going to be called with this. Holds at once, see `must_hide`."""
+        self._privacy_asked = private
+
     def keep_private(self, private: bool, show: Callable[[], None]) -> None:
         """Whether everybody is looked for, see `fitted`. One thread at a time may call this.
 
         show: switches what is shown; called while everybody is looked for already, or still
         """
         if private and not self._private:
-            self._private_since = math.inf
             self._look_for_everybody(True)
+        if not private:
+            self._private_since = math.inf
         show()
-        if private and self._private_since == math.inf:
-            self._private_since = monotonic()
-        if not private and self._private:
+        if private:
+            self._private_since = min(self._private_since, monotonic())
+        elif self._private:
             self._look_for_everybody(False)
 
     def overlooked(self, frame: Frame) -> bool:
         """Whether somebody may have been overlooked in this frame, though everybody is to be looked for: it
         was captured before that was so."""
         return self._private and frame.captured_at < self._private_since
+
+    def must_hide(self, frame: Frame) -> bool:
+        """Whether a frame must not be shown: privacy was asked for, and not everybody was looked for in it.
+        So it is from the very moment of asking on, whatever keeps `keep_private` waiting."""
+        return self._privacy_asked and frame.captured_at < self._private_since
 
     def only_wanted(self, detections: Detections) -> Detections:
         """See the function of that name. Never waits."""

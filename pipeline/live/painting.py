@@ -11,22 +11,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from model.detections import Detections
+from model.detections import Detections, no_detections
 from model.errors import SourceError
 from pipeline.frame import Image, Inspection, Result
-from pipeline.live.background import Background, load_picture
+from pipeline.live.background import Background
 from pipeline.live.privacy import PrivacyFilter
 from pipeline.live.selection import Selection
 from pipeline.live.settings import DisplaySettings
 from pipeline.overlay import OverlayStyle, draw
+from pipeline.sources.images import read_image
 
 Shown = Callable[[Detections], Detections]
 """Which detections are shown, by `Detections.select`."""
 
 _DIMMED = 0.4  # of the brightness of what is not selected
-
-_Point = tuple[float, float]
-_NOWHERE: _Point = (-1.0, -1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +52,8 @@ class LivePainter:
         self._look = _look(display, None)
         self._privacy = PrivacyFilter()
         self._selection = Selection()
-        self._picked: deque[_Point] = deque(maxlen=1)  # the newest click that is not looked at yet
+        # the newest choice that is not looked at yet; None for that of nothing
+        self._picked: deque[Detections | None] = deque(maxlen=1)
         self._hidden_reason = ""
 
     @property
@@ -77,23 +76,27 @@ class LivePainter:
         """Why the newest frame is hidden as a whole, for people; empty when it is not."""
         return self._hidden_reason
 
-    def select(self, x: float, y: float) -> None:
-        """Select the instance at this point of the next frame, in its pixels; nothing where there is none."""
-        self._picked.append((x, y))
+    def select(self, instance: Detections) -> None:
+        """Select from the next frame on what was shown as this, one row of a result's detections."""
+        self._picked.append(instance)
 
     def deselect(self) -> None:
         """Select nothing from the next frame on."""
-        self._picked.append(_NOWHERE)
-
-    def reset(self) -> None:
-        """Forget who was seen and selected: another source begins."""
-        self._privacy.reset()
-        self.deselect()
+        self._picked.append(None)
 
     def __call__(self, result: Result, fps: float) -> Result:
         """The result with `annotated` and `selected`, and without people where privacy is asked for."""
         look = self._look
-        result = self._private(result) if look.display.privacy else self._public(result)
+        return self._painted(result, fps, look, look.display.privacy)
+
+    def hidden(self, result: Result, fps: float) -> Result:
+        """The same with the whole frame hidden, whatever is set: it is not known who is in it."""
+        unknown = no_detections(result.frame.size, ())
+        result = dataclasses.replace(result, detections=unknown, inspection=None)
+        return self._painted(result, fps, self._look, private=True)
+
+    def _painted(self, result: Result, fps: float, look: _Look, private: bool) -> Result:
+        result = self._private(result) if private else self._public(result)
         result = _reduced(result, self.shown)
         selected = self._selected(result)
         badge = f"{fps:.1f} fps" if look.display.show_fps else ""
@@ -117,7 +120,7 @@ class LivePainter:
     def _selected(self, result: Result) -> int | None:
         now = result.frame.captured_at
         while self._picked:
-            self._selection.pick(result.detections, *self._picked.popleft(), now)
+            self._selection.pick(self._picked.popleft(), now)
         return self._selection.find(result.detections, now)
 
 
@@ -130,19 +133,23 @@ def _look(display: DisplaySettings, before: _Look | None) -> _Look:
         alpha=display.opacity,
         colour_by=display.colour_by,
     )
-    picture, problem = None, ""
-    if before is not None and before.display.background_picture == display.background_picture:
+    path, picture, problem = _wanted_picture(display), None, ""
+    if before is not None and _wanted_picture(before.display) == path:
         picture, problem = before.picture, before.problem
-    elif display.background_picture is not None:
-        picture, problem = _picture(display.background_picture)
+    elif path is not None:
+        picture, problem = _picture(path)
     background = Background(display.background, display.background_colour, picture)
     return _Look(display, style, background, picture, problem)
+
+
+def _wanted_picture(display: DisplaySettings) -> Path | None:
+    return display.background_picture if display.background == "picture" else None
 
 
 def _picture(path: Path) -> tuple[Image | None, str]:
     """The picture, or why there is none."""
     try:
-        return load_picture(path), ""
+        return read_image(path), ""
     except SourceError as error:
         return None, str(error)
 
@@ -155,6 +162,8 @@ def _reduced(result: Result, shown: Shown | None) -> Result:
     # which ones were chosen is told by their rows, which travel as track ids
     rows = shown(dataclasses.replace(everything, track_ids=np.arange(len(everything)))).track_ids
     assert rows is not None, "`shown` has to choose by `Detections.select`"
+    if len(rows) == len(everything):
+        return result
     inspection = result.inspection
     if inspection is not None:
         inspection = Inspection(inspection.prototypes, inspection.coefficients[rows])

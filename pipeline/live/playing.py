@@ -7,10 +7,8 @@ from fractions import Fraction
 from time import monotonic
 
 from pipeline.frame import Frame
-from pipeline.live.playback import FASTEST, SLOWEST, Do, Order, Playback
+from pipeline.live.playback import Do, Order, Playback
 from pipeline.sources.base import Seekable, Source, SourceInfo
-
-__all__ = ["FASTEST", "SLOWEST", "Playback", "PlayedSource"]
 
 
 class PlayedSource:

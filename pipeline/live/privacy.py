@@ -18,8 +18,9 @@ from pipeline.live.people import People, Region, hidden_frame, region_of
 from pipeline.live.prototypes import pixelated
 
 PERSON = "person"
+_HOLD = 2.0  # seconds
 
-_NOT_LOADED = "no network is in use yet that could find people: the whole picture is hidden"
+_NOT_LOADED = "no network looks for people yet: the whole picture is hidden"
 _NO_PEOPLE = "this network does not know people: the whole picture is hidden"
 
 Layers = dict[int, Cells]
@@ -31,12 +32,11 @@ class PrivacyFilter:
 
     A person is hidden by mask and margin, by box and margin where there is no mask or hardly one; in blocks
     of which eight go into the smaller side of the box at most. Somebody who is not found any more stays
-    hidden for `hold` seconds, see `People`. One thread calls it; `reset` may come from any.
+    hidden for two seconds, see `People`. One thread calls it; `reset` may come from any.
     """
 
-    def __init__(self, hold: float = 2.0) -> None:
-        self._hold = hold
-        self._people = People(hold)
+    def __init__(self) -> None:
+        self._people = People(_HOLD)
         self._reason = ""
 
     @property
@@ -45,8 +45,8 @@ class PrivacyFilter:
         return self._reason
 
     def reset(self) -> None:
-        """Forget who was seen: another source begins."""
-        self._people = People(self._hold)
+        """Forget who was seen."""
+        self._people = People(_HOLD)
         self._reason = ""
 
     def __call__(self, result: Result) -> Result:

@@ -68,7 +68,7 @@ class ReconnectingSource:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Those of the newest opening, and how often it was lost."""
+        """Those of the newest opening, and of the stamps since the first; `on_lost` tells of the losses."""
         source = self._source
         own = self._warnings if source is None else source.warnings
         return (*own, *self._troubles.told)
@@ -108,7 +108,6 @@ class ReconnectingSource:
         self._warnings = source.warnings
         if not self._lost and not self._interrupted.is_set():
             self._lost = True
-            self._troubles.add("the source was lost {count} time(s)")
             self._on_lost(reason)
 
     def _opened_again(self) -> Source | None:

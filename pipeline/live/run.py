@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from model.detections import no_detections
 from model.errors import SinkError
 from pipeline.frame import Result
-from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained
+from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained, Warned
 from pipeline.live.naming import OutputNames, stem_of
 from pipeline.live.networks import Networks
 from pipeline.live.opening import Opener
@@ -35,12 +35,15 @@ Emit = Callable[[Event], None]
 
 _PATIENCE = 2.0  # seconds to wait for a picture that may be kept
 _POLL = 0.01
+_TICK = 0.5  # seconds between two looks at a source's warnings
+_COUNT = re.compile(r"\d+")  # grows in a warning with everything that goes wrong
 
 
 class LiveRun:
     """Reads, detects, paints and shows until it is stopped or the source ends. Runs once.
 
-    However it ends, `Closed` is the last event of it, after a `Failed` where an error ended it.
+    However it ends, `Closed` is told once, after a `Failed` where an error ended it. Only a run that does not
+    end in time when it is told to may have something to tell after that.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class LiveRun:
         self.painter = LivePainter(display, shown=networks.only_wanted)
         self.playback: Playback | None = None
         self.info: SourceInfo | None = None
+        self._source: Source | None = None
+        self._warned: set[str] = set()
         self._recorder = Recorder()
         self._telling_of_recording = threading.Lock()
         self._lock = threading.Lock()
@@ -163,14 +168,15 @@ class LiveRun:
         self.playback, self.info = watched.playback, watched.info
         playback = watched.playback
         self._emit(Opened(watched.info, playback is not None, playback is not None and playback.seekable))
+        self._source = watched.source
         return watched.source
 
     def _paint(self, result: Result, fps: float) -> Result:
-        hidden = self._networks.overlooked(result.frame)
-        drawn = self.painter(_without_network(result) if hidden else result, fps)
-        if not hidden and self._networks.overlooked(result.frame):  # privacy has begun meanwhile
-            drawn = self.painter(_without_network(result), fps)
-        return drawn
+        if not self._networks.must_hide(result.frame):
+            drawn = self.painter(result, fps)
+            if not self._networks.must_hide(result.frame):  # privacy may have been asked for meanwhile
+                return drawn
+        return self.painter.hidden(result, fps)
 
     def _hide_what_is_shown(self, display: DisplaySettings) -> None:
         """Where privacy has begun: a lost camera, or a source that is over, gives no other picture."""
@@ -178,7 +184,7 @@ class LiveRun:
 
         shown = self.latest.peek()
         if shown is not None and self._networks.overlooked(shown.frame):
-            self.latest.write(LivePainter(display)(_without_network(shown), 0.0))
+            self.latest.write(LivePainter(display).hidden(shown, 0.0))
 
     def _tell_picture_problem(self) -> None:
         if self.painter.picture_problem:
@@ -199,15 +205,18 @@ class LiveRun:
             left = "".join(f"; {made.path} is left ({made.summary})" for made in reports if made.path)
             self._emit(dataclasses.replace(told, message=told.message + left))
 
+    def _tell_warnings(self, warnings: Sequence[str]) -> None:
+        for warning in warnings:
+            kind = _COUNT.sub("", warning)
+            if kind not in self._warned:
+                self._warned.add(kind)
+                self._emit(Warned(self._opener.name, without_secrets(warning, self._opener.text)))
+
     def _watch(self) -> None:
-        report = self._runner.join()
-        assert report is not None
+        while (report := self._runner.join(_TICK)) is None:
+            if self._source is not None:
+                self._tell_warnings(self._source.warnings)
+        self._tell_warnings(report.warnings)
         if report.error is not None:
             self._emit(failed("source", report.error, self._opener.text))
         self.tell_closed()
-
-
-def _without_network(result: Result) -> Result:
-    """The result as it is before any network is there: with privacy the whole frame is hidden then."""
-    nothing = no_detections(result.frame.size, ())
-    return dataclasses.replace(result, detections=nothing, inspection=None)

@@ -13,19 +13,14 @@ _PATIENCE = 1.0  # seconds that it may be out of sight
 
 
 class Selection:
-    """One instance: picked at a point, then followed by its class, box and mask. Used by one thread."""
+    """One instance: picked, then followed by its class, box and mask. Used by one thread."""
 
     def __init__(self) -> None:
         self._last: tuple[Detections, float] | None = None  # the instance alone, and when it was seen
 
-    def pick(self, detections: Detections, x: float, y: float, now: float) -> None:
-        """Select what is at (x, y) in frame pixels, or nothing. now: as in `find`."""
-        row = instance_at(detections, x, y)
-        self._last = None if row is None else (detections.select([row]), now)
-
-    def clear(self) -> None:
-        """Select nothing."""
-        self._last = None
+    def pick(self, instance: Detections | None, now: float) -> None:
+        """Select this one, alone in its record, or nothing. now: as in `find`."""
+        self._last = None if instance is None else (instance, now)
 
     def find(self, detections: Detections, now: float) -> int | None:
         """Which of the detections it is; None without one, or while it is out of sight.

@@ -25,6 +25,7 @@ from pipeline.sources import SourceOptions
 from pipeline.sources import open_source as open_any_source
 
 if TYPE_CHECKING:
+    from model.detections import Detections
     from pipeline.live.playback import Playback
     from pipeline.live.run import LiveRun
     from pipeline.live.switching import Adopt
@@ -159,13 +160,14 @@ class LiveSession:
         self._control.put("detection", self._apply_detection)
 
     def display(self, settings: DisplaySettings) -> None:
-        """Show results like that from now on."""
+        """Show results like that from now on. Until it is done, privacy hides every frame as a whole."""
+        self._networks.ask_privacy(settings.privacy)
         self._control.put("display", lambda: self._apply_display(settings))
 
-    def select(self, x: float, y: float) -> None:
-        """Select the instance at that pixel of the frame; none where there is none."""
+    def select(self, instance: Detections) -> None:
+        """Select what was shown as this, one row of a result's detections."""
         if (run := self._showing.run) is not None:
-            run.painter.select(x, y)
+            run.painter.select(instance)
             run.show_again()
 
     def deselect(self) -> None:

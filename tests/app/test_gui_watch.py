@@ -50,10 +50,8 @@ def test_an_event_loop_that_is_held_up_is_late_by_as_much(controller, qtbot):
     qtbot.wait(50)
     probe.restart()
     QTimer.singleShot(10, lambda: time.sleep(0.2))
-    qtbot.waitUntil(lambda: probe.delays.summary().max > 0.19)
-    seen = probe.delays.summary()
-    assert seen.count > 5
-    assert seen.p50 < 0.1
+    qtbot.waitUntil(lambda: (seen := probe.delays.summary()).max > 0.19 and seen.count > 20)
+    assert probe.delays.summary().p50 < 0.1
 
 
 def test_every_picture_counts_once(controller, qtbot):

@@ -1,6 +1,7 @@
 """Fixtures of the window's tests: Qt without a screen unless there is one, and no widget left behind."""
 
 import os
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,11 @@ from PyQt6.QtCore import QCoreApplication, QEvent, Qt  # noqa: E402
 from PyQt6.QtGui import QPalette  # noqa: E402
 from PyQt6.QtWidgets import QApplication  # noqa: E402
 
+from pipeline.live.networks import load_network  # noqa: E402
+from pipeline.live.session import LiveSession  # noqa: E402
+from pipeline.live.settings import DisplaySettings  # noqa: E402
+from pipeline.sources import open_source  # noqa: E402
+from tests.ui.live_window import DEMO, PATIENCE  # noqa: E402
 from tests.ui.standin_session import StandInSession  # noqa: E402
 from ui.controller import Controller  # noqa: E402
 from ui.main_window import MainWindow  # noqa: E402
@@ -65,3 +71,38 @@ def window(qtbot, controller):
     made.activateWindow()
     made.view.setFocus()
     return made
+
+
+@pytest.fixture
+def begin(qtbot, tmp_path):
+    """Makes and shows a window with a real session, its files in `out`, and opens the demo clip.
+
+    sources: what stands for sources, by their names; others are real
+    """
+    made = []
+
+    def make(source=DEMO, display=None, load=load_network, **sources):
+        def opens(text, *, options, interrupted):
+            if text in sources:
+                return sources[text](interrupted)
+            return open_source(text, options=options, interrupted=interrupted)
+
+        settings = WindowSettings(display=display or DisplaySettings(), output=str(tmp_path / "out"))
+        window = MainWindow(Controller(settings, partial(LiveSession, open_source=opens, load=load)))
+        qtbot.addWidget(window)
+        made.append(window)
+        with qtbot.waitExposed(window):
+            window.show()
+        window.controller.open(source)
+        return window
+
+    yield make
+    for window in made:
+        window.close()
+        window.controller.deleteLater()
+
+
+@pytest.fixture
+def until(qtbot):
+    """Waits until a condition holds, however busy the machine is."""
+    return lambda condition: qtbot.waitUntil(lambda: bool(condition()), timeout=PATIENCE)

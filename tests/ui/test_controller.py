@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.live.events import Closed, Event, Failed, Lost, Opening, Recording, Regained, Saved
+from pipeline.live.events import Closed, Event, Failed, Lost, Opening, Recording, Regained, Saved, Warned
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from tests.ui.standin_session import StandInSession, result_of
@@ -92,16 +92,6 @@ def test_a_camera_mode_that_was_chosen_is_asked_for(controller, session):
     assert session.asked[-1] == ("open", "0", SourceOptions(width=1280, height=720, camera_rate=30.0))
 
 
-def test_the_same_source_can_be_opened_again(controller, session):
-    controller.reopen()
-    assert session.asked[-1][0] != "open"
-
-    controller.open("clip.mp4")
-    controller.reopen()
-
-    assert session.asked[-2:] == [("open", "clip.mp4")] * 2
-
-
 def test_the_end_of_a_source_that_was_replaced_is_not_the_end_of_the_present_one(controller, session):
     session.opens("one.mp4")
     session.opens("two.mp4")
@@ -145,17 +135,16 @@ def test_recording_is_begun_and_ended_with_the_output_folder_that_was_chosen(con
     assert session.asked[-2:] == [("record", tmp_path, False), ("stop_recording",)]
 
 
-def test_the_next_instance_is_selected_by_a_point_on_it(controller, session):
+def test_the_next_instance_is_that_on_the_right(controller, session):
     controller.select_next(1)
     assert session.asked[-1][0] != "select"
 
     controller.result = result_of(selected=0)
     controller.select_next(1)
 
-    name, x, y = session.asked[-1]
+    name, instance = session.asked[-1]
     assert name == "select"
-    assert 200 < x < 300
-    assert 30 < y < 230
+    assert instance.boxes.tolist() == [[200, 30, 300, 230]]
 
 
 @pytest.mark.parametrize(
@@ -163,6 +152,7 @@ def test_the_next_instance_is_selected_by_a_point_on_it(controller, session):
     [
         (Lost("camera 0", "it was unplugged"), Level.WARNING, "it was unplugged"),
         (Regained("camera 0"), Level.INFO, "back"),
+        (Warned("clip.mp4", "3 packets are damaged"), Level.WARNING, "clip.mp4: 3 packets are damaged"),
         (Recording((Path("/x/a.mp4"),)), Level.INFO, "a.mp4"),
         (Saved("snapshot", (Path("/x/a.png"),), ""), Level.INFO, "/x/a.png"),
         (Saved("recording", (Path("/x/a.mp4"),), "9 frames", ("sound is lost",)), Level.WARNING, "9 frames"),

@@ -12,7 +12,6 @@ from ui.controller import Controller
 from ui.panels.polled import PolledPanel
 from ui.panels.sections import Sections
 from ui.panels.widgets import LowList, Words
-from ui.selection import point_on
 
 NOTHING_SHOWN = "Nothing is shown yet. Open a source first."
 NOTHING_FOUND = "No instance is found in this picture."
@@ -25,8 +24,8 @@ def area_words(detections: Detections, i: int) -> str:
         return "no mask"
     height, width = detections.image_size
     area = detections.crops[i].area
-    share = area / (height * width)
-    return f"{area:,} pixels, {share:.1%} of the frame".replace(",", "\u202f", area >= 1000)
+    thousands = f"{area:,}".replace(",", "\u202f")
+    return f"{thousands} pixels, {area / (height * width):.1%} of the frame"
 
 
 def box_words(detections: Detections, i: int) -> str:
@@ -118,7 +117,7 @@ class InstancePanel(PolledPanel):
         row = self._list.row(item)
         result = self._shown
         if result is not None and 0 <= row < len(result.detections):
-            self.controller.select(*point_on(result.detections, row))
+            self.controller.select(result, row)
 
 
 def _hint(result: Result | None) -> str:

@@ -10,11 +10,12 @@ from PyQt6.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 from model.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry
 from pipeline.live.events import Failed, Progress, Saved
 from ui.controller import Controller
+from ui.dropping import WEIGHTS_SUFFIXES
 from ui.panels.fields import Choice
 from ui.panels.widgets import Words, Working
 
 DOWNLOAD = "download"  # the task of events that concern one
-_FILES = "Weights (*.pt *.pth *.xml *.onnx);;All files (*)"
+_FILES = f"Weights ({' '.join(f'*{suffix}' for suffix in sorted(WEIGHTS_SUFFIXES))});;All files (*)"
 
 
 class WeightsChoice(QWidget):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
-from model.errors import SourceError
-from pipeline.live.background import Background, blurred, covering, foreground, load_picture
+from pipeline.live.background import Background, blurred, covering, foreground
 from pipeline.live.settings import BACKGROUNDS
 from tests.pipeline.live.scenes import SIZE, disc, found, inside, noise
 
@@ -117,12 +114,3 @@ def test_frames_of_another_size_get_the_picture_anew() -> None:
 
 def test_without_a_picture_the_colour_stands_in() -> None:
     assert (Background("picture", GREEN)(noise(), found([])) == GREEN).all()
-
-
-def test_a_picture_is_read_from_a_file_and_what_is_none_is_refused_by_name(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "beach.png"), noise((20, 30)))
-    assert np.array_equal(load_picture(tmp_path / "beach.png"), noise((20, 30)))
-    (tmp_path / "notes.png").write_text("no picture")
-    for name in ("notes.png", "absent.png"):
-        with pytest.raises(SourceError, match=name):
-            load_picture(tmp_path / name)

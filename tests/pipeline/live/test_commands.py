@@ -82,6 +82,17 @@ def test_those_that_take_no_place_all_run_up_to_a_bound(work: Work) -> None:
     assert work.done == list(range(MOST_WAITING))
 
 
+def test_one_that_replaces_others_is_taken_however_many_wait(work: Work) -> None:
+    work.busy()
+    for number in range(MOST_WAITING):
+        assert work.put("snapshot", number, replaces=False)
+    assert work.put("display", "hidden")
+    assert work.put("display", "shown")
+    work.go_on.set()
+    wait_until(lambda: work.done[-1:] == ["shown"])
+    assert work.done == [*range(MOST_WAITING), "shown"]
+
+
 def test_a_command_that_raises_is_told_and_the_next_one_runs(work: Work) -> None:
     error = ValueError("no")
 

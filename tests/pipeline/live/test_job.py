@@ -81,6 +81,16 @@ def test_the_masks_are_drawn_as_they_are_shown(tmp_path: Path) -> None:
     assert np.array_equal(bare, rated), "the rate at which a file is worked off is nobody's business"
 
 
+def test_a_background_picture_that_cannot_be_read_is_told_and_the_colour_stands_in(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mp4", frames=3)
+    display = dataclasses.replace(BARE, background="picture", background_picture=tmp_path / "beach.png")
+    told = annotate(tmp_path / "in.mp4", tmp_path / "out.mp4", display)
+    (failed,) = told.all(Failed)
+    assert failed.task == "display"
+    assert "beach.png" in failed.message
+    assert len(told.all(Saved)) == 1
+
+
 def test_it_tells_how_far_it_has_come(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mp4", frames=300)
     told = annotate(tmp_path / "in.mp4", tmp_path / "out.mp4").all(Progress)

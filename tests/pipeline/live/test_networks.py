@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
+from time import monotonic
 
 import numpy as np
 import pytest
 
 from model.detections import Detections
 from model.errors import ConfigError
-from pipeline.live.networks import fitted, only_wanted
+from pipeline.frame import Frame
+from pipeline.live.networks import Networks, fitted, only_wanted
 from pipeline.live.settings import DetectionSettings
 from tests.pipeline.live.sessions import small_network
 
@@ -66,6 +69,32 @@ def test_who_asks_for_less_than_privacy_does_gets_it() -> None:
 def test_settings_that_make_no_sense_are_refused_with_and_without_privacy(wrong, private: bool) -> None:
     with pytest.raises(ConfigError):
         fitted(small_network(), dataclasses.replace(DetectionSettings(), **wrong), private)
+
+
+def frame(captured_at: float) -> Frame:
+    return Frame(np.zeros((1, 1, 3), np.uint8), 0, 0, Fraction(1, 10), captured_at)
+
+
+def test_frames_are_hidden_from_the_moment_of_asking_until_everybody_is_looked_for_in_them() -> None:
+    networks = Networks(lambda _: small_network(), lambda _: None, DetectionSettings(), private=False)
+    before = frame(monotonic())
+    assert not networks.must_hide(before)
+    networks.ask_privacy(True)
+    assert networks.must_hide(frame(monotonic()))
+    networks.keep_private(True, show=lambda: None)
+    assert networks.must_hide(before)
+    assert not networks.must_hide(frame(monotonic()))
+
+
+def test_privacy_that_is_asked_for_again_before_it_has_ended_hides_until_it_has_begun_again() -> None:
+    networks = Networks(lambda _: small_network(), lambda _: None, DetectionSettings(), private=True)
+    networks.ask_privacy(False)
+    networks.ask_privacy(True)
+    assert not networks.must_hide(frame(monotonic())), "everybody is looked for all the time"
+    networks.keep_private(False, show=lambda: None)  # what was asked for first
+    assert networks.must_hide(frame(monotonic()))
+    networks.keep_private(True, show=lambda: None)
+    assert not networks.must_hide(frame(monotonic()))
 
 
 def test_only_what_is_wanted_is_shown_by_class_score_and_number_best_first() -> None:

@@ -103,7 +103,7 @@ def test_what_is_painted_with_privacy_knows_nothing_of_the_people(
     for image in (one, other):
         painter = LivePainter(display)
         if selected:
-            painter.select(300, 400)
+            painter.select(found([HERE]))
         after = painter(result(found([HERE]), image=image), 0)
         assert (after.selected == 0) is selected
         pictures.append((after.frame.image, after.annotated))
@@ -138,12 +138,22 @@ def test_a_background_is_put_behind_what_is_shown() -> None:
     assert np.array_equal(after.frame.image, noise())
 
 
-def test_a_picture_that_cannot_be_read_is_told_of_and_the_colour_stands_in(tmp_path: Path) -> None:
-    display = dataclasses.replace(BARE, background="picture", background_picture=tmp_path / "beach.png")
+@pytest.mark.parametrize("name", ["absent.png", "notes.png"])
+def test_a_picture_that_cannot_be_read_is_told_of_and_the_colour_stands_in(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    display = dataclasses.replace(BARE, background="picture", background_picture=tmp_path / name)
     painter = LivePainter(display)
-    assert "beach.png" in painter.picture_problem
+    assert name in painter.picture_problem
     after = painter(result(found([])), 0)
     assert (after.annotated == display.background_colour).all()
+
+
+def test_a_picture_that_is_not_put_behind_anything_is_not_read_before_it_is(tmp_path: Path) -> None:
+    display = dataclasses.replace(BARE, background="blurred", background_picture=tmp_path / "beach.png")
+    painter = LivePainter(display)
+    assert painter.picture_problem == ""
+    painter.display = dataclasses.replace(display, background="picture")
+    assert "beach.png" in painter.picture_problem
 
 
 def test_a_picture_is_read_once(tmp_path: Path) -> None:

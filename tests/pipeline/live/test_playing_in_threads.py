@@ -11,7 +11,8 @@ from time import monotonic
 import pytest
 
 from model.errors import SourceError
-from pipeline.live.playing import Playback, PlayedSource
+from pipeline.live.playback import Playback
+from pipeline.live.playing import PlayedSource
 from pipeline.metrics import Metrics
 from pipeline.runner import Runner, RunState
 from pipeline.sinks.latest import LatestSink

@@ -68,7 +68,7 @@ def test_the_overlap_of_masks_is_that_of_their_pixels() -> None:
 def test_a_selected_instance_is_followed_though_its_rank_changes(
     painter: LivePainter, with_masks: bool
 ) -> None:
-    painter.select(300, 400)
+    painter.select(found([HERE], with_masks=with_masks))
     for frame in range(20):
         boxes = [moved(HERE, 20 * frame), moved(THERE, -20 * frame)]
         order = [0, 1] if frame % 2 else [1, 0]
@@ -76,49 +76,60 @@ def test_a_selected_instance_is_followed_though_its_rank_changes(
         assert selected(painter, there, frame / 30) == order.index(0)
 
 
+def test_what_was_selected_in_one_picture_is_followed_into_the_next_though_it_is_not_there_any_more(
+    painter: LivePainter,
+) -> None:
+    shown = found([HERE])
+    row = instance_at(shown, 210, 400)
+    assert row is not None
+    painter.select(shown.select([row]))
+    later = found([THERE, moved(HERE, 30)])
+    assert instance_at(later, 210, 400) is None
+    assert selected(painter, later) == 1
+
+
 def test_of_two_in_one_box_the_one_with_the_selected_mask_is_followed(painter: LivePainter) -> None:
     left, right = (MaskCrop(x, 200, np.ones((400, 100), bool)) for x in (200, 300))
-    painter.select(350, 400)
+    painter.select(found([HERE], crops=[right]))
     assert selected(painter, found([HERE, HERE], crops=[left, right])) == 1
     assert selected(painter, found([HERE, HERE], crops=[right, left])) == 0
 
 
 def test_one_that_is_out_of_sight_for_less_than_a_second_is_found_again(painter: LivePainter) -> None:
-    painter.select(300, 400)
+    painter.select(found([HERE]))
     assert selected(painter, found([HERE]), 0.0) == 0
     assert selected(painter, found([THERE]), 0.5) is None
     assert selected(painter, found([THERE, HERE]), 0.9) == 1
 
 
 def test_one_that_is_out_of_sight_for_longer_is_given_up(painter: LivePainter) -> None:
-    painter.select(300, 400)
+    painter.select(found([HERE]))
     assert selected(painter, found([HERE]), 0.0) == 0
     assert selected(painter, found([]), 1.1) is None
     assert selected(painter, found([HERE]), 1.2) is None
 
 
 def test_another_class_in_its_place_is_not_taken_for_it(painter: LivePainter) -> None:
-    painter.select(300, 400)
+    painter.select(found([HERE]))
     assert selected(painter, found([HERE], [0])) == 0
     assert selected(painter, found([HERE], [1]), 0.1) is None
 
 
-def test_a_click_beside_everything_and_deselecting_select_nothing(painter: LivePainter) -> None:
-    for undo in (lambda: painter.select(600, 10), painter.deselect, painter.reset):
-        painter.select(300, 400)
-        assert selected(painter, found([HERE])) == 0
-        undo()
-        assert selected(painter, found([HERE])) is None
+def test_deselecting_selects_nothing(painter: LivePainter) -> None:
+    painter.select(found([HERE]))
+    assert selected(painter, found([HERE])) == 0
+    painter.deselect()
+    assert selected(painter, found([HERE])) is None
 
 
 def test_of_several_clicks_before_a_frame_the_last_one_counts(painter: LivePainter) -> None:
-    painter.select(300, 400)
-    painter.select(800, 400)
+    painter.select(found([HERE]))
+    painter.select(found([THERE]))
     assert selected(painter, found([HERE, THERE])) == 1
 
 
 def test_everything_but_the_selected_instance_is_dimmed(painter: LivePainter) -> None:
-    painter.select(300, 400)
+    painter.select(found([HERE]))
     after = painter(result(found([HERE, THERE])), 0)
     mask = disc(HERE).paste(*SIZE)
     assert after.annotated is not None
@@ -127,7 +138,7 @@ def test_everything_but_the_selected_instance_is_dimmed(painter: LivePainter) ->
 
 
 def test_without_masks_the_box_of_the_selected_instance_stays_bright(painter: LivePainter) -> None:
-    painter.select(300, 400)
+    painter.select(found([HERE], with_masks=False))
     after = painter(result(found([HERE, THERE], with_masks=False)), 0)
     assert after.annotated is not None
     assert np.array_equal(after.annotated[200:600, 200:400], noise()[200:600, 200:400])
@@ -138,7 +149,7 @@ def test_a_selected_instance_keeps_its_colour_and_lies_on_top() -> None:
     boxes = [HERE, moved(HERE, 60)]
     display = dataclasses.replace(BARE, masks=True)
     painter = LivePainter(display)
-    painter.select(430, 400)  # where only the second one is
+    painter.select(found(boxes).select([1]))
     after = painter(result(found(boxes)), 0)
     style = OverlayStyle(outlines=False, boxes=False, labels=False)
     alone = dataclasses.replace(found(boxes), track_ids=np.arange(2)).select([1])

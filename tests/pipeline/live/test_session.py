@@ -130,8 +130,7 @@ def test_a_picture_that_stands_still_is_made_anew_whenever_something_changes(
     newest(session, lambda result: result.inspection is None)
     session.display(DisplaySettings(masks=False, outlines=False, boxes=False, labels=False))
     newest(session, lambda result: np.array_equal(result.annotated, result.frame.image))
-    box = found.detections.boxes[0]
-    session.select((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    session.select(found.detections.select([0]))
     newest(session, lambda result: result.selected is not None)
     session.deselect()
     newest(session, lambda result: result.selected is None)

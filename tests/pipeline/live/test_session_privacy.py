@@ -6,6 +6,7 @@ import dataclasses
 import json
 import threading
 from pathlib import Path
+from time import monotonic
 
 import cv2
 import numpy as np
@@ -151,6 +152,28 @@ def test_whoever_was_not_looked_for_before_privacy_began_is_not_seen_in_frames_o
     wait_until(lambda: len(results) > 3)
     assert not is_hidden(before)
     assert all(map(is_hidden, results))
+
+
+def test_nobody_is_seen_from_the_moment_of_asking_whatever_keeps_the_session_busy(
+    start: Start, tmp_path: Path, listener: Listener, loads: Loads
+) -> None:
+    loads.engine = SeesOnePerson
+    session = start(BARE)
+    session.open(noisy_clip(tmp_path))
+    listener.wait_for(Loaded)
+    playing(session)
+    go_on = threading.Event()
+    session._control.put("busy", lambda: go_on.wait(PATIENCE) and None)
+    session.display(PRIVATE)
+    asked = monotonic()
+    try:
+        shown = newest(session, lambda result: result.frame.captured_at > asked)
+    finally:
+        go_on.set()
+    assert is_hidden(shown)
+    newest(session, lambda result: len(result.detections))  # and they are looked for once it is free again
+    session.display(BARE)
+    newest(session, lambda result: not is_hidden(result))
 
 
 def test_a_snapshot_asked_for_right_after_privacy_shows_nobody(

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from model.errors import SourceError
-from pipeline.live.events import Closed, Event, Failed, Loaded, Lost, Opened, Opening, Regained
+from pipeline.frame import Frame
+from pipeline.live.events import Closed, Event, Failed, Loaded, Lost, Opened, Opening, Regained, Warned
+from pipeline.live.settings import DisplaySettings
 from pipeline.sources import SourceOptions
 from pipeline.sources.base import Source
+from tests.clips import write_clip
 from tests.pipeline.live.sessions import (
     Listener,
     Loads,
@@ -56,6 +59,46 @@ def test_a_camera_that_is_unplugged_is_told_and_goes_on_when_it_is_back(
     session.close_source()
     listener.wait_for(Closed)
     assert [source.closed for source in opened] == [1, 1]
+
+
+class Creaks(CountedSource):
+    """Warns of more and more from its third frame on, and of a password."""
+
+    def read(self) -> Frame | None:
+        much = (f"{self.given} packets are damaged", f"{SECRET} creaks")
+        self.warnings = much if self.given > 2 else ()
+        return super().read()
+
+
+def test_what_is_wrong_with_a_source_that_goes_on_is_told_once_and_without_secrets(
+    start: Start, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.live.run._TICK", 0.01)
+    creaks = OpensWhatItIsTold(**{SECRET: lambda _: Creaks(None, live=True, pace=0.005)})
+    session = start(open_source=creaks)
+    session.open(SECRET)
+    listener.wait_for(Warned, 2)
+    at = newest(session).frame.index
+    newest(session, lambda result: result.frame.index > at + 10)
+    session.close_source()
+    listener.wait_for(Closed)
+    told = [event.message for event in listener.all(Warned) if "it creaks" not in event.message]
+    assert len(told) == 2
+    assert told[0].endswith("packets are damaged")
+    assert told[1].endswith("creaks")
+    assert all(not tells_a_secret(event) for event in listener.events)
+
+
+def test_a_damaged_file_is_told_of_while_it_waits_at_its_end(
+    start: Start, tmp_path: Path, listener: Listener
+) -> None:
+    path = tmp_path / "clip.mkv"
+    write_clip(path, frames=50)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    session = start()
+    session.open(str(path))
+    assert listener.wait_for(Warned).name == str(path)
+    assert listener.all(Closed) == listener.all(Failed) == []
 
 
 def test_a_source_that_raises_is_closed_with_a_word_and_another_one_can_be_shown(
@@ -172,3 +215,14 @@ def test_annotating_what_is_not_there_is_told_without_its_password(
     session.annotate(SECRET, tmp_path / "a.mp4")
     assert listener.wait_for(Failed).task == "annotation"
     assert all(not tells_a_secret(event) for event in listener.events)
+
+
+def test_a_background_picture_that_is_gone_is_told_when_a_source_is_opened(
+    start: Start, clip: str, tmp_path: Path, listener: Listener
+) -> None:
+    session = start(DisplaySettings(background="picture", background_picture=tmp_path / "sea.png"))
+    session.open(clip)
+    failed = listener.wait_for(Failed)
+    assert failed.task == "display"
+    assert "sea.png" in failed.message
+    newest(session)

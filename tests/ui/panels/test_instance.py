@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QListWidget, QPushButton
 
-from model.detections import no_detections
+from model.detections import MaskCrop, no_detections
 from tests.ui.standin_session import SIZE, result_of
 from ui.panels.instance import HINT, NOTHING_FOUND, NOTHING_SHOWN, InstancePanel, area_words
 from ui.panels.widgets import Words
@@ -58,7 +59,7 @@ def test_it_says_so_when_nothing_is_found(panel, controller, qtbot):
     assert rows(panel) == []
 
 
-def test_an_instance_is_selected_by_keyboard_at_a_pixel_of_its_mask(panel, controller, session, qtbot):
+def test_an_instance_is_selected_by_keyboard(panel, controller, session, qtbot):
     controller.result = result_of()
     qtbot.waitUntil(lambda: len(rows(panel)) == 2)
     found = panel.findChild(QListWidget)
@@ -66,10 +67,8 @@ def test_an_instance_is_selected_by_keyboard_at_a_pixel_of_its_mask(panel, contr
     qtbot.keyClick(found, Qt.Key.Key_Down)
     found.setCurrentRow(1)
     qtbot.keyClick(found, Qt.Key.Key_Return)
-    what, x, y = session.asked[-1]
-    assert what == "select"
-    assert controller.result.detections.masks[1][int(y), int(x)]
-    assert not controller.result.detections.masks[0][int(y), int(x)]
+    what, instance = session.asked[-1]
+    assert (what, instance.scores.tolist()) == ("select", [pytest.approx(0.7)])
 
 
 def test_an_instance_is_selected_by_a_click_in_the_list(panel, controller, session, qtbot):
@@ -78,9 +77,8 @@ def test_an_instance_is_selected_by_a_click_in_the_list(panel, controller, sessi
     found = panel.findChild(QListWidget)
     place = found.visualItemRect(found.item(0)).center()
     qtbot.mouseClick(found.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    what, x, y = session.asked[-1]
-    assert what == "select"
-    assert controller.result.detections.masks[0][int(y), int(x)]
+    what, instance = session.asked[-1]
+    assert (what, instance.scores.tolist()) == ("select", [pytest.approx(0.9)])
 
 
 def test_the_keyboard_stays_in_its_row_while_frames_go_by(panel, controller, qtbot):
@@ -106,6 +104,15 @@ def test_a_hidden_panel_rests(panel, controller, qtbot):
     controller.result = result_of()
     qtbot.wait(2 * panel.interval)
     assert rows(panel) == []
+
+
+def test_a_large_area_is_written_with_a_gap_at_every_third_digit():
+    whole = replace(
+        result_of().detections,
+        image_size=(1080, 1920),
+        crops=(MaskCrop(0, 0, np.ones((1080, 1920), bool)),) * 2,
+    )
+    assert area_words(whole, 0) == "2\u202f073\u202f600 pixels, 100.0% of the frame"
 
 
 def test_detections_without_masks_are_told_without_an_area():

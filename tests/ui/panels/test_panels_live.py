@@ -49,8 +49,12 @@ def test_prototypes_come_while_paused_and_follow_the_selection(controller, view,
     panel.show()
     qtbot.waitUntil(lambda: len(panel.grid.tiles) == 32, timeout=PATIENCE)
     assert "best-scored" in panel.said.text()
-    x, y = controller.result.detections.boxes[-1].reshape(2, 2).mean(0)
-    place = QPointF(*view.geometry_of_view.to_view(x, y)).toPoint()
+    # of the weakest one, a pixel in the middle of what lies under no other one
+    *others, mask = controller.result.detections.masks
+    rows, columns = np.nonzero(mask & ~np.any(others, axis=0))
+    middle = len(rows) // 2
+    at = view.geometry_of_view.to_view(columns[middle] + 0.5, rows[middle] + 0.5)
+    place = QPointF(*at).toPoint()
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: "selected instance" in panel.said.text(), timeout=PATIENCE)
     panel.hide()

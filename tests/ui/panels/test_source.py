@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QListWidget, QPus
 from pipeline.live.events import Closed, Failed, Lost, Opening, Regained
 from pipeline.sources.cameras import CameraInfo
 from tests.ui.panels.dialogs import answered, choose_file
-from ui.panels.cameras import NONE_FOUND
+from ui.panels.cameras import NONE_FOUND, CameraSearch
 from ui.panels.source import NOTHING_OPEN, SourcePanel, address_problem
 from ui.panels.widgets import Words
 
@@ -252,3 +252,17 @@ def test_a_source_is_closed_by_a_button(show, session, qtbot):
     session.emit(Opening("clip.mp4"))
     click(qtbot, button(panel, "Close"))
     assert session.asked[-1] == ("close_source",)
+
+
+def test_closing_the_window_waits_for_a_search_for_cameras(window, qtbot, monkeypatch):
+    monkeypatch.setattr("ui.panels.cameras._PATIENCE", 20)
+    ended, found = threading.Event(), []
+    dock = window.docks["source"]
+    qtbot.waitUntil(lambda: dock.panel is not None)
+    search = CameraSearch(lambda: ended.wait(0.1) or found.append(True) or ())
+    monkeypatch.setattr(dock.panel._cameras, "_search", search)
+    search.start()
+    window.close()
+
+    assert found
+    assert not search.running

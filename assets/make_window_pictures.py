@@ -1,0 +1,69 @@
+"""Makes the README's pictures of the window from the demo clip: `python assets/make_window_pictures.py`.
+
+Wants a display of 1400 x 900 at least, Xvfb's for instance. Only public-domain photographs are shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+CLIP = "assets/demo.mp4"  # as it is shown in the window
+FOLDER = ROOT / "assets" / "window"
+SIZE = 1280, 800
+PATIENCE = 120.0  # seconds
+
+
+def main() -> None:
+    """Open the clip, and save the window as it plays, with prototypes, and with privacy."""
+    os.environ["LIVEMASK_HOME"] = tempfile.mkdtemp()
+    os.chdir(ROOT)
+    from PyQt6.QtTest import QTest
+    from PyQt6.QtWidgets import QApplication
+
+    from ui.application import Start, make_window
+    from ui.qt import prepare_qt
+
+    prepare_qt()
+    app = QApplication(sys.argv)
+    window = make_window(app, Start(CLIP), print)
+    window.resize(*SIZE)
+    window.show()
+    controller = window.controller
+
+    def wait(until: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        end = time.monotonic() + seconds
+        while not until() and time.monotonic() < end:
+            QTest.qWait(20)
+
+    def pause_at(seconds: float) -> None:
+        controller.session.playback.pause()
+        controller.seek(seconds)
+        wait(lambda: False, 3)
+
+    def save(name: str) -> None:
+        FOLDER.mkdir(exist_ok=True)
+        window.grab().save(str(FOLDER / f"{name}.jpg"), "JPEG", 88)
+
+    wait(lambda: controller.loaded is not None)
+    pause_at(1.0)
+    save("live")
+    window.docks["prototypes"].setVisible(not window.docks["prototypes"].isVisible())
+    pause_at(5.9)
+    save("prototypes")
+    window.docks["prototypes"].setVisible(not window.docks["prototypes"].isVisible())
+    controller.set_display(privacy=True)
+    pause_at(1.0)
+    save("privacy")
+    window.close()
+
+
+if __name__ == "__main__":
+    main()

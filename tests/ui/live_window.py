@@ -1,0 +1,61 @@
+"""What tests ask of a window at work, with a real session, the shipped weights and the demo clip."""
+
+from __future__ import annotations
+
+import threading
+
+from PyQt6.QtCore import QCoreApplication, QEvent
+from PyQt6.QtWidgets import QApplication
+
+from assets.make_demo_video import VIDEO
+from tests.pipeline.standins import Source
+from ui.notices import Level
+
+DEMO = str(VIDEO)
+PATIENCE = 60_000  # milliseconds, on a machine with much else to do
+
+
+def camera(*_: object, **changes: object) -> Source:
+    made = Source(None, live=True, pace=0.01, **changes)
+    made.warnings = ()
+    return made
+
+
+def found(window) -> bool:
+    """Whether instances are shown."""
+    return window.controller.result is not None and len(window.controller.result.detections) > 0
+
+
+def rests(window) -> bool:
+    """Whether playing is paused, and the frame where it is paused is shown with its instances."""
+    playback = window.controller.session.playback
+    if playback is None or playback.playing or not found(window):
+        return False
+    return abs(float(window.controller.result.frame.time) - playback.position) < 1e-3
+
+
+def told(window, level: Level, words: str) -> bool:
+    return any(notice.level is level and words in notice.text for notice in window.notices.notices)
+
+
+def widgets() -> int:
+    """How many there are, once those are gone that were given up."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    return len(QApplication.allWidgets())
+
+
+def threads() -> int:
+    """How many run."""
+    return threading.active_count()
+
+
+def pause_demo(window, until) -> None:
+    """Pause in the middle of the demo, which is opened where something else is, or nothing."""
+    controller = window.controller
+    if controller.session.playback is None:
+        controller.open(DEMO)
+        until(lambda: found(window) and controller.session.playback is not None)
+    controller.session.playback.pause()
+    controller.seek(1.0)
+    until(lambda: rests(window) and abs(float(controller.result.frame.time) - 1.0) < 0.05)
+    window.menus.refresh()
