@@ -174,7 +174,7 @@ def _export(args: argparse.Namespace) -> None:
     reference = Reference(network, with_masks=not args.no_masks)
     path, images = output_path(args), _proof_images(args, network)
     with replacing(path) as draft:
-        kept = _write(args, network, facts, draft, reference, tolerance)
+        kept = _write(args, network, facts, draft, reference, tolerance, images)
         proof = reference.prove(read_exported(draft).model, images, _float_precision(args))
         faults = tuple(tolerance.faults(proof.agreement))
         show(Outcome(path, facts.precision, images.name, proof, tolerance, kept, faults), as_json=args.json)
@@ -224,8 +224,9 @@ def _write(
     path: Path,
     reference: Reference,
     tolerance: Tolerance,
+    images: ProofSet,
 ) -> tuple[str, ...]:
-    """Write the file; returns what int8 left in float."""
+    """Write the file; returns what int8 left in float. images: what it is going to be proven on."""
     from model.exporting.exported import write_openvino
     from model.exporting.onnx_model import write_onnx
     from model.exporting.openvino_model import to_openvino
@@ -235,24 +236,31 @@ def _write(
         return ()
     model, kept = to_openvino(network, with_masks=not args.no_masks), ()
     if args.int8:
-        model, kept = _quantised(args, model, network, reference, tolerance)
+        model, kept = _quantised(args, model, network, reference, tolerance, images)
     write_openvino(model, path, facts)
     return kept
 
 
 def _quantised(
-    args: argparse.Namespace, model: Any, network: Yolact, reference: Reference, tolerance: Tolerance
+    args: argparse.Namespace,
+    model: Any,
+    network: Yolact,
+    reference: Reference,
+    tolerance: Tolerance,
+    images: ProofSet,
 ) -> tuple[Any, tuple[str, ...]]:
-    """The model in int8 that is within tolerance on the images that were held out, or else the last tried."""
+    """The model in int8 that is within tolerance on the images that were held out, and on those that it is
+    going to be proven on, which may be harder; or else the last tried."""
     from app.export_images import Prepared, split
     from model.exporting.int8 import quantise
 
     calibration, held_out = split(args.calibration, args.calibration_images)
+    choosing = (held_out,) if args.data is None else (held_out, images)
 
     def accept(quantised: Any) -> bool:
-        agreement = reference.prove(quantised, held_out, _float_precision(args)).agreement
+        proofs = (reference.prove(quantised, chosen, _float_precision(args)) for chosen in choosing)
         # where nothing is seen there is nothing to choose by; the proof will say so
-        return not agreement.detections or not tolerance.faults(agreement)
+        return all(not p.agreement.detections or not tolerance.faults(p.agreement) for p in proofs)
 
     made = quantise(model, Prepared(calibration, network.config), accept, _note)
     return made.model, made.kept

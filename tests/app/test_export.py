@@ -14,6 +14,7 @@ from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.export_images import split
 from model import load_predictor
 from model.checkpoint import save_checkpoint
+from model.exporting import int8
 from model.exporting.comparison import TOLERANCES
 from model.exporting.exported import int8_beside, read_exported, read_facts
 from model.weight_pins import sha256_of
@@ -118,6 +119,25 @@ def test_int8_is_calibrated_on_some_photographs_and_proven_on_others(
     assert read_exported(path).facts.precision == "int8"
     assert int8_beside(weights) == path
     path.unlink()
+
+
+def test_int8_keeps_more_in_float_while_the_photographs_with_labels_are_out_of_tolerance(
+    export: Export,
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    two = dict(list(int8.KEPT_IN_FLOAT.items())[:2])
+    monkeypatch.setattr(int8, "KEPT_IN_FLOAT", two)
+    data = labels(photos, tmp_path / "labels.json")
+    # what was held out has no labels, and so no average precision to lose
+    limits = [part for value in (*LOOSE, "ap-loss=-1") for part in ("--tolerance", value)]
+
+    code = export("--int8", "--calibration", photos, "--data", data, "--images", photos, "--json", *limits)
+
+    assert code == EXIT_FAILED
+    assert json.loads(capsys.readouterr().out)["kept_in_float"] == list(two)
 
 
 def test_a_file_out_of_tolerance_is_not_kept_and_the_old_one_stays(
