@@ -264,8 +264,8 @@ def test_help_states_the_tolerances(capsys: pytest.CaptureFixture[str]):
     told = {
         line.split()[0]: line.split()[1:3] for line in capsys.readouterr().out.splitlines() if line.split()
     }
-    for field, (fp32, int8) in _limits().items():
-        assert [float(value) for value in told[field.replace("_", "-")]] == [fp32, int8]
+    for field, limits in _limits().items():
+        assert [float(value) for value in told[field.replace("_", "-")]] == list(limits)
 
 
 def _limits() -> dict[str, tuple[Any, Any]]:
