@@ -7,25 +7,27 @@ from collections import defaultdict
 from pipeline.metrics import STAGES, MetricsSnapshot, StageStats
 
 _TELLING = 0.05  # a share of waiting that is worth telling
-_KEEPS_UP = 0.02  # of a live source's frames may be dropped, at the start of a run mostly
+_KEEPS_UP = 0.05  # of a live source's frames may be dropped, at the start of a run mostly
 
 
 def bottleneck(snapshot: MetricsSnapshot) -> str:
     """The stage that everything else waits for: "forward: works 91 % of the time; capture waits …".
 
     It is the stage with the most work in the thread with the most work: stages that share a thread wait for
-    one another. A live source that nothing falls behind is the bottleneck itself.
+    one another. Where a live source is kept up with there is none, however long its frames are waited for.
     """
     given = _given_live(snapshot)
     if given and snapshot.dropped <= _KEEPS_UP * given:
         rate = snapshot.rate(given)
-        return f"capture: the source gives {rate:.1f} frames a second; nothing here is slower"
+        return f"none, the source is kept up with: it gives {rate:.1f} frames a second; nothing is slower"
     stage, thread = _busiest(snapshot)
     if stage is None:
         return "no stage has worked yet"
-    parts = [_work(snapshot, stage, thread), *_others(snapshot, stage)]
+    parts = [_work(snapshot, stage, thread)]
     if given:
         parts.append(f"{snapshot.dropped} of the source's {given} frames were dropped")
+    else:
+        parts += _others(snapshot, stage)
     return f"{stage.stage}: " + "; ".join(parts)
 
 

@@ -23,6 +23,7 @@ class ActionSpec:
     enabled: whether it can be done now; None for always
     tool:    its text in the tool bar, "" when it is not there
     parts:   whether a line parts it from what stands above it
+    tool_checked: its text in the tool bar while it is on, "" for the same
     """
 
     name: str
@@ -35,6 +36,7 @@ class ActionSpec:
     enabled: Callable[[Controller], bool] | None = None
     tool: str = ""
     parts: bool = False
+    tool_checked: str = ""
 
 
 def _is_open(controller: Controller) -> bool:
@@ -88,6 +90,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "record", "&Record", "file", lambda w: w.controller.toggle_recording(),
         ("Ctrl+R",), "Record what is shown; once more ends it",
         lambda c: c.session.recording, lambda c: _is_open(c) or c.session.recording, tool="Record",
+        tool_checked="Stop",
     ),
     ActionSpec(
         "annotate", "A&nnotate a file …", "file", lambda w: w.dialogs.annotate(),

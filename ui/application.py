@@ -126,13 +126,13 @@ def errors_as_notices(controller: Controller) -> Iterator[None]:
 
 @contextmanager
 def _closed_by_ctrl_c(window: MainWindow) -> Iterator[None]:
-    """Ctrl-C in the terminal, or a request to end, closes the window as its cross does.
+    """Ctrl-C in the terminal, or a request to end, closes the window, and asks nothing.
 
     Python gets to it at the window's next timer.
     """
 
     def close(number: int, frame: FrameType | None) -> None:
-        window.close()
+        window.quit()
 
     Handler = Callable[[int, FrameType | None], object] | int | None  # noqa: N806
     before: dict[signal.Signals, Handler] = {

@@ -5,23 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path, PurePath
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from pipeline.frame import Result
-from pipeline.live.events import (
-    Closed,
-    Event,
-    Failed,
-    Loaded,
-    Lost,
-    Opened,
-    Recording,
-    Regained,
-    Saved,
-    Warned,
-)
+from pipeline.live.events import Closed, Event, Failed, Loaded, Opened, Opening, Recording
 from pipeline.live.selection import instance_at
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.sources.addresses import HIDDEN, is_address, redacted
@@ -29,6 +19,8 @@ from ui.bridge import Bridge
 from ui.notices import Level, Notice
 from ui.selection import next_instance
 from ui.settings import MOST_RECENT, WindowSettings, camera_options
+from ui.source_names import label_of, name_of
+from ui.telling import SOURCE, Teller
 
 if TYPE_CHECKING:
     from pipeline.live.session import LiveSession
@@ -59,6 +51,12 @@ class Controller(QObject):
     display_changed = pyqtSignal(DisplaySettings)
     recent_changed = pyqtSignal()
     notice = pyqtSignal(Notice)
+    settled = pyqtSignal(str)  # notices of this topic are out of date
+    file_asked = (
+        pyqtSignal()
+    )  # somebody wants to choose a video or picture, a folder of pictures, or weights;
+    folder_asked = pyqtSignal()  # the window answers with its dialogs
+    weights_asked = pyqtSignal()
 
     def __init__(
         self,
@@ -76,8 +74,13 @@ class Controller(QObject):
         self.opened: Opened | None = None
         self.loaded: Loaded | None = None
         self._given: dict[str, str] = {}  # sources as they were given, by what is shown of them
+        self._asked: dict[str, str] = {}  # what is shown of sources, by what events call them
+        self._began = ""  # the name of the source whose opening was told of last
+        self.before = ""  # the source that was opened last, as long as it can be gone back to
+        self.recording_since = 0.0  # `time.monotonic()` when the recording began, while there is one
         self._inspectors = 0
         self._listen()
+        self._teller = Teller(self)
 
     @property
     def detection(self) -> DetectionSettings:
@@ -125,7 +128,8 @@ class Controller(QObject):
     def open(self, source: str) -> None:
         """Open a camera, file, folder or address, in the place of what is open.
 
-        One of the recent sources is opened with its password, as long as that is known.
+        It counts as a recent source once that has succeeded. One of those is opened with its password, as
+        long as that is known.
         """
         known = redacted(source)
         if known == source:
@@ -135,9 +139,7 @@ class Controller(QObject):
             self.tell(Level.WARNING, text, topic="source")
             return
         self._given[known] = source
-        recent = (known, *(one for one in self.settings.recent if one != known))[:MOST_RECENT]
-        self.remember(recent=recent)
-        self.recent_changed.emit()
+        self._asked[label_of(source)] = known
         options = camera_options(self.settings.camera_mode)
         if options is None:
             self.session.open(source)
@@ -214,53 +216,56 @@ class Controller(QObject):
         """Show a notice."""
         self.notice.emit(Notice(level, text, details, topic))
 
+    def ask_for_file(self) -> None:
+        """Let a video or a picture be chosen, and open it. Returns at once."""
+        self.file_asked.emit()
+
+    def ask_for_folder(self) -> None:
+        """Let a folder of pictures be chosen, and open it. Returns at once."""
+        self.folder_asked.emit()
+
+    def ask_for_weights(self) -> None:
+        """Let a file of weights be chosen, and detect with it. Returns at once."""
+        self.weights_asked.emit()
+
     def close(self, timeout: float = 2.0) -> bool:
         """End the session. False when a thread is left behind after so many seconds."""
         return self.session.close(timeout)
 
     def _listen(self) -> None:
+        self.bridge.opening.connect(self._on_opening)
         self.bridge.opened.connect(self._on_opened)
         self.bridge.closed.connect(self._on_closed)
         self.bridge.loaded.connect(self._on_loaded)
-        self.bridge.lost.connect(self._on_lost)
-        self.bridge.regained.connect(self._on_regained)
-        self.bridge.warned.connect(self._on_warned)
         self.bridge.recording.connect(self._on_recording)
-        self.bridge.saved.connect(self._on_saved)
         self.bridge.failed.connect(self._on_failed)
 
+    def _on_opening(self, event: Opening) -> None:
+        self._began = event.name
+
     def _on_opened(self, event: Opened) -> None:
+        if event == self.opened:
+            return  # it goes on, for the one that was to take its place could not be opened
         self.opened = event
+        self.settled.emit(SOURCE)
+        known = self._asked.get(name_of(event))
+        if known is not None:
+            self.before = known
+            others = (one for one in self.settings.recent if one != known)
+            self.remember(recent=(known, *others)[:MOST_RECENT])
+            self.recent_changed.emit()
 
     def _on_closed(self, event: Closed) -> None:
-        if self.opened is not None and self.opened.info.name == event.name:
+        if event.name == name_of(self.opened):
             self.opened = None
             self.result = None
 
     def _on_loaded(self, event: Loaded) -> None:
         self.loaded = event
 
-    def _on_lost(self, event: Lost) -> None:
-        text = f"{event.name} gives no pictures any more ({event.reason}); it is tried again"
-        self.tell(Level.WARNING, text, topic="source")
-
-    def _on_regained(self, event: Regained) -> None:
-        self.tell(Level.INFO, f"{event.name} is back", topic="source")
-
-    def _on_warned(self, event: Warned) -> None:
-        text = f"{event.name}: {event.message}"
-        self.tell(Level.WARNING, text, topic=text)  # it stands beside others, and once only
-
     def _on_recording(self, event: Recording) -> None:
-        names = ", ".join(path.name for path in event.paths)
-        self.tell(Level.INFO, f"Recording to {names}", topic="recording")
-
-    def _on_saved(self, event: Saved) -> None:
-        paths = ", ".join(str(path) for path in event.paths)
-        told = f"{event.task.capitalize()} saved: {paths}" if paths else event.task.capitalize()
-        text = f"{told} ({event.summary})" if event.summary else told
-        level = Level.WARNING if event.problems else Level.INFO
-        self.tell(level, "; ".join((text, *event.problems)), "\n".join(event.problems), topic=event.task)
+        self.recording_since = monotonic()
 
     def _on_failed(self, event: Failed) -> None:
-        self.tell(Level.ERROR, event.message, event.details, topic=event.task)
+        if event.task == SOURCE and self._began == label_of(self.before):
+            self.before = ""  # it is itself what failed

@@ -11,11 +11,15 @@ from PyQt6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWi
 from pipeline.sources.addresses import SCHEMES
 from ui.controller import Controller
 from ui.dropping import WEIGHTS_SUFFIXES
+from ui.notices import Level
 from ui.shortcuts import ShortcutsDialog
+from ui.telling import ANNOTATION
 
 ABOUT = """<h3>LiveMask</h3>
 <p>Real-time instance segmentation for webcams and video, on YOLACT.</p>
 <p>Everything is computed on this machine; nothing leaves it.</p>"""
+
+QUIT_QUESTION = "A file is being annotated. Nothing of it is kept if you quit now."
 
 
 class Dialogs:
@@ -25,6 +29,9 @@ class Dialogs:
         self._controller = controller
         self._window = window
         self._folder = ""  # where the last file was found
+        controller.file_asked.connect(self.open_file)
+        controller.folder_asked.connect(self.open_folder)
+        controller.weights_asked.connect(self.open_weights)
 
     def open_file(self) -> None:
         """Choose a video or a picture, and open it."""
@@ -79,18 +86,39 @@ class Dialogs:
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
 
+    def ask_to_quit(self, quit_all_the_same: Callable[[], object]) -> None:
+        """A file is being annotated: let it be chosen whether to go on, or to cancel that and quit."""
+        if any(isinstance(dialog, QMessageBox) for dialog in open_dialogs(self._window)):
+            return  # it has been asked already
+        box = QMessageBox(QMessageBox.Icon.Question, "Quit LiveMask", QUIT_QUESTION, parent=self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        leave = box.addButton("Cancel the annotation and quit", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        box.buttonClicked.connect(lambda button: quit_all_the_same() if button is leave else None)
+        box.open()
+
     def _open_address(self, text: str) -> None:
         if text.strip():
             self._controller.open(text.strip())
 
-    def _ask_for_output(self, source: str) -> None:
-        path = Path(source)
+    def _ask_for_output(self, source: str, proposed: Path | None = None) -> None:
         dialog = self._files("Annotate a file: where to", ["Videos (*.mp4 *.mkv *.mov *.webm)"])
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # nothing is ever replaced
         dialog.setDefaultSuffix("mp4")
-        dialog.selectFile(str(path.with_name(f"{path.stem}_masks.mp4")))
-        dialog.fileSelected.connect(lambda output: self._controller.annotate(source, Path(output)))
+        dialog.selectFile(str(proposed or free_name(Path(source).with_suffix(""))))
+        dialog.fileSelected.connect(lambda output: self._annotate(source, Path(output)))
         dialog.open()
+
+    def _annotate(self, source: str, output: Path) -> None:
+        if not output.is_file():
+            self._controller.annotate(source, output)
+            return
+        text = f"{output.name} is there already, and no file is ever replaced; choose another name"
+        self._controller.tell(Level.WARNING, text, topic=ANNOTATION)
+        self._ask_for_output(source, output)
 
     def _choose(self, title: str, filters: list[str], act: Callable[[str], None]) -> None:
         dialog = self._files(title, filters)
@@ -108,6 +136,14 @@ class Dialogs:
         if filters:
             dialog.setNameFilters(filters)
         return dialog
+
+
+def free_name(path: Path) -> Path:
+    """Where an annotated copy may go, beside `path` (which is without a suffix): a file that is not there."""
+    proposed, number = path.with_name(f"{path.name}_masks.mp4"), 2
+    while proposed.exists():
+        proposed, number = path.with_name(f"{path.name}_masks_{number}.mp4"), number + 1
+    return proposed
 
 
 def open_dialogs(window: QWidget) -> list[QDialog]:

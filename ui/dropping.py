@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from PyQt6.QtCore import QMimeData
+
 from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of
 
 WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".xml", ".onnx"})
@@ -80,3 +82,12 @@ def _judge_file(path: Path) -> tuple[str, str]:
         weights = ", ".join(sorted(WEIGHTS_SUFFIXES))
         return "source", f"{suffix} is neither a video nor a picture, and weights are {weights}"
     return "source", ""  # a name without a suffix says nothing; its content does, once it is opened
+
+
+def dropped(data: QMimeData | None) -> list[str]:
+    """Paths and addresses that are dragged."""
+    if data is None:
+        return []
+    if data.hasUrls():
+        return [url.toLocalFile() if url.isLocalFile() else url.toString() for url in data.urls()]
+    return data.text().split() if data.hasText() and "://" in data.text() else []

@@ -1,4 +1,4 @@
-"""Icons of the playback, painted in the colour of text, so that they are seen in light and dark."""
+"""Icons of playback and panels, painted in the colour of text, so that they are seen in light and dark."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ Shape = tuple[tuple[float, float], ...]
 _RIGHT: Shape = ((0.25, 0.15), (0.85, 0.5), (0.25, 0.85))
 _BAR_LEFT: Shape = ((0.2, 0.15), (0.4, 0.15), (0.4, 0.85), (0.2, 0.85))
 _BAR_RIGHT: Shape = ((0.6, 0.15), (0.8, 0.15), (0.8, 0.85), (0.6, 0.85))
+_INNER: Shape = ((0.22, 0.47), (0.22, 0.78), (0.53, 0.78), (0.53, 0.47), (0.22, 0.47))  # what it leaves free
 
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "play": (_RIGHT,),
     "pause": (_BAR_LEFT, _BAR_RIGHT),
     "on": (((0.35, 0.2), (0.8, 0.5), (0.35, 0.8)), ((0.15, 0.2), (0.25, 0.2), (0.25, 0.8), (0.15, 0.8))),
+    "float": (
+        ((0.1, 0.35), (0.65, 0.35), (0.65, 0.9), (0.1, 0.9), (0.1, 0.35), *_INNER),
+        ((0.35, 0.1), (0.9, 0.1), (0.9, 0.65), (0.75, 0.65), (0.75, 0.25), (0.35, 0.25)),
+    ),
+    "close": (
+        ((0.12, 0.22), (0.22, 0.12), (0.88, 0.78), (0.78, 0.88)),
+        ((0.78, 0.12), (0.88, 0.22), (0.22, 0.88), (0.12, 0.78)),
+    ),
     "back": (((0.65, 0.2), (0.2, 0.5), (0.65, 0.8)), ((0.85, 0.2), (0.75, 0.2), (0.75, 0.8), (0.85, 0.8))),
 }
 

@@ -8,15 +8,23 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Literal
 
-from PyQt6.QtCore import QByteArray, QEvent, QMimeData, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QChildEvent, QEvent, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
-from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QApplication,
+    QMainWindow,
+    QStackedWidget,
+    QTabBar,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from pipeline.live.settings import DisplaySettings
 from ui.controller import Controller
 from ui.dialogs import Dialogs
-from ui.dropping import understand
+from ui.dropping import dropped, understand
 from ui.hint import DEMO, Hint
+from ui.keyboard import is_kept
 from ui.menus import Menus
 from ui.notices import Level, NoticeBar
 from ui.panel_dock import PanelDock
@@ -24,13 +32,9 @@ from ui.panels import PANELS
 from ui.seek_bar import SeekBar
 from ui.status import StatusBar
 from ui.task_bar import TaskBar
+from ui.telling import ANNOTATION
 from ui.theme import set_colours
 from ui.video_view import VideoView
-
-PRIVACY_NOTE = (
-    "People are made unrecognisable from now on, here and in all that is saved. "
-    "Somebody who is never detected is not hidden."
-)
 
 _FIRST_SIZE = (1280, 800)
 _FIRST_SIDES = (("right", 340, Qt.Orientation.Horizontal), ("bottom", 320, Qt.Orientation.Vertical))
@@ -41,12 +45,6 @@ _AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
 }
-_KEPT_KEYS = frozenset(
-    {
-        *(Qt.Key.Key_Space, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End),
-        *(Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown),
-    }
-)
 
 
 class MainWindow(QMainWindow):
@@ -66,7 +64,7 @@ class MainWindow(QMainWindow):
         self.controller = controller
         self.dialogs = Dialogs(controller, self)
         self._save = save
-        self._private = controller.display.privacy
+        self._quits = False
         self._state_before = QByteArray()  # panels and tools, before the full screen
         self.setWindowTitle("LiveMask")
         self.setAcceptDrops(True)
@@ -106,6 +104,11 @@ class MainWindow(QMainWindow):
             self.controller.deselect()
         self.view.setFocus()
 
+    def quit(self) -> None:
+        """Close the window, whatever goes on."""
+        self._quits = True
+        self.close()
+
     def set_colours(self, colours: Literal["system", "light", "dark"]) -> None:
         """Follow the system, or be light or dark whatever it is."""
         app = QApplication.instance()
@@ -114,42 +117,52 @@ class MainWindow(QMainWindow):
         self.controller.remember(colours=colours)
         self.menus.refresh()
 
+    def toggle_panel(self, dock: PanelDock) -> None:
+        """Bring a panel to the front, out of the full screen if need be; one that is there already, hide."""
+        if self.isFullScreen():
+            self.toggle_full_screen()
+            dock.bring()
+        elif dock.in_front:
+            dock.hide()
+            self._picture().setFocus()
+        else:
+            dock.bring()
+
     def event(self, event: QEvent | None) -> bool:
-        """Leave Space, arrows and the like to the widget with the keyboard, unless that is the picture."""
-        if (
-            isinstance(event, QKeyEvent)
-            and event.type() == QEvent.Type.ShortcutOverride
-            and event.key() in _KEPT_KEYS
-            and event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-            and self.focusWidget() not in (None, self, self.view)
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+        """Leave keys to the widget with the keyboard, unless that is the picture; name what Qt makes."""
+        made = event.child() if isinstance(event, QChildEvent) and event.polished() else None
+        if isinstance(made, QTabBar):
+            made.setAccessibleName("Panels")
+        return (isinstance(event, QKeyEvent) and self._keeps(event)) or super().event(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
         """Take what may be a file or an address; what it is, is told when it is dropped."""
-        if event is not None and _dropped(event.mimeData()):
+        if event is not None and dropped(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
         """Open what was dropped, or say why not."""
         if event is not None:
             event.acceptProposedAction()
-            self.take(_dropped(event.mimeData()))
+            self.take(dropped(event.mimeData()))
 
     def take(self, items: list[str]) -> None:
         """Open paths and addresses: sources and weights; what is refused is told."""
-        dropped = understand(items)
-        if dropped.refused:
-            self.controller.tell(Level.WARNING, "; ".join(dropped.refused), "\n".join(items), topic="drop")
-        if dropped.weights:
-            self.controller.set_detection(weights=dropped.weights)
-        if dropped.source:
-            self.controller.open(dropped.source)
+        found = understand(items)
+        if found.refused:
+            self.controller.tell(Level.WARNING, "; ".join(found.refused), "\n".join(items), topic="drop")
+        if found.weights:
+            self.controller.set_detection(weights=found.weights)
+        if found.source:
+            self.controller.open(found.source)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Keep the settings, and end everything, within two seconds."""
+        """Keep the settings, and end everything, within two seconds; ask first while a file is annotated."""
+        if ANNOTATION in self.tasks.tasks and not self._quits:
+            self.dialogs.ask_to_quit(self.quit)
+            if event is not None:
+                event.ignore()
+            return
         if self.isFullScreen():
             self.toggle_full_screen()
         geometry, state = (bytes(part.toBase64().data()).decode() for part in (
@@ -167,7 +180,7 @@ class MainWindow(QMainWindow):
     def _make_middle(self) -> None:
         self.view = VideoView(self.controller)
         self.notices = NoticeBar()
-        self.tasks = TaskBar({"annotation": self.controller.cancel_annotation})
+        self.tasks = TaskBar({ANNOTATION: self.controller.cancel_annotation})
         self.seek_bar = SeekBar(self.controller)
         self.hint = Hint(self._hint_buttons())
         self._stack = QStackedWidget()
@@ -213,7 +226,8 @@ class MainWindow(QMainWindow):
         bridge.opened.connect(self._on_opened)
         bridge.closed.connect(self._on_closed)
         self.controller.notice.connect(self.notices.show_notice)
-        self.controller.display_changed.connect(self._on_display)
+        self.controller.settled.connect(self.notices.settle)
+        self.controller.display_changed.connect(self.menus.refresh)
         self.view.full_screen_asked.connect(self.toggle_full_screen)
         self._emptied = QTimer(self)  # another source may be on its way, and the hint would only flash
         self._emptied.setSingleShot(True)
@@ -236,12 +250,6 @@ class MainWindow(QMainWindow):
         self.restoreState(_decoded(state))
         for name, dock in self.docks.items():
             dock.setVisible(PANELS[name].shown if settings.panels is None else name in settings.panels)
-
-    def _on_display(self, display: DisplaySettings) -> None:
-        self.menus.refresh()
-        if display.privacy and not self._private:
-            self.controller.tell(Level.INFO, PRIVACY_NOTE, topic="privacy")
-        self._private = display.privacy
 
     def _on_opening(self) -> None:
         self._show_view(True)
@@ -266,6 +274,14 @@ class MainWindow(QMainWindow):
             if widget is not None:
                 widget.setVisible(wanted)
 
+    def _keeps(self, event: QKeyEvent) -> bool:
+        focus = self.focusWidget()
+        return focus not in (self, self.view) and is_kept(event, focus)
+
+    def _picture(self) -> QWidget:
+        """The picture, or what stands in its place."""
+        return self._stack.currentWidget() or self.view
+
     def _show_view(self, wanted: bool) -> None:
         shown: QWidget = self.view if wanted else self.hint
         if self._stack.currentWidget() is not shown:
@@ -280,12 +296,3 @@ def _decoded(text: str) -> QByteArray:
         return QByteArray(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):  # Qt takes no notice of what it did not write itself
         return QByteArray()
-
-
-def _dropped(data: QMimeData | None) -> list[str]:
-    """Paths and addresses that are dragged."""
-    if data is None:
-        return []
-    if data.hasUrls():
-        return [url.toLocalFile() if url.isLocalFile() else url.toString() for url in data.urls()]
-    return data.text().split() if data.hasText() and "://" in data.text() else []

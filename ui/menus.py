@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QMenu, QToolBar
 
 from ui.actions import ACTIONS, MENUS, ActionSpec
 from ui.panel_dock import PanelDock
+from ui.source_names import label_of
 
 if TYPE_CHECKING:
     from ui.main_window import MainWindow
@@ -30,18 +31,29 @@ class Menus:
     def add_panels(self, docks: Iterable[PanelDock]) -> None:
         """What shows and hides each panel."""
         for dock in docks:
-            action = dock.make_action()
-            self.menus["panels"].addAction(action)
-            self._window.addAction(action)
+            dock.action.triggered.connect(lambda _, dock=dock: self._window.toggle_panel(dock))
+            self.menus["panels"].addAction(dock.action)
+            self._window.addAction(dock.action)
 
     def refresh(self) -> None:
         """See what is checked, and what can be done now."""
         for spec in ACTIONS:
             action = self.actions[spec.name]
             if spec.checked is not None:
-                action.setChecked(spec.checked(self._window.controller))
+                checked = spec.checked(self._window.controller)
+                action.setChecked(checked)
+                if spec.tool_checked:
+                    self._name_tool(action, spec.tool_checked if checked else spec.tool)
             if spec.enabled is not None:
                 action.setEnabled(spec.enabled(self._window.controller))
+
+    def _name_tool(self, action: QAction, text: str) -> None:
+        """Its button says what it will do."""
+        button = self.tools.widgetForAction(action)
+        if button is not None and action.iconText() != text:
+            button.setMinimumWidth(max(button.width(), button.minimumWidth()))  # its neighbours stay in place
+            action.setIconText(text)
+            button.setAccessibleName(text)
 
     def _make_menu(self, title: str) -> QMenu:
         bar = self._window.menuBar()
@@ -94,7 +106,7 @@ class Menus:
         recent = self.recent
         recent.clear()
         for source in self._window.controller.settings.recent:
-            action = recent.addAction(source.replace("&", "&&"))
+            action = recent.addAction(label_of(source).replace("&", "&&"))
             if action is not None:
                 action.triggered.connect(lambda _, text=source: self._window.controller.open(text))
         if recent.isEmpty():

@@ -12,7 +12,8 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolic
 
 MOST_SHOWN = 5
 _RISE = 4  # pixels that a line of text stands below a button's upper edge
-BRIEF = 6.0  # seconds that a note stays; warnings and errors stay until they are closed
+BRIEF = 6.0  # seconds that a note stays; warnings and errors stay until they are closed or out of date
+LESS_BRIEF = 20.0  # that a note stays about which something can be done
 
 
 class Level(Enum):
@@ -24,6 +25,14 @@ class Level(Enum):
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """What can be done about a notice: the text of its button, and what that does."""
+
+    text: str
+    act: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class Notice:
     """One notice. topic: a later notice of the same topic takes its place; details: to be copied."""
 
@@ -31,6 +40,7 @@ class Notice:
     text: str
     details: str = ""
     topic: str = ""
+    remedy: Remedy | None = None
 
 
 class NoticeBar(QWidget):
@@ -52,14 +62,19 @@ class NoticeBar(QWidget):
 
     def show_notice(self, notice: Notice) -> None:
         """Show one more; one of the same topic, or the oldest of too many, gives way to it."""
-        for row in [row for row in self._rows if notice.topic and row.notice.topic == notice.topic]:
-            self.dismiss(row)
+        if notice.topic:
+            self.settle(notice.topic)
         while len(self._rows) >= MOST_SHOWN:
             self.dismiss(self._rows[0])
         row = _Row(notice, self)
         self._rows.append(row)
         self._layout.addWidget(row)
         self.setVisible(True)
+
+    def settle(self, topic: str) -> None:
+        """Dismiss those of a topic, for they are out of date."""
+        for row in [row for row in self._rows if row.notice.topic == topic]:
+            self.dismiss(row)
 
     def clear(self) -> None:
         """Dismiss all."""
@@ -93,6 +108,8 @@ class _Row(QFrame):
         level.setContentsMargins(0, _RISE, 0, 0)
         layout.addWidget(level, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(_text(notice.text), 1, Qt.AlignmentFlag.AlignTop)
+        if notice.remedy is not None:
+            layout.addWidget(_button(notice.remedy.text, self._remedy), 0, Qt.AlignmentFlag.AlignTop)
         if notice.level is not Level.INFO or notice.details:
             layout.addWidget(_button("Copy details", self._copy), 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(_button("Close", self._leave), 0, Qt.AlignmentFlag.AlignTop)
@@ -104,7 +121,12 @@ class _Row(QFrame):
         timer.setSingleShot(True)
         # PyQt holds a method weakly; a function that holds the row would be collected with it, and called yet
         timer.timeout.connect(self._leave)
-        timer.start(round(BRIEF * 1000))
+        timer.start(round((BRIEF if self.notice.remedy is None else LESS_BRIEF) * 1000))
+
+    def _remedy(self) -> None:
+        if self.notice.remedy is not None:
+            self.notice.remedy.act()
+        self._leave()
 
     def _leave(self) -> None:
         self._bar.dismiss(self)
@@ -132,5 +154,6 @@ def _text(text: str) -> QLabel:
 def _button(text: str, act: Callable[[], object]) -> QPushButton:
     button = QPushButton(text)
     button.setFlat(True)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # the mouse leaves the keyboard with the picture
     button.clicked.connect(lambda: act())
     return button

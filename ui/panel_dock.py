@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import QEvent, Qt, QTimer
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QAbstractScrollArea, QDockWidget, QFrame, QScrollArea, QWidget
+from PyQt6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QFrame, QScrollArea, QWidget
 
 from ui.controller import Controller
+from ui.dock_title import DockTitle
+from ui.keyboard import is_kept
 from ui.notices import Level
 from ui.panels import PanelSpec
 
 
 class PanelDock(QDockWidget):
-    """So the window is there before panels are, whose libraries take their time to load."""
+    """So the window is there before panels are, whose libraries take their time to load.
+
+    A panel behind the tab of another one is hidden: Qt only moves its dock out of sight, where the keyboard
+    would find it all the same.
+    """
 
     def __init__(self, name: str, spec: PanelSpec, controller: Controller, parent: QWidget) -> None:
         super().__init__(spec.title, parent)
@@ -23,35 +29,69 @@ class PanelDock(QDockWidget):
         self.spec = spec
         self._controller = controller
         self.panel: QWidget | None = None
+        self._in_front = False
+        self.action = self._make_action()
+        self._title = DockTitle(self)
+        self.setTitleBarWidget(self._title)
         self.setWidget(QWidget())
+        self._show_content(False)
         self.visibilityChanged.connect(self._on_visible)
 
-    def make_action(self) -> QAction:
-        """Shows and hides it; shown, it comes to the front and has the keyboard."""
-        action = self.toggleViewAction()
-        assert action is not None
-        action.setShortcut(QKeySequence(self.spec.shortcut))
-        action.setToolTip(self.spec.tip)
-        action.setStatusTip(self.spec.tip)
-        action.triggered.connect(self._on_asked)
-        return action
+    @property
+    def in_front(self) -> bool:
+        """Whether it is seen: shown, and not behind the tab of another one."""
+        return self._in_front
+
+    def bring(self) -> None:
+        """Show it, before all others of its place, with the keyboard."""
+        self.show()
+        self.raise_()
+        self._load()
+        self._on_visible(True)  # Qt tells of it later
+        if self.panel is not None:
+            self.panel.setFocus()
 
     def end(self) -> None:
         """The window closes, of which Qt tells it alone: let the panel end what it has begun."""
         if self.panel is not None:
             self.panel.close()
 
-    def _on_asked(self, shown: bool) -> None:
-        if shown:
-            self.raise_()
-            self._load()
-            panel = self.panel
-            if panel is not None:
-                panel.setFocus()
+    def event(self, event: QEvent | None) -> bool:
+        """Leave keys to the panel's widgets; a panel that floats is a window of its own."""
+        return self._keeps(event) or super().event(event)
+
+    def _keeps(self, event: QEvent | None) -> bool:
+        window = self.window()
+        return window is not None and is_kept(event, window.focusWidget())
+
+    def _make_action(self) -> QAction:
+        """Checked while the panel is in front."""
+        action = QAction(self.spec.title, self)
+        action.setCheckable(True)
+        action.setShortcut(QKeySequence(self.spec.shortcut))
+        action.setToolTip(self.spec.tip)
+        action.setStatusTip(self.spec.tip)
+        return action
 
     def _on_visible(self, visible: bool) -> None:
+        self._in_front = visible
+        self.action.setChecked(visible)
+        self._show_content(visible)
         if visible and self.panel is None:
-            QTimer.singleShot(0, self._load)  # after the window has been painted
+            QTimer.singleShot(0, self._load_if_seen)  # after the window has been painted
+
+    def _show_content(self, wanted: bool) -> None:
+        for part in (self.widget(), self._title):
+            if part is not None:
+                focus = QApplication.focusWidget()
+                if not wanted and focus is not None and part.isAncestorOf(focus):
+                    focus.clearFocus()  # or Qt would give it to whatever comes next
+                _keep_room(part)
+                part.setVisible(wanted)
+
+    def _load_if_seen(self) -> None:
+        if self._in_front:
+            self._load()
 
     def _load(self) -> None:
         if self.panel is not None:
@@ -64,8 +104,16 @@ class PanelDock(QDockWidget):
             return
         placeholder = self.widget()
         self.setWidget(_scrolled(self.panel))
+        self._show_content(self._in_front)
         if placeholder is not None:
             placeholder.deleteLater()
+
+
+def _keep_room(widget: QWidget) -> None:
+    """Let it take its room while it is hidden: the column must not change its width with every tab."""
+    policy = widget.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    widget.setSizePolicy(policy)
 
 
 def _scrolled(panel: QWidget) -> QWidget:

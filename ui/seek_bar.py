@@ -33,6 +33,7 @@ class SeekSlider(QSlider):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self.setAccessibleName("Position")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip("Position; arrows, Page Up and Page Down move it")
         self.setSingleStep(1000)
         self.setPageStep(10_000)
@@ -53,7 +54,10 @@ class SeekSlider(QSlider):
 
 
 class SeekBar(QWidget):
-    """Controls of a source that is played; hidden for cameras and streams, and without a source."""
+    """Controls of a source that is played; hidden for cameras and streams, and without a source.
+
+    The mouse leaves the keyboard where it is, so that Space and arrows go on meaning what they meant.
+    """
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -159,7 +163,7 @@ class SeekBar(QWidget):
         button.setAccessibleName(tip.partition(" (")[0])
         button.setToolTip(tip)
         button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(lambda: act())
         return button
 
@@ -168,7 +172,7 @@ class SeekBar(QWidget):
         button.setText("Loop")
         button.setCheckable(True)
         button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.setToolTip("Begin again at the end")
         button.toggled.connect(self._on_loop)
         return button
@@ -176,6 +180,7 @@ class SeekBar(QWidget):
     def _speed_box(self) -> QComboBox:
         box = QComboBox()
         box.setAccessibleName("Speed")
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         box.setToolTip("Speed")
         box.addItems([f"{speed:g}×" for speed in SPEEDS])
         box.setCurrentIndex(SPEEDS.index(1.0))

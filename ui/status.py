@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from time import monotonic
 
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
 
 from pipeline.live.events import Failed, Loaded, Loading, Opening
 from ui.controller import Controller
-from ui.times import rate
+from ui.times import elapsed, rate
 
 _LOOK = 250  # milliseconds
 
@@ -32,6 +33,7 @@ class StatusBar(QStatusBar):
         self.busy.setTextVisible(False)
         self.busy.hide()
         self.addWidget(self.busy)
+        self.recording = self._label("Recording")
         self.state = self._label("State")
         self.rate = self._label("Pictures a second that are shown")
         self._connect()
@@ -44,8 +46,10 @@ class StatusBar(QStatusBar):
     def refresh(self) -> None:
         """Show how things stand now."""
         opened = self._controller.opened
-        if opened is None:
-            source = f"Opening {self._opening} …" if self._opening else "No source"
+        if self._opening:
+            source = f"Opening {self._opening} …"
+        elif opened is None:
+            source = "No source"
         else:
             source = f"{self._controller.title}   {opened.info.width} × {opened.info.height}"
         _set(self.source, source)
@@ -53,6 +57,13 @@ class StatusBar(QStatusBar):
         _set(self.network, self._network)
         _set(self.rate, rate(self._controller.display_fps))
         _set(self.state, " · ".join(self._states()))
+        self._show_recording()
+
+    def _show_recording(self) -> None:
+        records = self._controller.session.recording
+        if records:
+            _set(self.recording, f"● Recording {elapsed(monotonic() - self._controller.recording_since)}")
+        self.recording.setVisible(records)
 
     def _states(self) -> list[str]:
         opened, session = self._controller.opened, self._controller.session
@@ -62,8 +73,6 @@ class StatusBar(QStatusBar):
             states.append("At the end" if playback.at_end else "Playing" if playback.playing else "Paused")
         elif opened is not None:
             states.append("Live")
-        if session.recording:
-            states.append("Recording")
         if self._controller.display.privacy:
             states.append("Privacy on")
         return states
@@ -108,6 +117,7 @@ class StatusBar(QStatusBar):
 
     def _label(self, name: str, stretch: int = 0) -> QLabel:
         label = QLabel()
+        label.setObjectName(name.lower())  # by which the theme finds it
         label.setAccessibleName(name)
         label.setToolTip(name)
         label.setTextFormat(Qt.TextFormat.PlainText)

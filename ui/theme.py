@@ -27,8 +27,13 @@ QToolBar QToolButton:checked { background: palette(base); border-color: palette(
 QToolBar QToolButton:focus { border: 1px solid palette(highlight); }
 QStatusBar { border-top: 1px solid palette(mid); }
 QStatusBar::item { border: none; }
-QDockWidget { titlebar-close-icon: none; }
-QDockWidget::title { padding: 6px 8px; }
+QLabel#recording { background: #b3261e; color: #ffffff; font-weight: 600; border-radius: 4px; }
+QTabBar::tab:focus { border: 2px solid palette(highlight); border-radius: 4px; padding: 2px 8px;
+    background: palette(base); color: palette(text); }
+QDockWidget QToolButton:focus { border: 1px solid palette(highlight); border-radius: 3px; }
+QCheckBox::indicator:unchecked, QGroupBox::indicator:unchecked, QAbstractItemView::indicator:unchecked {
+    border: 1px solid #858b95; border-radius: 2px; background: palette(base); }
+QCheckBox::indicator:unchecked:focus { border-color: palette(highlight); }
 QFrame#noticeNote, QFrame#noticeWarning, QFrame#noticeError {
     background: palette(base); border: 1px solid palette(mid); border-left-width: 4px; border-radius: 4px; }
 QFrame#noticeNote { border-left-color: #3d7ebf; }

@@ -14,6 +14,11 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
 
 
+def elapsed(seconds: float) -> str:
+    """Minutes and whole seconds (0:12), with hours where there are any."""
+    return clock(seconds).partition(".")[0]
+
+
 def rate(frames: float) -> str:
     """Frames a second: 29.9 fps; – fps for none."""
     return f"{frames:.1f} fps" if frames > 0 else "– fps"

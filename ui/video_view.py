@@ -8,12 +8,13 @@ from time import monotonic
 from PyQt6.QtCore import QPointF, QRectF, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
-    QFont,
+    QFocusEvent,
     QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPen,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
@@ -21,15 +22,17 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from pipeline.frame import Result
-from pipeline.live.events import Opening
+from pipeline.live.events import Closed, Opening
 from pipeline.live.settings import DisplaySettings
 from ui.controller import Controller
 from ui.cover import Cover
 from ui.picture import Picture
+from ui.source_names import name_of
 from ui.view_geometry import ViewGeometry
+from ui.words import paint_words
 
 BACKDROP = QColor(18, 20, 23)  # the same in light and dark: colours of a video look as they are on it
-WORDS = QColor(235, 238, 242)
+FOCUS = QPen(QColor(138, 180, 248), 2)
 ZOOM_STEP = 1.25
 _WHEEL_STEP = 120.0  # of a wheel's angle
 _PAN_STEP = 60.0  # view pixels a key
@@ -63,12 +66,13 @@ class VideoView(QWidget):
         self._picture = Picture()
         self._cover = Cover(controller.display.privacy)
         self._covered = ""  # why the picture is not painted
-        self._opening = ""
+        self._opening = self._awaited = ""  # words for a source that is on its way, and its name
         self._words = ""
         self._result: Result | None = None
         self._geometry = ViewGeometry((1, 1), (0, 0))
         self._pressed: QPointF | None = None
         self._panned = False
+        self._marks_focus = False
         self._captured: float | None = None  # when the picture that is not yet painted was captured
         self._painted: deque[float] = deque(maxlen=512)
         self._timer = QTimer(self)
@@ -127,7 +131,8 @@ class VideoView(QWidget):
     def _take(self, result: Result, now: float) -> None:
         self._result = result
         self._captured = result.frame.captured_at
-        self._opening = ""
+        if name_of(self._controller.opened) == self._awaited:
+            self._opening = ""
         self._cover.result_came(now, result.frame.captured_at)
         self._picture.put(result.frame.image if result.annotated is None else result.annotated)
         self._geometry = self._geometry.fitted((self.width(), self.height()), self._picture.size)
@@ -151,13 +156,17 @@ class VideoView(QWidget):
             self.update()
 
     def _on_opening(self, event: Opening) -> None:
-        self._opening = f"Opening {event.name} …"
-        self._forget()
-
-    def _on_closed(self) -> None:
-        if self._controller.opened is None:
-            self._opening = ""
+        self._opening, self._awaited = f"Opening {event.name} …", event.name
+        if self._controller.opened is None:  # or that one goes on until the other is there
             self._forget()
+        self._judge(monotonic())
+
+    def _on_closed(self, event: Closed) -> None:
+        if event.name == self._awaited:
+            self._opening = ""
+        if self._controller.opened is None:
+            self._forget()
+        self._judge(monotonic())
 
     def _on_display(self, display: DisplaySettings) -> None:
         self._cover.privacy_set(display.privacy, monotonic())
@@ -169,7 +178,6 @@ class VideoView(QWidget):
         self._painted.clear()
         self._controller.display_fps = self._controller.shown_age = 0.0
         self._geometry = ViewGeometry((self.width(), self.height()), (0, 0))
-        self._judge(monotonic())
         self.update()
 
     def _look(self, geometry: ViewGeometry) -> None:
@@ -186,8 +194,21 @@ class VideoView(QWidget):
             painter.drawImage(QRectF(*self._geometry.target), self._picture.image)
             self._note_age()
         if self._words:
-            self._paint_words(painter)
+            paint_words(painter, self.rect(), self._words)
+        if self._marks_focus:
+            painter.setPen(FOCUS)
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
+        """Show that the keyboard is here, unless it came with the mouse, which shows as much."""
+        super().focusInEvent(event)
+        self._marks_focus = event is None or event.reason() != Qt.FocusReason.MouseFocusReason
+
+    def focusOutEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
+        """Show it no more."""
+        super().focusOutEvent(event)
+        self._marks_focus = False
 
     def _smooth(self) -> bool:
         """Single pixels are to be seen once somebody has come as close as this."""
@@ -200,20 +221,6 @@ class VideoView(QWidget):
         self._controller.shown_age = now - self._captured
         self._painted.append(now)
         self._captured = None
-
-    def _paint_words(self, painter: QPainter) -> None:
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * 1.3)
-        painter.setFont(font)
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        room = self.rect().adjusted(40, 40, -40, -40)
-        bounds = painter.boundingRect(room, flags, self._words).adjusted(-18, -12, 18, 12)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 190))
-        painter.drawRoundedRect(QRectF(bounds), 8, 8)
-        painter.setPen(WORDS)
-        painter.drawText(room, flags, self._words)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Keep the frame where it is, as far as it goes."""

@@ -70,6 +70,7 @@ def watch(clip: str, weights: str | None, seconds: float) -> None:
     watcher.ended = window.close
     window.show()
     app.exec()
+    watcher.check()
     if watcher.error:
         sys.exit(watcher.error)
     print(json.dumps(watcher.seen))
@@ -133,6 +134,12 @@ class Watcher(QObject):
         self._timer.start(_LOOK)
         controller.bridge.opened.connect(self._play)
         controller.bridge.failed.connect(lambda event: self._fail(event.message))
+
+    def check(self) -> None:
+        """The window is closed; `error` tells it where that was too early for anything to be measured."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self.error = f"the window was closed while {self._phase.value}, before it was measured"
 
     def _play(self) -> None:
         playback = self.controller.session.playback

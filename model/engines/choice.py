@@ -87,7 +87,7 @@ def choose(
     _check_name("precision", precision, PRECISIONS)
     named = None if device == "auto" else select_device(device)
     machine = machine or look_around()
-    open_questions = "auto" in (engine, device, precision)
+    asked_for = (engine, device, precision)
     passed_over: list[str] = []
     for option in OPTIONS:
         if not _fits(option, engine, named, precision):
@@ -95,9 +95,7 @@ def choose(
         lack = _lack(option, machine, weights) or (_no_gain(option, machine) if precision == "auto" else None)
         if lack is None:
             chosen = named or torch.device(option.device)
-            return Choice(
-                option.engine, chosen, option.precision, _reason(machine, passed_over, open_questions)
-            )
+            return Choice(option.engine, chosen, option.precision, _reason(asked_for, passed_over))
         if lack not in passed_over:
             passed_over.append(lack)
     asked = f"engine {engine}, device {device}, precision {precision}"
@@ -199,10 +197,12 @@ def _no_gain(option: Option, machine: Machine) -> str | None:
     return None
 
 
-def _reason(machine: Machine, passed_over: list[str], open_questions: bool) -> str:
-    if not open_questions:
+def _reason(asked_for: tuple[str, ...], passed_over: list[str]) -> str:
+    if "auto" not in asked_for:
         return "as named"
-    return "the fastest there is on this machine" + (f" ({'; '.join(passed_over)})" if passed_over else "")
+    everything = set(asked_for) == {"auto"}
+    fastest = "the fastest there is on this machine" if everything else "the fastest of what was asked for"
+    return fastest + (f" ({'; '.join(passed_over)})" if passed_over else "")
 
 
 def _has_int8_instructions() -> bool:

@@ -21,15 +21,15 @@ Mask = NDArray[np.uint8]
 class Background:
     """Puts instances before another background.
 
-    kind:    "kept" leaves everything as it is
-    colour:  BGR, for "colour", and for "picture" where there is none
+    kind:    "kept" leaves everything as it is, and so does "picture" where there is none
+    colour:  BGR, for "colour"
     picture: [h, w, 3] uint8 BGR of any size; it covers the frame, cut evenly where its shape differs
 
     Used by one thread at a time, for the picture is kept at the size of the frames.
     """
 
     def __init__(self, kind: Kind = "kept", colour: Colour = (0, 0, 0), picture: Image | None = None) -> None:
-        self._kind = kind
+        self._kind: Kind = "kept" if kind == "picture" and picture is None else kind
         self._colour = colour
         self._picture = picture
         self._fitted: Image | None = None
@@ -49,7 +49,7 @@ class Background:
     def _backdrop(self, image: Image) -> Image:
         if self._fitted is None or self._fitted.shape != image.shape:
             shape = image.shape[0], image.shape[1]
-            if self._kind == "picture" and self._picture is not None:
+            if self._picture is not None and self._kind == "picture":
                 self._fitted = covering(self._picture, shape)
             else:
                 self._fitted = np.full((*shape, 3), self._colour, np.uint8)

@@ -5,27 +5,39 @@ They come from the session's own threads, one at a time and in order; whoever ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.live.settings import DetectionSettings
 from pipeline.sources.base import SourceInfo
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A source is being opened. name: never with a password."""
+    """A source is being opened; the one before goes on meanwhile where both can be open at a time.
+
+    name: what to call it, the same in every event about it: a path, an address without its password, or
+          "Camera 0"
+    """
 
     name: str
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Frames are going to come. playable: it can be paused and played at another speed; seekable: a position
-    in it can be chosen."""
+    """This source's frames are shown from now on. Told again when it goes on because the one that was to take
+    its place could not be opened.
+
+    info:     of what was opened, whose own name may tell more: how many images a folder holds
+    playable: it can be paused and played at another speed
+    seekable: a position in it can be chosen
+    name:     that of `Opening` and `Closed`; "" stands for the name in `info`
+    """
 
     info: SourceInfo
     playable: bool
     seekable: bool
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class Loaded:
     class_names: that it knows
     image_size:  side of its square input in pixels
     prototypes:  their number K
+    settings:    what it is used with, which is not what was asked for where that could not be loaded
     """
 
     weights: Path
@@ -82,6 +95,7 @@ class Loaded:
     class_names: tuple[str, ...]
     image_size: int
     prototypes: int
+    settings: DetectionSettings = field(default_factory=DetectionSettings)
 
 
 @dataclass(frozen=True)

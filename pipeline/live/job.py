@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from model.errors import SinkError, SourceError
 from pipeline.frame import Result
-from pipeline.live.events import Event, Failed, Progress
+from pipeline.live.events import Event, Failed, Progress, Saved
+from pipeline.live.loading import LoadNetwork
 from pipeline.live.naming import OutputNames, stem_of
-from pipeline.live.networks import LoadNetwork, fitted, only_wanted
+from pipeline.live.networks import fitted, only_wanted
 from pipeline.live.opening import OpenSource
 from pipeline.live.outputs import VIDEO, make_folder, saved, sink_for
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.live.troubles import failed
 from pipeline.metrics import Metrics
 from pipeline.runner import Runner, RunReport, RunState
-from pipeline.sinks.base import Sink
+from pipeline.sinks.base import Sink, SinkReport
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.stages import Paint
 
@@ -48,7 +50,8 @@ class AnnotationJob:
     """Loses no frame; draws and hides what the view does, but for the selection and the frame rate.
 
     Runs once, in a thread of its own, with a network of its own, so that what is watched can change. It
-    tells of itself by `Progress` events, and at the end by `Saved` or `Failed`.
+    tells of itself by `Progress` events, and at the end by `Saved` or `Failed`. Who cancels it wants no half
+    of a file, which is removed; where an error ends it, what was written stays and is told of.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class AnnotationJob:
         self._thread.start()
 
     def end(self) -> None:
-        """End it early; what was written stays where it can be played. Returns at once."""
+        """End it early, and leave nothing of it behind. Returns at once."""
         with self._lock:
             self._cancelled.set()
             if self._runner is not None:
@@ -155,9 +158,11 @@ class AnnotationJob:
             raise SinkError(f"{self._order.output}: cancelled, but its threads do not end: {self.alive}")
         if report.error is not None:
             self._emit(failed(TASK, report.error, self._order.source))
-        if report.sinks or report.error is None:
-            note = "cancelled" if report.state is RunState.STOPPED else ""
-            made = saved(TASK, report.sinks, note)
+        if report.state is RunState.STOPPED:
+            _remove_parts(report.sinks)
+            self._emit(Saved(TASK, (), "cancelled; nothing was kept"))
+        elif report.sinks or report.error is None:
+            made = saved(TASK, report.sinks)
             self._emit(dataclasses.replace(made, problems=(*made.problems, *report.warnings)))
 
 
@@ -173,6 +178,13 @@ def in_media_time(paint: Paint) -> Paint:
         return dataclasses.replace(drawn, frame=back)
 
     return painted
+
+
+def _remove_parts(reports: Sequence[SinkReport]) -> None:
+    for report in reports:
+        if report.path is not None and not report.whole:
+            with contextlib.suppress(OSError):  # it may be in use; a part says by its name that it is one
+                report.path.unlink()
 
 
 def _progress(info: SourceInfo | None, metrics: Metrics) -> Progress:

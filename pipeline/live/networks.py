@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,13 @@ from model.errors import ConfigError
 from model.options import class_indices
 from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded, Loading
+from pipeline.live.loading import LoadNetwork, warm_up
 from pipeline.live.settings import DetectionSettings
+from pipeline.live.troubles import failed
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
     from pipeline.live.switching import SwitchableDetector
-
-LoadNetwork = Callable[[DetectionSettings], "Predictor"]
 
 PRIVATE_THRESHOLD = 0.15
 """People are looked for down to this score, so that hardly any is left to be seen."""
@@ -45,17 +46,6 @@ def load_network(settings: DetectionSettings) -> Predictor:
         engine=settings.engine,
         precision=settings.precision,
     )
-
-
-def one_at_a_time(load: LoadNetwork) -> LoadNetwork:
-    """The same for several threads: PyTorch cannot export two networks at once, and OpenVINO runs those."""
-    lock = threading.Lock()
-
-    def load_alone(settings: DetectionSettings) -> Predictor:
-        with lock:
-            return load(settings)
-
-    return load_alone
 
 
 def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
@@ -113,7 +103,18 @@ class Networks:
     def loaded(self) -> Loaded | None:
         """The network in use."""
         with self._lock:
-            return self._loaded
+            settings = self.in_use
+            if self._loaded is None or settings is None:
+                return None
+            return replace(self._loaded, settings=settings)
+
+    @property
+    def in_use(self) -> DetectionSettings | None:
+        """What the network in use was loaded with and finds instances by; None without one."""
+        with self._lock:
+            if self._network is None:
+                return None
+            return self._applied.with_network_of(self._network_settings)
 
     @property
     def wanted(self) -> DetectionSettings:
@@ -166,8 +167,19 @@ class Networks:
     def load(self) -> None:
         """Load what is wanted and use it from then on; the network before goes on meanwhile.
 
-        Raises what loading raises; the network before stays in use then.
+        Raises what loading raises; the network before stays in use then. Where there is none, which is at the
+        start with settings of another day, the default one is loaded in the place of the one that fails.
         """
+        try:
+            self._load_wanted()
+        except Exception as error:
+            if not self._fall_back():
+                raise
+            told = failed("network", error)
+            self._emit(replace(told, message=f"{told.message}; the default network is loaded instead"))
+            self._load_wanted()
+
+    def _load_wanted(self) -> None:
         with self._lock:
             settings = self._tried = self._wanted
             if self._network is not None and not settings.needs_reload(self._network_settings):
@@ -176,7 +188,7 @@ class Networks:
         self._emit(Loading(_weights(settings).name))
         try:
             network = self._load(settings)
-            _warm_up(network)
+            warm_up(network)
             loaded = self._replace(network, settings)
         except BaseException:
             with self._lock:
@@ -187,6 +199,17 @@ class Networks:
                 self._loading = False
         if loaded is not None:
             self._emit(loaded)
+
+    def _fall_back(self) -> bool:
+        """Want the default network with all its classes; False where that, or a newer one, was wanted."""
+        with self._lock:
+            default = replace(self._wanted.with_network_of(DetectionSettings()), classes=None)
+            tried = self._tried
+            newer = tried is None or self._wanted.needs_reload(tried)  # it is on its way
+            if self._network is not None or newer or self._wanted == default:
+                return False
+            self._wanted = default
+            return True
 
     def ask_privacy(self, private: bool) -> None:
         """Say that `keep_private` is going to be called with this. Holds at once, see `must_hide`."""
@@ -232,10 +255,10 @@ class Networks:
         with self._lock:
             if self._wanted.needs_reload(settings):  # another choice was made meanwhile
                 is_back = self._network is not None and not self._wanted.needs_reload(self._network_settings)
-                return self._loaded if is_back else None
+                return self.loaded if is_back else None
             self._use(network, self._wanted)
             self._network, self._network_settings = network, settings
-            self._loaded = _description(network, settings)
+            self._loaded = _description(network, self._wanted)
             return self._loaded
 
     def _use(self, network: Predictor, settings: DetectionSettings) -> None:
@@ -264,11 +287,10 @@ def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
     choice = network.choice or f"{engine.name} {engine.precision} on {engine.device}"
     config = network.config
     return Loaded(
-        _weights(settings), str(choice), config.class_names, config.image_size, config.num_prototypes
+        _weights(settings),
+        str(choice),
+        config.class_names,
+        config.image_size,
+        config.num_prototypes,
+        settings,
     )
-
-
-def _warm_up(network: Predictor) -> None:
-    """Run it once: the first frame takes longer, and an engine that cannot run is to fail here."""
-    side = network.config.image_size
-    network(np.zeros((side, side, 3), np.uint8))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.sources import SourceOptions
+from pipeline.sources import SourceOptions, is_camera, which_camera
 from pipeline.sources.addresses import redacted
 from pipeline.sources.base import Source, SourceInfo
 
@@ -51,8 +51,13 @@ class Opener:
 
     @property
     def name(self) -> str:
-        """The text as it may be shown."""
-        return redacted(self.text)
+        """What to call it: fit for people, and never with a password."""
+        return f"Camera {which_camera(self.text)}".rstrip() if self.is_camera else redacted(self.text)
+
+    @property
+    def is_camera(self) -> bool:
+        """Whether it is a camera of this machine."""
+        return is_camera(self.text)
 
     def watch(
         self, interrupted: threading.Event, on_lost: Callable[[str], None], on_back: Callable[[], None]
@@ -80,6 +85,9 @@ class Opener:
             raise
 
     def open(self, interrupted: threading.Event) -> Source:
-        """The bare source, which tells at once when it is lost. Raises what `open_source` raises."""
-        options = replace(self.options or SourceOptions(), reconnect=False)
+        """The bare source, which tells at once when it is lost, and shows images of any size.
+
+        Raises what `open_source` raises.
+        """
+        options = replace(self.options or SourceOptions(), reconnect=False, letterbox=True)
         return self.open_source(self.text, options=options, interrupted=interrupted)

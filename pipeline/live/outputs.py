@@ -56,13 +56,15 @@ def saved_picture(path: Path, result: Result) -> Saved:
     return Saved("snapshot", (path,), f"{width} x {height} pixels")
 
 
-def saved(task: str, reports: Sequence[SinkReport], note: str = "") -> Saved:
-    """What sinks have made, as one event; `note`: a problem that is none of theirs."""
+def saved(task: str, reports: Sequence[SinkReport]) -> Saved:
+    """What sinks have made, as one event; without reports no picture has come for them to be opened with."""
+    if not reports:
+        return Saved(task, (), "nothing was recorded: no picture came")
     parts = [f"{report.path}: is not whole" for report in reports if report.path and not report.whole]
     problems = [problem for report in reports for problem in report.problems]
     return Saved(
         task,
         tuple(report.path for report in reports if report.path is not None),
-        "; ".join(dict.fromkeys(report.summary for report in reports)) or "nothing written",
-        (*([note] if note else []), *problems, *parts),
+        "; ".join(dict.fromkeys(report.summary for report in reports)),
+        (*problems, *parts),
     )

@@ -20,6 +20,8 @@ class Performance:
     age:    seconds from the capture of the frame that is shown until it was painted; 0 while none is
     recent: what was measured in these seconds alone, queues and ages left out
     whole:  what was measured in the whole run
+    quiet:  seconds since anything was done; 0 before
+    paused: whether the source waits, so that frames come only where something is changed
     """
 
     capture: float
@@ -28,11 +30,17 @@ class Performance:
     age: float
     recent: MetricsSnapshot
     whole: MetricsSnapshot
+    quiet: float = 0.0
+    paused: bool = False
 
     @property
     def bottleneck(self) -> str:
-        """What holds the run up now, in words."""
-        return bottleneck(self.recent)
+        """What holds the run up now, in words, with the time that they are about."""
+        if self.paused:
+            return "none, the source is paused or has ended"
+        if self.quiet > RECENT:
+            return f"no frames for {self.quiet:.0f} s: the source is paused, has ended or gives none"
+        return f"{bottleneck(self.recent)} (the last {RECENT:.0f} s)"
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,17 @@ class PerformanceMeter:
         self._history: deque[_Counts] = deque()
 
     def look(
-        self, now: float, snapshot: MetricsSnapshot, spans: Sequence[Span], display: float, age: float
+        self,
+        now: float,
+        snapshot: MetricsSnapshot,
+        spans: Sequence[Span],
+        display: float,
+        age: float,
+        paused: bool = False,
     ) -> Performance:
         """How the run does at `now`, in seconds of `time.monotonic()`.
 
-        spans: the newest ones, as many as there are; display and age: see `Performance`
+        spans: the newest ones, as many as there are; display, age and paused: see `Performance`
         """
         counts = _count(now, snapshot)
         before = self._remember(counts)
@@ -68,6 +82,8 @@ class PerformanceMeter:
             age=age,
             recent=recent,
             whole=snapshot,
+            quiet=max(now - max((span.end for span in spans), default=now), 0.0),
+            paused=paused,
         )
 
     def _remember(self, counts: _Counts) -> _Counts:
@@ -119,8 +135,9 @@ def queues_text(snapshot: MetricsSnapshot) -> str:
 
 
 def drops_text(snapshot: MetricsSnapshot) -> str:
-    """How many frames were dropped, and where."""
-    return ", ".join(f"{count} from {name}" for name, count in snapshot.drops.items()) or "none"
+    """How many frames were dropped, and where: "3 from captured since the source was opened"."""
+    drops = ", ".join(f"{count} from {name}" for name, count in snapshot.drops.items())
+    return f"{drops} since the source was opened" if drops else "none"
 
 
 def ages_text(snapshot: MetricsSnapshot) -> str:

@@ -42,8 +42,9 @@ _COUNT = re.compile(r"\d+")  # grows in a warning with everything that goes wron
 class LiveRun:
     """Reads, detects, paints and shows until it is stopped or the source ends. Runs once.
 
-    However it ends, `Closed` is told once, after a `Failed` where an error ended it. Only a run that does not
-    end in time when it is told to may have something to tell after that.
+    An opened source waits for `admit` before a frame of it is read, so that what was shown before goes on
+    until then. However it ends, `Closed` is told once, after a `Failed` where an error ended it. Only a run
+    that does not end in time when it is told to may have something to tell after that.
     """
 
     def __init__(
@@ -53,9 +54,11 @@ class LiveRun:
         display: DisplaySettings,
         names: OutputNames,
         emit: Emit,
+        on_turn: Callable[[], None],
         adopt: Adopt | None = None,
     ) -> None:
-        """names: of the files that are made; adopt: see `SwitchableDetector`."""
+        """names: of the files that are made; on_turn: called by the run's threads once the source is `ready`,
+        and once the run is `over`; adopt: see `SwitchableDetector`."""
         # heavy ones, loaded once somebody wants to see something
         from pipeline.live.painting import LivePainter
         from pipeline.live.switching import SwitchableDetector
@@ -65,6 +68,7 @@ class LiveRun:
         self._networks = networks
         self._names = names
         self._emit = emit
+        self._on_turn = on_turn
         self.latest = LatestSink()
         self.spans = RecentSpans()
         self.metrics = Metrics(self.spans)
@@ -73,6 +77,8 @@ class LiveRun:
         self.playback: Playback | None = None
         self.info: SourceInfo | None = None
         self._source: Source | None = None
+        self._opened: Opened | None = None
+        self._admitted = threading.Event()
         self._warned: set[str] = set()
         self._recorder = Recorder()
         self._telling_of_recording = threading.Lock()
@@ -81,7 +87,6 @@ class LiveRun:
         sinks = (self._recorder, self.latest)
         self._runner = Runner(self._open, self.detector, self._paint, sinks, self.metrics, RunOptions(room=1))
         self._watcher = threading.Thread(target=self._watch, name="livemask-watcher", daemon=True)
-        networks.attach(self.detector)
 
     def start(self) -> None:
         """Start the threads and return."""
@@ -93,6 +98,35 @@ class LiveRun:
     def end(self) -> None:
         """End it early; returns at once."""
         self._runner.stop()
+        self._admitted.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the source is open, and waits for `admit`."""
+        return self._opened is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether it was told that no more comes."""
+        with self._lock:
+            return self._closed_told
+
+    def admit(self) -> None:
+        """Let frames come, and tell of it. Returns at once."""
+        self._networks.attach(self.detector)
+        self.tell_opened()
+        self._admitted.set()
+
+    def tell_opened(self) -> None:
+        """Tell that this source is shown, as long as it is."""
+        with self._lock:
+            if self._opened is not None and not self._closed_told:
+                self._emit(self._opened)
+
+    def may_open_beside(self, other: LiveRun) -> bool:
+        """Whether both sources can be open at a time: not one camera, which goes by many names, twice."""
+        mine, others = self._opener, other._opener
+        return mine.name != others.name and not (mine.is_camera and others.is_camera)
 
     def join(self, timeout: float) -> bool:
         """Wait for the end, at most `timeout` seconds; whether it has come."""
@@ -129,13 +163,14 @@ class LiveRun:
     def record(self, folder: Path, with_json: bool) -> None:
         """Write frames from now on, until `stop_recording` or the end, to new files in the folder.
 
-        Raises SinkError where it cannot begin.
+        It begins with the picture that is shown where that stands still. Raises SinkError where it cannot.
         """
         make_folder(folder)
         paths = self._names.new(folder, stem_of(self.info), (VIDEO, LINES) if with_json else (VIDEO,))
         with self._telling_of_recording:  # it may end at once, but not before it was told of
             self._recorder.start([sink_for(path) for path in paths], self._recording_ended)
             self._emit(Recording(paths))
+        self.show_again()
 
     def stop_recording(self) -> None:
         """End the recording; an event tells when the files are whole."""
@@ -167,7 +202,11 @@ class LiveRun:
         watched = self._opener.watch(interrupted, self._on_lost, self._on_back)
         self.playback, self.info = watched.playback, watched.info
         playback = watched.playback
-        self._emit(Opened(watched.info, playback is not None, playback is not None and playback.seekable))
+        seekable = playback is not None and playback.seekable
+        self._opened = Opened(watched.info, playback is not None, seekable, self._opener.name)
+        if not interrupted.is_set():
+            self._on_turn()
+            self._admitted.wait()  # the end of the run sets it, too
         self._source = watched.source
         return watched.source
 
@@ -220,3 +259,4 @@ class LiveRun:
         if report.error is not None:
             self._emit(failed("source", report.error, self._opener.text))
         self.tell_closed()
+        self._on_turn()

@@ -6,18 +6,19 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from model.errors import ConfigError, SinkError
+from model.errors import ConfigError
 from pipeline.live.commands import Command, CommandThread
 from pipeline.live.downloads import Cancelled, download
 from pipeline.live.events import Event, Failed, Loaded
 from pipeline.live.job import AnnotationJob, Order
+from pipeline.live.loading import LoadNetwork, one_at_a_time
 from pipeline.live.naming import OutputNames
-from pipeline.live.networks import LoadNetwork, Networks, load_network, one_at_a_time
+from pipeline.live.networks import Networks, load_network
 from pipeline.live.opening import Opener, OpenSource
 from pipeline.live.settings import DetectionSettings, DisplaySettings
-from pipeline.live.showing import Showing
+from pipeline.live.showing import Part, Showing, shown_by
 from pipeline.live.troubles import failed
 from pipeline.metrics import MetricsSnapshot, Span
 from pipeline.sinks.latest import LatestSink
@@ -29,17 +30,6 @@ if TYPE_CHECKING:
     from pipeline.live.playback import Playback
     from pipeline.live.run import LiveRun
     from pipeline.live.switching import Adopt
-
-
-class _Part(Protocol):
-    """What has threads of its own."""
-
-    @property
-    def alive(self) -> tuple[str, ...]: ...
-
-    def end(self) -> None: ...
-
-    def join(self, timeout: float) -> bool: ...
 
 
 class LiveSession:
@@ -128,6 +118,11 @@ class LiveSession:
         return self._networks.loaded
 
     @property
+    def in_use(self) -> DetectionSettings | None:
+        """The settings that instances are really found by, whatever failed; None without a network."""
+        return self._networks.in_use
+
+    @property
     def alive(self) -> tuple[str, ...]:
         """The names of the session's threads that run; after `close` those that were left behind."""
         return tuple(name for part in self._parts() for name in part.alive)
@@ -135,7 +130,11 @@ class LiveSession:
     # what can be asked for
 
     def open(self, source: str, options: SourceOptions | None = None) -> None:
-        """Open what a user typed, in the place of what is open. The first time, load the network too."""
+        """Open what a user typed. The first time, load the network too.
+
+        What is open is closed for it once it is open, and goes on where that fails. Only what cannot be open
+        beside it is closed at once: another camera, which may be the same one, or the same source.
+        """
         self._asked = source, options
         if self._networks.missing:
             self._loader.put("network", self._load_network)
@@ -182,17 +181,17 @@ class LiveSession:
 
     def record(self, folder: Path, with_json: bool = False) -> None:
         """Record what is shown to a new video in the folder, with the detections beside it if asked for."""
-        self._put_each("recording", lambda: _shown(self._showing.run).record(folder, with_json))
+        self._put_each("recording", lambda: shown_by(self._showing.run).record(folder, with_json))
 
     def stop_recording(self) -> None:
         """End the recording; its event tells when the files are whole."""
-        self._put_each("recording", lambda: _shown(self._showing.run).stop_recording())
+        self._put_each("recording", lambda: shown_by(self._showing.run).stop_recording())
 
     def snapshot(self, folder: Path) -> None:
         """Save the picture that is shown now in the folder."""
         run = self._showing.run
         shown = None if run is None else run.latest.peek()
-        self._put_each("snapshot", lambda: _shown(run).save_picture(folder, shown, self._closing))
+        self._put_each("snapshot", lambda: shown_by(run).save_picture(folder, shown, self._closing))
 
     def download(self, name: str) -> None:
         """Fetch weights of the catalogue; those that are there already are not fetched again."""
@@ -203,7 +202,7 @@ class LiveSession:
         self._put_each("annotation", lambda: self._start_job(source, output))
 
     def cancel_annotation(self) -> None:
-        """End the annotation early; what was written of it can be played."""
+        """End the annotation early; nothing of it is left."""
         if (job := self._job) is not None:
             job.end()
 
@@ -229,11 +228,14 @@ class LiveSession:
     def _open(self, source: str, options: SourceOptions | None) -> None:
         from pipeline.live.run import LiveRun
 
-        self._showing.clear()
         opener = Opener(source, options, self._open_source)
-        run = LiveRun(opener, self._networks, self._display, self._names, self._emit, self._adopt)
+        shared = self._networks, self._display, self._names, self._emit, self._on_turn, self._adopt
+        self._showing.replace(LiveRun(opener, *shared))
+
+    def _prepare(self, run: LiveRun) -> None:
+        """Set a run that was opened while settings may have changed."""
         run.detector.inspect = self._inspect
-        self._showing.replace(run)
+        run.show(self._display)
 
     def _apply_detection(self) -> None:
         self._networks.apply()
@@ -269,11 +271,14 @@ class LiveSession:
 
     # in whatever thread
 
+    def _on_turn(self) -> None:
+        self._control.put("turn", lambda: self._showing.settle(self._prepare))
+
     def _load_network(self) -> None:
         self._networks.load()
         self._show_again()
 
-    def _parts(self) -> Iterator[_Part]:
+    def _parts(self) -> Iterator[Part]:
         yield from (self._control, self._loader, self._downloader, self._showing)
         if self._job is not None:
             yield self._job
@@ -291,9 +296,3 @@ class LiveSession:
         with self._telling:
             if not self._muted:
                 self._on_event(event)
-
-
-def _shown(run: LiveRun | None) -> LiveRun:
-    if run is None:
-        raise SinkError("nothing is shown; open a camera, a file or an address first")
-    return run

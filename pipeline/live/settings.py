@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 Colour = tuple[int, int, int]
 Background = Literal["kept", "blurred", "colour", "picture"]
 BACKGROUNDS: tuple[Background, ...] = ("kept", "blurred", "colour", "picture")
+
+_OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size")
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,11 @@ class DetectionSettings:
 
     def needs_reload(self, before: DetectionSettings) -> bool:
         """Whether another network has to be loaded; everything else applies to the next frame."""
-        loaded = ("weights", "engine", "device", "precision", "image_size")
-        return any(getattr(self, name) != getattr(before, name) for name in loaded)
+        return any(getattr(self, name) != getattr(before, name) for name in _OF_THE_NETWORK)
+
+    def with_network_of(self, other: DetectionSettings) -> DetectionSettings:
+        """These settings, with the network of the other ones."""
+        return replace(self, **{name: getattr(other, name) for name in _OF_THE_NETWORK})
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class DisplaySettings:
     opacity:            of the masks' colour, 0..1
     background:         what becomes of the pixels outside all masks
     background_colour:  BGR, for "colour"
-    background_picture: an image file, for "picture"
+    background_picture: an image file, for "picture"; the background is kept where it cannot be read
     privacy:            people are made unrecognisable, see `pipeline.live.privacy`
     """
 

@@ -1,10 +1,13 @@
-"""The one source that is shown, and how another one takes its place."""
+"""The one source that is shown, and how another one takes its place once it is open."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from model.errors import SinkError
 
 if TYPE_CHECKING:
     from pipeline.live.run import LiveRun
@@ -13,27 +16,77 @@ _PATIENCE = 2.0  # seconds that a source has to end before the next one is opene
 _POLL = 0.05  # seconds
 
 
+class Part(Protocol):
+    """What has threads of its own."""
+
+    @property
+    def alive(self) -> tuple[str, ...]: ...
+
+    def end(self) -> None: ...
+
+    def join(self, timeout: float) -> bool: ...
+
+
 class Showing:
-    """Holds the present run. One thread calls `replace` and `clear`; any other may call the rest."""
+    """Holds the present run, and the one that is to take its place. One thread calls `replace`, `settle`
+    and `clear`; any other may call the rest."""
 
     def __init__(self, closing: threading.Event) -> None:
         """closing: once it is set nothing is waited for any more, and what is started ends at once."""
         self._closing = closing
         self._ending: tuple[LiveRun, ...] = ()
+        self._coming: LiveRun | None = None
         self.run: LiveRun | None = None
         """What is shown, until it is replaced: it may have ended by itself."""
 
     def replace(self, run: LiveRun) -> None:
-        """Start a run in the place of the present one."""
-        self.clear()
-        self.run = run
+        """Start a run that takes the place of the present one when its source is open, see `settle`.
+
+        The present one goes on until then, and for good where that fails, unless the two cannot be open at a
+        time.
+        """
+        self._end_coming()
+        if self.run is not None and not run.may_open_beside(self.run):
+            self._end_present()
+        self._coming = run
         run.start()
         if self._closing.is_set():  # `end` may have come too early for it
             run.end()
 
+    def settle(self, prepare: Callable[[LiveRun], None]) -> None:
+        """Let the run that is coming take the place of the present one if its source is open; forget it if it
+        could not be opened.
+
+        prepare: gets it before its first frame is read
+        """
+        run = self._coming
+        if run is None:
+            return
+        if run.over:
+            self._end_coming()
+            if self.run is not None:
+                self.run.tell_opened()
+        elif run.ready:
+            self._end_present()
+            prepare(run)
+            self.run, self._coming = run, None
+            run.admit()
+
     def clear(self) -> None:
-        """End the present run; one that does not end in time is left to end by itself."""
+        """End the present run, and the one that is coming; one that does not end in time is left to end by
+        itself."""
+        self._end_coming()
+        self._end_present()
+
+    def _end_coming(self) -> None:
+        run, self._coming = self._coming, None
+        self._end(run)
+
+    def _end_present(self) -> None:
         run, self.run = self.run, None
+        self._end(run)
+
+    def _end(self, run: LiveRun | None) -> None:
         if run is None:
             return
         self._ending = (*self._ending, run)
@@ -63,5 +116,12 @@ class Showing:
         return tuple(name for run in self._all() for name in run.alive)
 
     def _all(self) -> tuple[LiveRun, ...]:
-        run, ending = self.run, self._ending
-        return ending if run is None or run in ending else (*ending, run)
+        runs = (*self._ending, self._coming, self.run)
+        return tuple(dict.fromkeys(run for run in runs if run is not None))
+
+
+def shown_by(run: LiveRun | None) -> LiveRun:
+    """The run; SinkError where there is none, for whatever wants to keep what it shows."""
+    if run is None:
+        raise SinkError("nothing is shown; open a camera, a file or an address first")
+    return run

@@ -30,6 +30,7 @@ class SourceOptions:
     """What can be asked of a source; each kind takes what concerns it.
 
     image_rate:    frames a second of a sequence of images
+    letterbox:     whether its images are brought to the first one's size; else another size ends it
     width, height: of a camera's pictures in pixels, None its own choice, as for `camera_rate`
     camera_rate:   frames a second of a camera
     open_timeout:  seconds that a stream may take to answer
@@ -39,6 +40,7 @@ class SourceOptions:
     """
 
     image_rate: Fraction = Fraction(25)
+    letterbox: bool = False
     width: int | None = None
     height: int | None = None
     camera_rate: float | None = None
@@ -59,12 +61,17 @@ def kind_of(text: str) -> str:
     images; the content of a file decides between an image and a video, the name of one that is not there.
     Raises ConfigError when the scheme is none that can be opened.
     """
-    if _NUMBER.fullmatch(text) or text.lower().startswith(CAMERA_PREFIX):
+    if is_camera(text):
         return "camera"
     if is_address(text):
         _check_scheme(text)
         return "stream"
     return "video" if _is_video(text) else "images"
+
+
+def is_camera(text: str) -> bool:
+    """Whether a text stands for a camera: its number, or `camera:NAME`."""
+    return bool(_NUMBER.fullmatch(text)) or text.lower().startswith(CAMERA_PREFIX)
 
 
 def open_source(
@@ -88,6 +95,11 @@ def open_source(
             f"no kind of source is {kind!r};{hint and ' '}{hint} there are {', '.join(SOURCES)}"
         )
     return SOURCES[kind](text, options or SourceOptions(), interrupted)
+
+
+def which_camera(text: str) -> str:
+    """The number or name in a text that stands for a camera; "" where it names none."""
+    return text[len(CAMERA_PREFIX) :].strip() if text.lower().startswith(CAMERA_PREFIX) else text
 
 
 def _check_scheme(address: str) -> None:
@@ -136,8 +148,7 @@ def _open_stream(text: str, options: SourceOptions, interrupted: Interruption) -
 def _open_camera(text: str, options: SourceOptions, interrupted: Interruption) -> Source:
     from pipeline.sources.camera import open_camera
 
-    is_prefixed = text.lower().startswith(CAMERA_PREFIX)
-    which = text[len(CAMERA_PREFIX) :].strip() if is_prefixed else text
+    which = which_camera(text)
     if not which:
         raise ConfigError(
             f"{text!r} names no camera; expected a number or a part of its name after the colon"
@@ -159,9 +170,10 @@ def _open_images(text: str, options: SourceOptions, interrupted: Interruption) -
     if found.videos:  # leaving them out would lose them without a word
         raise SourceError(
             f"{text}: holds {len(found.images)} images and {len(found.videos)} videos, but a source is one "
-            "sequence of images or one video; name a video, or the images by a pattern such as '*.jpg'"
+            "sequence of images or one video; choose one of the videos, or put the images into a folder of "
+            "their own (a pattern such as '*.jpg' chooses them, too)"
         )
-    return open_images(found.images, options.image_rate)
+    return open_images(found.images, options.image_rate, options.letterbox)
 
 
 # kind -> what opens a source of it

@@ -13,15 +13,19 @@ from model.errors import ConfigError, SourceError
 from pipeline.frame import Frame, Image
 from pipeline.sources.base import Seekable, SourceInfo
 from pipeline.sources.images import read_image
+from pipeline.sources.letterbox import letterboxed
 
 FRAME_RATE = Fraction(25)
 """Frames a second of a sequence where nothing else was asked for."""
 
 
-def open_images(paths: Sequence[Path], frame_rate: Fraction = FRAME_RATE) -> Seekable:
+def open_images(
+    paths: Sequence[Path], frame_rate: Fraction = FRAME_RATE, letterbox: bool = False
+) -> Seekable:
     """The images as frames: `pts` 0, 1, 2, … in a time base of 1 / `frame_rate`, each with its file's name.
 
-    The first one is read at once and says the size that all must have, for a video has one size only.
+    The first one is read at once and says the size that all must have, for a video has one size only; with
+    `letterbox` the others are brought to it, see `letterboxed`.
 
     Raises ConfigError where there is no image or the frame rate is not positive, SourceError when the first
     image cannot be read.
@@ -30,14 +34,15 @@ def open_images(paths: Sequence[Path], frame_rate: Fraction = FRAME_RATE) -> See
         raise ConfigError("a sequence needs at least one image, got none")
     if frame_rate <= 0:
         raise ConfigError(f"the frame rate of a sequence must be above 0, got {frame_rate}")
-    return _ImageSequence(tuple(paths), Fraction(frame_rate), read_image(paths[0]))
+    return _ImageSequence(tuple(paths), Fraction(frame_rate), read_image(paths[0]), letterbox)
 
 
 class _ImageSequence:
-    def __init__(self, paths: tuple[Path, ...], frame_rate: Fraction, first: Image) -> None:
+    def __init__(self, paths: tuple[Path, ...], frame_rate: Fraction, first: Image, letterbox: bool) -> None:
         """first: the image of `paths[0]`."""
         height, width = first.shape[:2]
         self._paths = paths
+        self._letterbox = letterbox
         self._time_base = 1 / frame_rate
         self._first: Image | None = first
         self._next = 0  # place of the image that is read next
@@ -85,17 +90,16 @@ class _ImageSequence:
             image, self._first = self._first, None
             return image
         image = read_image(self._paths[place])
-        self._check_size(self._paths[place], image)
-        return image
-
-    def _check_size(self, path: Path, image: Image) -> None:
         height, width = image.shape[:2]
-        if (width, height) != (self._info.width, self._info.height):
-            raise SourceError(
-                f"{path}: {width} x {height} pixels, but {self._paths[0].name}, the first of the sequence, "
-                f"has {self._info.width} x {self._info.height}; scale the images to one size, or annotate "
-                "them as single photographs"
-            )
+        if (width, height) == (self._info.width, self._info.height):
+            return image
+        if self._letterbox:
+            return letterboxed(image, (self._info.height, self._info.width))
+        raise SourceError(
+            f"{self._paths[place]}: {width} x {height} pixels, but {self._paths[0].name}, the first of the "
+            f"sequence, has {self._info.width} x {self._info.height}; scale the images to one size, or "
+            "annotate each of them by itself"
+        )
 
 
 def _name(paths: tuple[Path, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.benchmarks import gui
+from app.benchmarks.figures import Setup
 from app.cli import main
 
 Said = pytest.CaptureFixture[str]
@@ -68,6 +70,14 @@ def test_what_a_system_does_not_tell_is_no_failure() -> None:
 
 def test_how_busy_the_machine_was_is_told() -> None:
     assert "load average 1.5" in {figure.note for figure in gui.figures(SEEN)}
+
+
+def test_it_is_told_that_the_start_is_the_best_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = iter((1.4, 0.9, 1.2, 1.0, 1.1))
+    monkeypatch.setattr(gui, "_display", lambda: contextlib.nullcontext({}))
+    monkeypatch.setattr(gui, "_child", lambda _, what, *__: SEEN if what == "watch" else next(starts))
+    first = gui.run(Setup(None, None, None, 1.0, 600))[0]
+    assert (first.value, first.note) == (0.9, "the best of 5 starts")
 
 
 def test_without_a_display_and_without_xvfb_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:

@@ -96,6 +96,25 @@ def test_what_fails_ends_the_watching_and_is_told(controller, watcher, qtbot):
     assert watcher.error == "no such weights"
 
 
+def test_a_window_that_is_closed_early_is_told_in_a_sentence(watcher, qtbot):
+    watcher.check()
+    assert watcher.error == "the window was closed while loading, before it was measured"
+    qtbot.wait(150)  # it looks no more
+    assert watcher.seen == {}
+
+
+def test_a_window_that_was_measured_is_closed_without_a_complaint(controller, watcher, qtbot):
+    ended = []
+    watcher.ended = lambda: ended.append(True)
+    controller.session.opens()
+    controller.session.emit(LOADED)
+    controller.result = result_of(timings={"forward": 0.01})
+    paints(controller)
+    qtbot.waitUntil(lambda: bool(ended), timeout=10_000)
+    watcher.check()
+    assert watcher.error == ""
+
+
 def test_pictures_that_stop_are_told(controller, watcher, qtbot):
     ended = []
     watcher.ended = lambda: ended.append(True)

@@ -63,11 +63,28 @@ def test_reading_a_file_can_be_the_bottleneck() -> None:
     assert told == "capture: works 97 % of the time; prepare waits 60 % of the time for frames"
 
 
-def test_a_live_source_that_nothing_falls_behind_is_the_bottleneck_itself() -> None:
+def test_where_a_live_source_is_kept_up_with_there_is_no_bottleneck() -> None:
     told = bottleneck(
-        run(("capture", "wait", 0.99, "capture"), ("forward", "work", 0.8, "engine"), dropped=1)
+        run(
+            ("capture", "wait", 0.99, "capture"),
+            ("forward", "work", 0.8, "engine"),
+            ("encode", "wait", 0.99, "sinks"),
+            dropped=4,
+        )
     )
-    assert told == "capture: the source gives 10.0 frames a second; nothing here is slower"
+    assert told == "none, the source is kept up with: it gives 10.0 frames a second; nothing is slower"
+
+
+def test_that_the_frames_of_a_live_source_are_waited_for_is_no_news() -> None:
+    told = bottleneck(
+        run(
+            ("capture", "wait", 0.99, "capture"),
+            ("forward", "work", 0.9, "engine"),
+            ("encode", "wait", 0.99, "sinks"),
+            dropped=40,
+        )
+    )
+    assert told == "forward: works 90 % of the time; 40 of the source's 100 frames were dropped"
 
 
 def test_a_live_source_that_is_faster_shows_in_its_drops() -> None:

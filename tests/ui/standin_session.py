@@ -12,11 +12,12 @@ import numpy as np
 
 from model.detections import Detections, MaskCrop
 from pipeline.frame import Frame, Inspection, Result
-from pipeline.live.events import Closed, Event, Opened
+from pipeline.live.events import Closed, Event, Opened, Opening
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.metrics import MetricsSnapshot, Span
 from pipeline.sinks.latest import LatestSink
 from pipeline.sources.base import SourceInfo
+from ui.source_names import label_of
 
 SIZE = (240, 320)  # height, width
 
@@ -82,17 +83,19 @@ class StandInSession:
         self.closed = True
         return True
 
-    def opens(self, name: str = "clip.mp4", live: bool = False) -> None:
-        """A source has been opened, by whomever."""
+    def opens(self, name: str = "clip.mp4", live: bool = False, asked: str = "") -> None:
+        """A source has been opened, by whomever. asked: what it was called until then."""
         info = SourceInfo(name, live, SIZE[1], SIZE[0], Fraction(25), None, None if live else Fraction(10))
         self.latest = LatestSink()
         self.latest.open(info)
         self.playback = None if live else StandInPlayback()
-        self.emit(Opened(info, playable=not live, seekable=not live))
+        called = label_of(asked or name)
+        self.emit(Opening(called))
+        self.emit(Opened(info, not live, not live, called))
 
     def ends(self, name: str = "clip.mp4") -> None:
         """It has come to an end."""
-        self.emit(Closed(name))
+        self.emit(Closed(label_of(name)))
 
     def gives(self, result: Result) -> None:
         """A result is there."""

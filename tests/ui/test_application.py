@@ -10,9 +10,9 @@ from PyQt6.QtCore import Qt
 from tests.source_tree import ROOT
 from ui import application
 from ui.application import Start, errors_as_notices, make_window
-from ui.main_window import PRIVACY_NOTE
 from ui.notices import Level
 from ui.settings import load, settings_path
+from ui.telling import PRIVACY_NOTE
 
 DEMO = ROOT / "assets" / "demo.mp4"
 PATIENCE = 60_000  # milliseconds, on a machine with much else to do
@@ -93,7 +93,7 @@ def test_closing_in_the_middle_of_everything_leaves_no_thread_behind_for_long(st
 def test_settings_are_kept_from_one_start_to_the_next(start):
     window = start()
     window.controller.set_display(opacity=0.2)
-    window.docks["performance"].toggleViewAction().trigger()
+    window.docks["performance"].action.trigger()
     window.close()
     assert load(settings_path())[1] == ""
 

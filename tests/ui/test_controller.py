@@ -55,10 +55,10 @@ def test_settings_go_to_the_session_and_to_who_listens_but_only_when_they_change
     assert controller.settings.display == DisplaySettings(masks=False)
 
 
-def test_what_is_opened_is_remembered_once_newest_first_and_not_for_ever(controller):
-    for number in range(MOST_RECENT + 5):
-        controller.open(f"{number}.mp4")
-    controller.open("9.mp4")
+def test_what_was_opened_is_remembered_once_newest_first_and_not_for_ever(controller, session):
+    for name in [*(f"{number}.mp4" for number in range(MOST_RECENT + 5)), "9.mp4"]:
+        controller.open(name)
+        session.opens(name)
 
     recent = controller.settings.recent
     assert recent[:2] == ("9.mp4", f"{MOST_RECENT + 4}.mp4")
@@ -69,6 +69,7 @@ def test_a_recent_address_is_kept_without_its_password_but_opened_with_it_while_
     controller, session
 ):
     controller.open("rtsp://me:word@host/one")
+    session.opens("rtsp://***@host/one", live=True)
     shown = controller.settings.recent[0]
 
     controller.open(shown)
@@ -100,6 +101,22 @@ def test_the_end_of_a_source_that_was_replaced_is_not_the_end_of_the_present_one
 
     session.emit(Closed("two.mp4"))
     assert controller.opened is None
+
+
+def test_a_folder_that_is_called_otherwise_once_it_is_open_is_closed_all_the_same(controller, session):
+    session.opens("frames (12 images)", asked="/clips/frames")
+    session.emit(Closed("/clips/frames"))
+
+    assert controller.opened is None
+
+
+def test_what_could_not_be_opened_is_not_remembered(controller, session):
+    controller.open("gone.mp4")
+    session.emit(Opening("gone.mp4"))
+    session.emit(Failed("source", "no such file"))
+    session.ends("gone.mp4")
+
+    assert controller.settings.recent == ()
 
 
 def test_playback_without_a_source_does_nothing(controller):

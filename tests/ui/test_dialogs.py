@@ -61,3 +61,30 @@ def test_about_says_that_nothing_leaves_the_machine(window):
     dialog = dialog_of(window, QDialog)
     assert "nothing leaves it" in dialog.text()
     dialog.close()
+
+
+def test_an_annotated_copy_never_replaces_a_file_and_is_asked_for_again(window, session, tmp_path):
+    there = tmp_path / "clip_masks.mp4"
+    there.write_bytes(b"")
+    window.menus.actions["annotate"].trigger()
+    dialog = dialog_of(window, QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path / "clip.mp4"))
+    dialog.done(QDialog.DialogCode.Accepted)
+    output = dialog_of(window, QFileDialog)
+    assert output.testOption(QFileDialog.Option.DontConfirmOverwrite)
+    assert output.selectedFiles() == [str(tmp_path / "clip_masks_2.mp4")]
+
+    output.fileSelected.emit(str(there))
+    output.done(QDialog.DialogCode.Accepted)
+    again = dialog_of(window, QFileDialog)
+    assert session.asked[-1][0] != "annotate"
+    assert again.selectedFiles() == [str(there)]
+    assert "clip_masks.mp4 is there already" in window.notices.notices[0].text
+    again.reject()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "weights"])
+def test_panels_ask_for_the_windows_own_dialogs(window, controller, kind):
+    getattr(controller, f"ask_for_{kind}")()
+
+    dialog_of(window, QFileDialog).reject()

@@ -5,7 +5,6 @@ from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import (
     QApplication,
-    QLineEdit,
     QPushButton,
     QToolButton,
 )
@@ -14,10 +13,11 @@ from pipeline.live.events import Failed, Opening, Progress
 from tests.ui.standin_session import StandInSession, result_of
 from ui.actions import ACTIONS
 from ui.controller import Controller
-from ui.main_window import PRIVACY_NOTE, MainWindow
+from ui.main_window import MainWindow
 from ui.notices import Level
 from ui.panels import PANELS
 from ui.settings import WindowSettings
+from ui.telling import PRIVACY_NOTE, PRIVACY_OFF
 
 KEYS = {key: spec.name for spec in ACTIONS for key in spec.keys}
 
@@ -86,6 +86,9 @@ def test_privacy_that_is_switched_on_says_what_it_cannot_do(window, controller):
     assert [notice.text for notice in window.notices.notices] == [PRIVACY_NOTE]
     assert "never detected is not hidden" in PRIVACY_NOTE
 
+    controller.set_display(privacy=False)
+    assert [notice.text for notice in window.notices.notices] == [PRIVACY_OFF]
+
 
 def test_an_empty_window_is_used_by_the_keyboard(qtbot, controller, session):
     window = MainWindow(controller)
@@ -135,18 +138,6 @@ def test_space_presses_the_button_that_has_the_keyboard(window, session, qtbot):
     assert session.playback.playing
 
 
-def test_letters_that_are_typed_into_a_line_switch_nothing(window, controller, qtbot):
-    window.docks["source"].raise_()
-    line = QLineEdit(window.centralWidget())
-    line.show()
-    line.setFocus()
-    before = controller.display
-    qtbot.keyClicks(line, "mblp?")
-
-    assert line.text() == "mblp?"
-    assert controller.display == before
-
-
 def test_snapshot_and_recording_have_keys_of_their_own(window, session, qtbot):
     session.opens()
     qtbot.keyClick(window, "S", Qt.KeyboardModifier.ControlModifier)
@@ -189,19 +180,19 @@ def test_escape_deselects_and_gives_the_picture_the_keyboard(window, controller,
 def test_every_panel_opens_is_made_and_closes(window, name, qtbot):
     dock = window.docks[name]
     dock.hide()
-    dock.toggleViewAction().trigger()
+    dock.action.trigger()
     assert not dock.isHidden()
     qtbot.waitUntil(lambda: dock.panel is not None)
     assert levels(window) == []
 
-    dock.toggleViewAction().trigger()
+    dock.action.trigger()
     assert dock.isHidden()
 
 
 def test_a_panel_that_cannot_be_made_is_told_and_the_window_goes_on(window, qtbot, monkeypatch):
     dock = window.docks["performance"]
     monkeypatch.setattr(dock, "spec", replace(dock.spec, title="Broken", target="ui.nowhere:Panel"))
-    dock.toggleViewAction().trigger()
+    dock.action.trigger()
 
     assert levels(window) == [Level.ERROR]
     assert "Broken" in window.notices.notices[0].text
@@ -239,9 +230,13 @@ def test_tasks_and_errors_are_shown_where_they_can_be_seen(window, session):
 
 def test_recent_sources_are_in_the_menu(window, controller, session):
     controller.open("first & second.mp4")
+    session.opens("first & second.mp4")
+    controller.open("0")
+    session.opens("0", live=True)
     recent = window.menus.recent
     recent.aboutToShow.emit()
-    recent.actions()[0].trigger()
+    assert recent.actions()[0].text() == "Camera 0"
+    recent.actions()[1].trigger()
 
     assert session.asked[-1] == ("open", "first & second.mp4")
 
@@ -279,7 +274,7 @@ def test_closing_keeps_panels_and_ends_the_session(qtbot, controller, session):
     window = MainWindow(controller, lambda: saved.append(controller.settings))
     qtbot.addWidget(window)
     window.show()
-    window.docks["performance"].toggleViewAction().trigger()
+    window.docks["performance"].action.trigger()
     window.docks["source"].hide()
     window.close()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtWidgets import QProgressBar, QPushButton
 
-from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress, Saved
+from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress, Recording, Saved
 from ui.status import StatusBar
 from ui.task_bar import TaskBar
 
@@ -27,14 +27,27 @@ def test_it_tells_what_is_open_and_how_it_stands(bar, controller, session):
     assert bar.state.text() == "Playing"
 
     session.playback.pause()
-    session.recording = True
     controller.set_display(privacy=True)
     bar.refresh()
-    assert bar.state.text() == "Paused · Recording · Privacy on"
+    assert bar.state.text() == "Paused · Privacy on"
 
-    session.playback.at_end, session.recording = True, False
+    session.playback.at_end = True
     bar.refresh()
     assert bar.state.text() == "At the end · Privacy on"
+
+
+def test_a_recording_is_told_in_words_with_its_length(bar, controller, session):
+    assert bar.recording.isHidden()
+    session.recording = True
+    session.emit(Recording((Path("/x/a.mp4"),)))
+    controller.recording_since -= 72.5
+    bar.refresh()
+    assert bar.recording.text() == "● Recording 1:12"
+    assert not bar.recording.isHidden()
+
+    session.recording = False
+    bar.refresh()
+    assert bar.recording.isHidden()
 
 
 def test_a_camera_is_live_and_a_source_that_failed_is_none(bar, session):

@@ -91,7 +91,7 @@ def test_age_and_rate_of_what_is_shown_are_told(view, session, controller, qtbot
 
     assert 0 < controller.shown_age < 60
 
-    session.emit(Opening("another.mp4"))
+    session.ends()
     assert (controller.display_fps, controller.shown_age) == (0, 0)
 
 
@@ -151,9 +151,12 @@ def test_a_double_click_asks_for_the_full_screen(view, qtbot):
         qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=MIDDLE)
 
 
-def test_a_source_on_its_way_is_named_and_the_picture_before_is_gone(view, session, controller, qtbot):
+def test_a_source_on_its_way_is_named_and_the_picture_of_one_that_ended_is_gone(
+    view, session, controller, qtbot
+):
     session.opens()
     shows(view, session, qtbot)
+    session.ends()
     session.emit(Opening("next.mp4"))
 
     assert view.words == "Opening next.mp4 …"
@@ -165,6 +168,7 @@ def test_a_source_on_its_way_is_named_and_the_picture_before_is_gone(view, sessi
 
 def test_why_a_picture_is_hidden_by_the_filter_stands_over_it(view, session, qtbot):
     session.opens()
+    session.gives(result_of())
     session.hidden_reason = "the network knows no people"
     shows_words = lambda: view.words == "the network knows no people"  # noqa: E731
     qtbot.waitUntil(shows_words)

@@ -61,10 +61,10 @@ def use_everything(window, until) -> None:
     for name in PANELS:
         dock = window.docks[name]
         for wanted in (True, False):
-            if dock.isHidden() is wanted:
-                dock.toggleViewAction().trigger()
+            if dock.in_front is not wanted:
+                dock.action.trigger()
             until(lambda dock=dock: dock.panel is not None)
-            assert dock.isHidden() is not wanted
+            assert dock.in_front is wanted
     pause_demo(window, until)
     window.menus.actions["colours_system"].trigger()
     assert not [notice for notice in window.notices.notices if notice.level is Level.ERROR]

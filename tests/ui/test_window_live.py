@@ -223,3 +223,31 @@ def test_sources_replaced_fifty_times_in_a_row_leave_nothing_behind(begin, until
     until(lambda: widgets() <= most[0] and threads() <= most[1])
     assert [one.closed for one in cameras] == [1] * 25
     assert window.notices.notices == ()
+
+
+def test_a_folder_of_images_is_closed_in_the_window_too(begin, until, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(3):
+        assert cv2.imwrite(str(folder / f"{number}.png"), np.full((48, 64, 3), 40 * number, np.uint8))
+    window = begin(str(folder))
+    until(lambda: window.view.has_picture)
+    assert window.controller.settings.recent == (str(folder),)
+    window.controller.close_source()
+    until(lambda: window.hint.isVisible())
+
+    assert window.controller.opened is None
+
+
+def test_a_file_that_cannot_be_opened_leaves_the_source_that_is_shown_alone(begin, until, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    window = begin()
+    until(lambda: found(window))
+    window.controller.open(str(bad))
+    until(lambda: told(window, Level.ERROR, "bad.mp4"))
+    until(lambda: not window.view.opening)
+
+    assert window.controller.opened is not None
+    assert window.windowTitle().startswith("demo.mp4")
+    assert str(bad) not in window.controller.settings.recent

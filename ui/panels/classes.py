@@ -14,10 +14,13 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from ui.panels.ticks import TickRows
 from ui.panels.widgets import LowList, Words
 
 NOT_LOADED = "The classes are listed once weights are loaded."
-NONE_TICKED = "No class is ticked: the choice before stays until one is."
+NONE_TICKED = "No class is ticked: detection goes on with the choice before"
+NO_MATCH = "No class matches"
+_MOST_NAMED = 3
 _TICKED = {True: Qt.CheckState.Checked, False: Qt.CheckState.Unchecked}
 
 
@@ -39,6 +42,7 @@ class ClassList(QWidget):
         self.search.setAccessibleName("Search classes")
         self.search.setClearButtonEnabled(True)
         self.list = LowList("Classes to look for", lines=8)
+        self.list.setItemDelegate(TickRows(self.list))
         self.all = QPushButton("All")
         self.none = QPushButton("None")
         for button, word in ((self.all, "Tick"), (self.none, "Untick")):
@@ -87,6 +91,7 @@ class ClassList(QWidget):
     def _filter(self, text: str) -> None:
         for item in self.list.rows():
             item.setHidden(text.strip().casefold() not in item.text().casefold())
+        self._say()
 
     def _tick_all(self) -> None:
         self._tick(True)
@@ -109,11 +114,26 @@ class ClassList(QWidget):
             self.edited.emit(self.field, self._value)
 
     def _say(self) -> None:
+        count = self.list.count()
+        matches = not all(item.isHidden() for item in self.list.rows())
+        self.search.setEnabled(count > 0)
+        for widget in (self.none, self.list):
+            widget.setEnabled(matches)
+        self.all.setEnabled(matches or (not count and self._value is not None))
+        told = () if matches or not count else (f"{NO_MATCH} “{self.search.text().strip()}”.",)
+        self.words.say("\n".join((*told, self._choice_words())))
+
+    def _choice_words(self) -> str:
         count, ticked = self.list.count(), len(self._ticked())
-        for widget in (self.search, self.none, self.list):
-            widget.setEnabled(count > 0)
-        self.all.setEnabled(count > 0 or self._value is not None)
-        if count:
-            self.words.say(f"{ticked} of {count} classes" if ticked else NONE_TICKED)
-        else:
-            self.words.say(f"{NOT_LOADED} Chosen: {', '.join(self._value or ('all',))}.")
+        if not count:
+            return f"{NOT_LOADED} Chosen: {', '.join(self._value or ('all',))}."
+        if ticked:
+            return f"{ticked} of {count} classes"
+        before = "all classes" if self._value is None else _some(self._value)
+        return f"{NONE_TICKED} ({before}) until one is."
+
+
+def _some(names: Sequence[str]) -> str:
+    """A few of the names, and how many there are besides."""
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

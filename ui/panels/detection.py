@@ -13,6 +13,7 @@ from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.live.settings import DetectionSettings
 from ui.controller import Controller
 from ui.panels.classes import ClassList
+from ui.panels.fallback import LOADING, Fallback
 from ui.panels.fields import Choice, Field, Gathered, Slider, is_news
 from ui.panels.input_size import InputSize
 from ui.panels.sections import Sections
@@ -28,7 +29,6 @@ _NMS_TIPS = {
     "exact": "Within each class, one instance after the other",
 }
 NOT_LOADED = "No weights are loaded yet."
-LOADING = "network"  # the task of a failure to load
 
 
 class DetectionPanel(Sections):
@@ -45,7 +45,7 @@ class DetectionPanel(Sections):
         self._classes = ClassList()
         self._size = InputSize()
         self._fields: list[Field | WeightsChoice | ClassList | InputSize] = [self._weights]
-        self.add_section("Weights", self._weights, self._working, self._in_use)
+        self.add_section("Weights", self._weights, self._working, self._in_use, Fallback(controller))
         self._add_fields("Thresholds", _thresholds())
         self._fields.append(self._classes)
         self.add_section("Classes", self._classes, stretch=1)

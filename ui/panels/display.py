@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from pipeline.live.settings import BACKGROUNDS, DisplaySettings
@@ -35,8 +36,11 @@ PRIVACY_WORDS = (
     "People are pixelated here and in everything that is saved. "
     "A person who was never detected is not hidden."
 )
+JSON_WORDS = (
+    "Detections as JSON lines",
+    "Write what is found in every frame to a .jsonl file beside a recording",
+)
 NO_PICTURE = "No picture is chosen yet: the background stays as it is."
-_PICTURES = "Pictures (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff);;All files (*)"
 
 
 class DisplayPanel(Sections):
@@ -62,12 +66,16 @@ class DisplayPanel(Sections):
         self.add_section("Colours", ("Opacity", self._opacity), ("Colours by", self._colour_by))
         self.add_section("Background", self._background, self._colour, self._picture, self._picture_words)
         self.add_section("Privacy", self._privacy, Words(PRIVACY_WORDS))
+        self._json = Tick("record_json", *JSON_WORDS)
+        self._json.show_value(controller.settings.record_json)
+        self.add_section("Recording", self._json)
         self.end_sections()
         self._connect()
 
     def _connect(self) -> None:
         for field in self._fields:
             field.edited.connect(self._changes.add)
+        self._json.edited.connect(self._keep_json)
         self._picture.clicked.connect(self._choose_picture)
         self._controller.display_changed.connect(self._follow)
         self._follow(self._controller.display)
@@ -83,12 +91,28 @@ class DisplayPanel(Sections):
         self._picture_words.say(_picture_words(display))
 
     def _choose_picture(self) -> None:
+        """Returns at once: the picture goes on while somebody chooses."""
         before = self._controller.display.background_picture
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "Picture for the background", str(before or Path.home()), _PICTURES
+        dialog = QFileDialog(
+            self, "Picture for the background", str(before.parent if before else Path.home())
         )
-        if chosen:
-            self._controller.set_display(background_picture=Path(chosen))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setNameFilters(_picture_filters())
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(self._use_picture)
+        dialog.open()
+
+    def _use_picture(self, path: str) -> None:
+        self._controller.set_display(background_picture=Path(path))
+
+    def _keep_json(self, field: str, on: bool) -> None:
+        self._controller.remember(**{field: on})
+
+
+def _picture_filters() -> list[str]:
+    from pipeline.sources.images import IMAGE_SUFFIXES  # Pillow is not needed before
+
+    return [f"Pictures ({' '.join(f'*{suffix}' for suffix in sorted(IMAGE_SUFFIXES))})", "All files (*)"]
 
 
 def _picture_words(display: DisplaySettings) -> str:

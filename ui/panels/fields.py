@@ -13,7 +13,6 @@ from typing import Any
 from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QColor, QIcon, QPixmap, QStandardItemModel, QWheelEvent
 from PyQt6.QtWidgets import (
-    QCheckBox,
     QColorDialog,
     QComboBox,
     QHBoxLayout,
@@ -24,11 +23,12 @@ from PyQt6.QtWidgets import (
 )
 
 from pipeline.live.settings import Colour
+from ui.panels.ticks import TickBox
 
 GATHERING = 80  # milliseconds
 
 
-class Tick(QCheckBox):
+class Tick(TickBox):
     """A field that is on or off."""
 
     edited = pyqtSignal(str, object)
@@ -188,9 +188,15 @@ class ColourButton(QPushButton):
         return QColor(red, green, blue)
 
     def _ask(self) -> None:
-        colour = QColorDialog.getColor(self._as_qt(), self, self._name)
-        if colour.isValid():
-            self.edited.emit(self.field, (colour.blue(), colour.green(), colour.red()))
+        """Returns at once: the picture goes on while somebody chooses."""
+        dialog = QColorDialog(self._as_qt(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle(self._name)
+        dialog.colorSelected.connect(self._tell)
+        dialog.open()
+
+    def _tell(self, colour: QColor) -> None:
+        self.edited.emit(self.field, (colour.blue(), colour.green(), colour.red()))
 
 
 Field = Tick | Choice | Slider | ColourButton

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QSize
+from PyQt6.QtCore import QEvent, QObject, QSize
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QBoxLayout, QFrame, QLayout, QScrollArea, QWidget
 
 _WIDE = 1.3  # width / height from which on parts stand beside each other
+_LEAST = QSize(200, 200)  # pixels: a table of all stages is seen whole
 
 
-class Flow(QScrollArea):
-    """Lays two parts out by its own shape; what there is no room for can be scrolled to.
+class Flow(QWidget):
+    """Lays two parts out by its own shape.
 
-    Above one another, the first part takes the room that the second does not ask for.
+    The second has what it asks for, as far as there is room, and is scrolled where there is not; the first
+    shrinks, and takes what is left.
+
+    share: of the room beside each other that the second gets besides, to 1 of the first
     """
 
-    def __init__(self, first: QLayout, second: QLayout, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        inside = QWidget()
-        self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, inside)
+    def __init__(self, first: QLayout, second: QWidget, share: int = 0) -> None:
+        super().__init__()
+        self._share = share
+        self._scrolled = _Scrolled(second)
+        self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._box.setContentsMargins(6, 6, 6, 6)
         self._box.addLayout(first, 1)
-        self._box.addLayout(second)
-        self.setWidget(inside)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        self._box.addWidget(self._scrolled)
+
+    def show_second(self, wanted: bool) -> None:
+        """Show the second part, or leave its room to the first."""
+        self._scrolled.setVisible(wanted)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Choose the direction."""
         wide = self.width() > _WIDE * self.height()
+        self._scrolled.whole_width = wide
         self._box.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
-        self._box.setStretch(1, 1 if wide else 0)
+        self._box.setStretch(1, self._share if wide else 0)
         super().resizeEvent(event)
 
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """However much there is to be seen: the picture has the first right to the room."""
+        return _LEAST
+
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Enough to see something, and no more: the picture has the first right to the room."""
+        """Enough to see something."""
         return QSize(360, 260)
+
+
+class _Scrolled(QScrollArea):
+    """whole_width: it is never scrolled sideways."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.whole_width = False
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ask for another width where the content does."""
+        if watched is self.widget() and event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        inside, bar = self.widget(), self.verticalScrollBar()
+        assert inside is not None
+        assert bar is not None
+        width = inside.minimumSizeHint().width() + bar.sizeHint().width()
+        return QSize(width if self.whole_width else 60, 60)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        inside = self.widget()
+        assert inside is not None
+        width = self.minimumSizeHint().width() if self.whole_width else inside.sizeHint().width()
+        return QSize(width, inside.sizeHint().height())

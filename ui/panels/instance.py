@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PyQt6.QtWidgets import QGroupBox, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGroupBox, QListWidgetItem, QPushButton, QWidget
 
 from model.detections import Detections
 from pipeline.frame import Result
@@ -78,9 +78,7 @@ class InstancePanel(PolledPanel):
         sections = Sections()
         facts = zip((label for label, _ in FACTS), self._facts, strict=True)
         sections.add_section("Selected instance", self._hint, *facts, self._deselect)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(sections)
+        self.put(sections)
         return sections.add_section("In the picture", self._list, stretch=1)
 
     def _show(self, result: Result | None) -> None:

@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -41,6 +42,10 @@ _FACTS = {
     "drops": ("Dropped frames", 1),
     "bottleneck": ("Bottleneck", 3),
 }
+
+WIDEST_FIGURE = "0000 ms"
+_CELL_MARGIN = 10  # pixels
+_MARK = 40  # of a stage's colour, and margins
 
 
 class PerformancePanel(PolledPanel):
@@ -93,21 +98,21 @@ class PerformancePanel(PolledPanel):
         head.addWidget(rows)
         head.addWidget(self.rows)
         head.addStretch(1)
-        head.addWidget(self.copy)
         self._plot = QVBoxLayout()
         self._plot.addWidget(self.rates)
         self._plot.addLayout(head)
-        figures = QVBoxLayout()
+        part = QWidget()
+        figures = QVBoxLayout(part)
+        figures.setContentsMargins(0, 0, 0, 0)
         figures.addWidget(self.table)
         facts = QFormLayout()
         facts.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for name, (title, _) in _FACTS.items():
             facts.addRow(f"{title}:", self.facts[name])
         figures.addLayout(facts)
+        figures.addWidget(self.copy)
         figures.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(Flow(self._plot, figures))
+        self.put(Flow(self._plot, part))
 
     def _clear(self) -> None:
         self.rates.setText(NOTHING)
@@ -151,6 +156,7 @@ def _words(name: str, lines: int = 1) -> QLabel:
     label = QLabel("–")
     label.setAccessibleName(name)
     label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)  # the table sets the width
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
     label.setMinimumHeight(lines * label.fontMetrics().lineSpacing())
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -170,6 +176,13 @@ def _table() -> QTableWidget:
     assert rows is not None
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+    # whatever the figures are, none is cut
+    widest = table.fontMetrics().horizontalAdvance(WIDEST_FIGURE) + _CELL_MARGIN
+    header.setMinimumSectionSize(widest)
+    names = max(table.fontMetrics().horizontalAdvance(stage) for stage in STAGES) + _MARK
+    table.setMinimumWidth(names + (len(heads) - 1) * widest + 2 * table.frameWidth())
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     rows.hide()
     rows.setDefaultSectionSize(table.fontMetrics().height() + 4)
     # all stages are seen at once

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QTimer
+from PyQt6.QtCore import QSize, Qt, QTimer
 from PyQt6.QtGui import QHideEvent, QShowEvent
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from ui.controller import Controller
 
 
-class PolledPanel(QWidget):
-    """Calls `refresh` when it is shown, and then every `interval` milliseconds until it is hidden."""
+class PolledPanel(QScrollArea):
+    """Calls `refresh` when it is shown, and then every `interval` milliseconds until it is hidden.
+
+    It counts as what scrolls itself, which its content does; so a dock leaves it the least size that it asks
+    for.
+    """
 
     interval = 250
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.controller = controller
         self.timer = QTimer(self)
         self.timer.setInterval(self.interval)
         self.timer.timeout.connect(self.refresh)
+
+    def put(self, content: QWidget) -> None:
+        """Fill the panel with this."""
+        self._content = content
+        column = QVBoxLayout(self.viewport())
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(content)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """That of the content."""
+        return self._content.minimumSizeHint()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """The same."""
+        return self._content.sizeHint()
 
     def refresh(self) -> None:
         """Show how things are now; must be quick, for the picture waits meanwhile."""

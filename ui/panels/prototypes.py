@@ -24,7 +24,10 @@ from ui.panels.prototype_grid import PrototypeGrid, Tile
 NO_FRAME = "Open a camera or a file to see the prototypes of its frames."
 NO_PICTURE = "No picture is shown at the moment."
 NO_PROTOTYPES = "No prototypes yet: they come with the first frame that goes through a network."
-NO_INSTANCE = "Nothing is found in this frame: these are its prototypes alone."
+NO_INSTANCE = (
+    "Nothing is found in this frame: these are its prototypes alone. Go on to one with something in it to "
+    "see how they add up to its mask."
+)
 
 Maps = NDArray[np.float32]
 
@@ -83,6 +86,7 @@ class PrototypesPanel(PolledPanel):
         if instance is None:
             self._clear(_tiles(inspection, None, 0, "prototypes", aspect))
             return
+        self._flow.show_second(True)
         chosen = explain(inspection, result.detections, instance, self.order.currentText())
         count = self.count.value()
         self.grid.show_tiles(_tiles(inspection, chosen, count, self.scale.currentText(), aspect))
@@ -97,6 +101,7 @@ class PrototypesPanel(PolledPanel):
 
     def _clear(self, tiles: tuple[Tile, ...]) -> None:
         self.grid.show_tiles(tiles)
+        self._flow.show_second(False)  # there is nothing to be added up
         self.counted.clear()
         for picture in self.steps.values():
             picture.show_image(None)
@@ -130,14 +135,17 @@ class PrototypesPanel(PolledPanel):
         pictures = QHBoxLayout()
         for picture in self.steps.values():
             pictures.addWidget(picture)
-        sums = QVBoxLayout()
+        part = QWidget()
+        sums = QVBoxLayout(part)
+        sums.setContentsMargins(0, 0, 0, 0)
         sums.addLayout(first)
         sums.addWidget(self.counted)
         sums.addLayout(pictures, 1)
-        sums.addWidget(QLabel("Orange (+) adds to the mask, blue (−) takes away from it."))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(Flow(prototypes, sums))
+        signs = QLabel("Orange (+) adds to the mask, blue (−) takes away from it.")
+        signs.setWordWrap(True)
+        sums.addWidget(signs)
+        self._flow = Flow(prototypes, part, share=1)
+        self.put(self._flow)
 
 
 def _plain(prototypes: Maps, coefficients: NDArray[np.float32]) -> list[QImage]:

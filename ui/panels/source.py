@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from PyQt6.QtGui import QCloseEvent, QShowEvent
 from PyQt6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QListWidgetItem,
@@ -15,16 +14,18 @@ from PyQt6.QtWidgets import (
 )
 
 from pipeline.live.events import Closed, Failed, Lost, Opened, Opening, Regained
-from pipeline.sources.addresses import SCHEMES, is_address, scheme_of
+from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.cameras import list_cameras
 from ui.controller import Controller
+from ui.notices import Level, Notice
 from ui.panels.cameras import CameraChoice, FindCameras
 from ui.panels.sections import Sections
 from ui.panels.widgets import LowList, Words
 
 NOTHING_OPEN = "Nothing is open."
 SOURCE = "source"  # the task of a failure that ends it
+_REFUSALS = frozenset({SOURCE, "drop"})  # topics of notices of what is not opened at all
 
 
 def address_problem(text: str) -> str:
@@ -50,6 +51,9 @@ def address_problem(text: str) -> str:
 def source_words(info: SourceInfo) -> str:
     """What is open, in a line or two."""
     size = f"{info.width} × {info.height}"
+    if info.frame_count is not None and info.path is None and not info.live:  # pictures, at a rate of our own
+        many = "a picture" if info.frame_count == 1 else f"{info.frame_count} pictures"
+        return f"{info.name}\n{many}, {size}"
     rate = "" if info.frame_rate is None else f"{float(info.frame_rate):.4g} frames a second"
     length = "" if info.duration is None else _time_words(float(info.duration))
     facts = (size, rate, "live" if info.live else length)
@@ -73,6 +77,7 @@ class SourcePanel(Sections):
         self._controller = controller
         self._has_looked = False
         self._name = self._failure = ""  # of what was opened last
+        self._opening = False
         self._state = Words(NOTHING_OPEN, "State of the source")
         self._close = QPushButton("Close")
         self._close.setAccessibleName("Close the source")
@@ -116,8 +121,8 @@ class SourcePanel(Sections):
         self._cameras.chosen.connect(self._controller.open)
         self._cameras.mode_chosen.connect(self._choose_mode)
         self._cameras.mode.show_value(self._controller.settings.camera_mode)
-        self._file.clicked.connect(self._ask_file)
-        self._folder.clicked.connect(self._ask_folder)
+        self._file.clicked.connect(self._controller.ask_for_file)
+        self._folder.clicked.connect(self._controller.ask_for_folder)
         self._open_address.clicked.connect(self._try_address)
         self._address.returnPressed.connect(self._try_address)
         self._address.textEdited.connect(self._forget_problem)
@@ -133,6 +138,7 @@ class SourcePanel(Sections):
         bridge.closed.connect(self._on_closed)
         bridge.failed.connect(self._on_failed)
         self._controller.recent_changed.connect(self._list_recent)
+        self._controller.notice.connect(self._on_notice)
 
     def _show_state(self) -> None:
         opened = self._controller.opened
@@ -143,10 +149,13 @@ class SourcePanel(Sections):
         self._close.setEnabled(can_close)
 
     def _on_opening(self, event: Opening) -> None:
-        self._name, self._failure = event.name, ""
+        self._name, self._failure, self._opening = event.name, "", True
         self._tell(f"Opening {event.name}…", True)
 
     def _on_opened(self, event: Opened) -> None:
+        self._name, self._opening = event.name or event.info.name, False  # which may be the one from before
+        if self._name == redacted(self._address.text().strip()):
+            self._address.clear()  # it may hold a password, which nobody else is to read here
         self._tell(source_words(event.info), True)
 
     def _on_lost(self, event: Lost) -> None:
@@ -161,28 +170,25 @@ class SourcePanel(Sections):
 
     def _on_failed(self, event: Failed) -> None:
         if event.task == SOURCE:
-            happened = "Not opened" if self._controller.opened is None else "Broke off"
+            fresh = self._opening or self._controller.opened is None
+            happened, self._opening = "Not opened" if fresh else "Broke off", False
             self._failure = f"{happened}: {event.message}"
             self._tell(self._failure, False)
 
+    def _on_notice(self, notice: Notice) -> None:
+        """Something was refused without being opened: what failed before it is out of date."""
+        if self._failure and notice.level is Level.WARNING and notice.topic in _REFUSALS:
+            self._failure = ""
+            self._show_state()
+
     def _choose_mode(self, field: str, mode: str) -> None:
         self._controller.remember(**{field: mode})
-
-    def _ask_file(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open a video or an image", "", _file_filter())
-        if chosen:
-            self._controller.open(chosen)
-
-    def _ask_folder(self) -> None:
-        if chosen := QFileDialog.getExistingDirectory(self, "Open a folder of images"):
-            self._controller.open(chosen)
 
     def _try_address(self) -> None:
         text = self._address.text().strip()
         problem = address_problem(text)
         self._problem.say(problem)
         if not problem:
-            self._address.clear()  # it may hold a password, which nobody else is to read here
             self._controller.open(text)
 
     def _forget_problem(self) -> None:
@@ -212,11 +218,3 @@ def _beside(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return row
-
-
-def _file_filter() -> str:
-    """What a file dialog lists at first."""
-    from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES  # Pillow is not needed before
-
-    patterns = " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))
-    return f"Videos and images ({patterns});;All files (*)"

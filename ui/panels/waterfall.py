@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyqtgraph
 from PyQt6.QtCore import QEvent, QSize
-from PyQt6.QtGui import QColor, QPalette
+from PyQt6.QtGui import QColor, QPalette, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
 from pipeline.live.waterfall import ROOM, WAIT, Chart
@@ -13,6 +13,9 @@ from ui.panels.pictures import stage_colour
 
 _THICK, _THIN = 0.8, 0.3  # of a row's height: work, and waiting
 _STEP = 50.0  # milliseconds; the axis grows and shrinks in steps, so as not to tremble
+
+CAPTIONS = ("ms ago (thick: work, thin: waiting)", "ms ago")
+_CAPTION_MARGIN = 24  # pixels
 
 
 class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
@@ -28,7 +31,6 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
         self._length = 0.0
         self._view = pyqtgraph.ViewBox(enableMenu=False, enableMouse=False, invertY=True)
         self._axes = {side: pyqtgraph.AxisItem(side) for side in ("left", "bottom")}
-        self._axes["bottom"].setLabel("ms ago (thick: work, thin: waiting)")
         layout = pyqtgraph.GraphicsLayout()
         layout.addItem(self._axes["left"], 0, 0)
         layout.addItem(self._view, 0, 1)
@@ -39,6 +41,7 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
         self._bars = {kind: pyqtgraph.BarGraphItem(x0=[], y=[], width=[], height=0) for kind in _KINDS}
         for item in self._bars.values():
             self._view.addItem(item)
+        self._caption()
         self._dress()
 
     def show_chart(self, chart: Chart) -> None:
@@ -58,6 +61,24 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
         if length != self._length:
             self._length = length
             self._view.setXRange(-length, 0, padding=0.01)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Say what is drawn in as many words as there is room for."""
+        super().resizeEvent(event)
+        if hasattr(self, "_axes"):
+            self._caption()
+
+    def _caption(self) -> None:
+        axis = self._axes["bottom"]
+        room = self.width() - self._axes["left"].width() - _CAPTION_MARGIN
+        fits = (text for text in CAPTIONS if self.fontMetrics().horizontalAdvance(text) <= room)
+        caption = next(fits, CAPTIONS[-1])
+        if axis.labelText != caption:
+            axis.setLabel(caption)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """It is the first to shrink."""
+        return QSize(120, 100)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """What the rows need to be told apart."""

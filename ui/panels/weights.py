@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from model.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry
 from pipeline.live.events import Failed, Progress, Saved
 from ui.controller import Controller
-from ui.dropping import WEIGHTS_SUFFIXES
 from ui.panels.fields import Choice
 from ui.panels.widgets import Words, Working
 
 DOWNLOAD = "download"  # the task of events that concern one
-_FILES = f"Weights ({' '.join(f'*{suffix}' for suffix in sorted(WEIGHTS_SUFFIXES))});;All files (*)"
 
 
 class WeightsChoice(QWidget):
@@ -40,7 +38,7 @@ class WeightsChoice(QWidget):
         self._arrange()
         self.choice.edited.connect(self._choose)
         self.download.clicked.connect(self._download)
-        self.file.clicked.connect(self._ask_file)
+        self.file.clicked.connect(controller.ask_for_weights)
         controller.bridge.progress.connect(self._on_progress)
         controller.bridge.saved.connect(self._on_saved)
         controller.bridge.failed.connect(self._on_failed)
@@ -85,12 +83,6 @@ class WeightsChoice(QWidget):
         wanted = entry is not None and entry.state == "not downloaded"
         self.download.setVisible(wanted and not self._downloading)
         self.download.setAccessibleName(f"Download {name}")
-
-    def _ask_file(self) -> None:
-        folder = str(Path(self._file).parent) if self._file else str(Path.home())
-        chosen, _ = QFileDialog.getOpenFileName(self, "Weights", folder, _FILES)
-        if chosen:
-            self.edited.emit(self.field, chosen)
 
     def _download(self) -> None:
         self._downloading = self.choice.value

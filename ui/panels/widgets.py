@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtCore import QCoreApplication, QEvent, QSize, Qt
 from PyQt6.QtWidgets import (
     QLabel,
     QListWidget,
@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+_ROUNDS = 2  # a form asks for the height of a text that wraps once it knows the width
 _LONG_WORD = re.compile(r"\S{16,}")
 _SEPARATORS = re.compile(r"[/\\_.&?=@-]+(?=[^/\\_.&?=@-])")
 
@@ -39,13 +40,22 @@ class Words(QLabel):
 
     def say(self, text: str) -> None:
         """Show this text."""
+        if text == self.words:
+            return
         self._put(text)
         self.setVisible(bool(text))
+        if self.isVisible():
+            _lay_out_now()  # or it is painted once in the room of the text before
 
     def _put(self, text: str) -> None:
         self.words = text
         self.setText(breakable(text))
         self.setAccessibleDescription(text)
+
+
+def _lay_out_now() -> None:
+    for _ in range(_ROUNDS):
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
 
 
 class LowList(QListWidget):

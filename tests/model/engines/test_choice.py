@@ -125,6 +125,11 @@ def test_the_reason_names_what_would_be_faster_and_why_it_is_not_used():
     assert choose("torch", "cpu", "fp32", PLAIN, NEW).reason == "as named"
 
 
+@pytest.mark.parametrize("named", [{"engine": "torch"}, {"device": "cpu"}, {"precision": "fp32"}])
+def test_what_is_named_in_part_is_not_called_the_fastest_of_all(named: dict[str, str]):
+    assert choose(**named, weights=PLAIN, machine=NEW).reason.startswith("the fastest of what was asked for")
+
+
 def test_a_survey_tells_of_every_option_what_it_lacks():
     found = {str(s.option): s.lack for s in survey(WITH_INT8, OLD)}
     assert len(found) == len(OPTIONS)

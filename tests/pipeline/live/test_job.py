@@ -81,7 +81,7 @@ def test_the_masks_are_drawn_as_they_are_shown(tmp_path: Path) -> None:
     assert np.array_equal(bare, rated), "the rate at which a file is worked off is nobody's business"
 
 
-def test_a_background_picture_that_cannot_be_read_is_told_and_the_colour_stands_in(tmp_path: Path) -> None:
+def test_a_background_picture_that_cannot_be_read_is_told_and_the_background_stays(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mp4", frames=3)
     display = dataclasses.replace(BARE, background="picture", background_picture=tmp_path / "beach.png")
     told = annotate(tmp_path / "in.mp4", tmp_path / "out.mp4", display)
@@ -89,6 +89,8 @@ def test_a_background_picture_that_cannot_be_read_is_told_and_the_colour_stands_
     assert failed.task == "display"
     assert "beach.png" in failed.message
     assert len(told.all(Saved)) == 1
+    annotate(tmp_path / "in.mp4", tmp_path / "bare.mp4")
+    assert np.array_equal(pictures(tmp_path / "out.mp4"), pictures(tmp_path / "bare.mp4"))
 
 
 def test_it_tells_how_far_it_has_come(tmp_path: Path) -> None:
@@ -172,19 +174,17 @@ def test_people_are_hidden_in_the_file_whatever_is_drawn(tmp_path: Path) -> None
         assert np.abs(np.diff(picture.astype(int), axis=1)).mean() < 10
 
 
-def test_cancelled_it_leaves_a_part_that_can_be_played_and_says_so(
-    start: Start, tmp_path: Path, listener: Listener
+@pytest.mark.parametrize("name", ["out.mp4", "out.jsonl"])
+def test_cancelled_it_leaves_nothing_and_says_so(
+    start: Start, tmp_path: Path, listener: Listener, name: str
 ) -> None:
     write_clip(tmp_path / "in.mp4", frames=3000)
     session = start()
-    session.annotate(str(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+    session.annotate(str(tmp_path / "in.mp4"), tmp_path / name)
     wait_until(lambda: any(told.fraction for told in listener.all(Progress)))
     session.cancel_annotation()
-    saved = listener.wait_for(Saved)
-    assert "cancelled" in saved.problems
-    assert any("not whole" in problem for problem in saved.problems)
-    assert not (tmp_path / "out.mp4").exists()
-    assert 1 <= len(pictures(saved.paths[0])) < 3000
+    assert listener.wait_for(Saved) == Saved("annotation", (), "cancelled; nothing was kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
 def test_cancelled_while_the_network_is_loaded_it_writes_nothing(
@@ -196,7 +196,7 @@ def test_cancelled_while_the_network_is_loaded_it_writes_nothing(
     assert loads.begun.acquire(timeout=PATIENCE)
     session.cancel_annotation()
     loads.go_on.set()
-    assert "cancelled" in listener.wait_for(Saved).problems
+    assert "cancelled" in listener.wait_for(Saved).summary
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 

@@ -81,9 +81,26 @@ def test_the_bottleneck_is_that_of_now() -> None:
     run.metrics.drop("captured", 40)
     look(meter, run, 102.0)
     run.frames(50, 50, 102.0, forward=0.04)
-    assert look(meter, run, 103.9).bottleneck.startswith("capture: the source gives ")
+    assert look(meter, run, 103.9).bottleneck.startswith("none, the source is kept up with")
     run.metrics.drop("captured", 20)
     assert look(meter, run, 104.0).bottleneck.startswith("forward: works ")
+    assert look(meter, run, 104.0).bottleneck.endswith("frames were dropped (the last 2 s)")
+
+
+def test_a_source_that_gives_nothing_any_more_holds_nothing_up() -> None:
+    run, meter = Run(), PerformanceMeter()
+    run.frames(0, 50, 100.0)
+    look(meter, run, 102.0)
+    told = look(meter, run, 107.0).bottleneck
+    assert told == "no frames for 5 s: the source is paused, has ended or gives none"
+
+
+def test_a_paused_source_is_called_so_though_a_frame_comes_now_and_then() -> None:
+    run, meter = Run(), PerformanceMeter()
+    run.frames(0, 3, 100.0, rate=1.5)
+    seen = meter.look(101.6, run.snapshot, run.spans.snapshot(), display=1.0, age=1.0, paused=True)
+    assert "paused" in seen.bottleneck
+    assert "frames a second" not in as_text(seen)
 
 
 def test_everything_is_there_as_text_in_columns() -> None:
@@ -100,7 +117,7 @@ def test_everything_is_there_as_text_in_columns() -> None:
     assert len({len(line) for line in lines[2:5]}) == 1
     assert lines[5:8] == [
         "queues: captured 1 of 4 (mean 1.0)",
-        "dropped: 3 from captured",
+        "dropped: 3 from captured since the source was opened",
         "age of the shown frame: 50 ms; on delivery p50 42 ms, p95 42 ms",
     ]
     assert lines[8].startswith("bottleneck: ")

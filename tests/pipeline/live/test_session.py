@@ -89,7 +89,7 @@ def test_a_source_takes_the_place_of_another_in_order(
         listener.wait_for(Opened, count=1 if name == "a.mp4" else 2)
     told = [event for event in listener.events if isinstance(event, (Opening, Closed))]
     first, second = (str(tmp_path / name) for name in ("a.mp4", "b.mp4"))
-    assert told == [Opening(first), Closed(first), Opening(second)]
+    assert told == [Opening(first), Opening(second), Closed(first)]
 
 
 def test_of_several_sources_that_are_asked_for_at_once_the_newest_is_shown(

@@ -12,7 +12,8 @@ import numpy as np
 from pipeline.live.events import Closed, Failed, Loaded, Recording, Saved
 from tests.clips import write_clip
 from tests.full_disk import no_file_longer_than
-from tests.pipeline.live.sessions import Listener, Start, newest, playing, wait_until
+from tests.pipeline.live.sessions import Listener, OpensWhatItIsTold, Start, newest, playing, wait_until
+from tests.pipeline.standins import Source as CountedSource
 
 
 def frames_of(path: Path) -> int:
@@ -71,6 +72,35 @@ def test_a_recording_ends_whole_when_its_source_is_closed(
     (saved,) = listener.all(Saved)
     assert frames_of(saved.paths[0]) > 3
     assert not session.recording
+
+
+def test_a_recording_of_what_stands_still_begins_with_the_picture_that_is_shown(
+    start: Start, tmp_path: Path, listener: Listener
+) -> None:
+    write_clip(tmp_path / "still.mp4", frames=1)
+    session = start()
+    session.open(str(tmp_path / "still.mp4"))
+    at = newest(session, lambda result: len(result.detections)).frame.index
+    session.record(tmp_path / "out")
+    newest(session, lambda result: result.frame.index > at)
+    session.close_source()
+    (path,) = listener.wait_for(Saved).paths
+    assert frames_of(path) == 1
+
+
+def test_a_recording_without_a_picture_says_so_and_names_no_file(
+    start: Start, tmp_path: Path, listener: Listener
+) -> None:
+    stuck = CountedSource(None, live=True, at=1, fault=lambda: stuck.hang())
+    session = start(open_source=OpensWhatItIsTold(camera=lambda _: stuck))
+    session.open("camera")
+    newest(session)
+    session.record(tmp_path / "out")
+    listener.wait_for(Recording)
+    session.stop_recording()
+    saved = listener.wait_for(Saved)
+    assert (saved.paths, saved.summary) == ((), "nothing was recorded: no picture came")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_only_one_recording_goes_on_at_a_time(

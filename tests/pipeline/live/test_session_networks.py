@@ -6,7 +6,17 @@ import dataclasses
 from pathlib import Path
 
 from pipeline.live.events import Failed, Loaded, Loading, Progress, Saved
-from tests.pipeline.live.sessions import PATIENCE, SETTINGS, Listener, Loads, Start, newest, playing
+from tests.pipeline.live.sessions import (
+    PATIENCE,
+    SETTINGS,
+    Listener,
+    Loads,
+    Start,
+    newest,
+    playing,
+    wait_until,
+)
+from tests.pipeline.small_engines import LinearEngine
 
 
 def test_settings_that_need_no_other_network_apply_at_once(
@@ -117,17 +127,51 @@ def test_whoever_returns_to_the_network_in_use_while_another_is_loaded_keeps_it(
     assert len(loads.asked) == 2
 
 
-def test_a_first_network_that_cannot_be_had_is_replaced_by_one_that_can(
+def test_a_first_network_that_cannot_be_had_is_replaced_by_the_default_one(
     start: Start, clip: str, listener: Listener, loads: Loads
 ) -> None:
     session = start()
+    wanted = dataclasses.replace(SETTINGS, weights="missing", device="cuda", classes=("dgo",), nms="exact")
+    session.detect(wanted)
+    session.open(clip)
+    failed = listener.wait_for(Failed)
+    assert failed.task == "network"
+    assert failed.message.endswith("; the default network is loaded instead")
+    loaded = listener.wait_for(Loaded)
+    assert loaded.settings == dataclasses.replace(SETTINGS, nms="exact")
+    assert session.in_use == loaded.settings
+    newest(session, lambda result: len(result.detections))
+    assert [settings.weights for settings in loads.asked] == ["missing", None]
+
+
+def test_where_no_network_can_be_had_that_is_told_and_none_is_in_use(
+    start: Start, clip: str, listener: Listener, loads: Loads
+) -> None:
+    class NeverRuns(LinearEngine):
+        def start(self, images):
+            raise RuntimeError("no such instruction")
+
+    loads.engine = NeverRuns
+    session = start()
     session.detect(dataclasses.replace(SETTINGS, weights="missing"))
     session.open(clip)
+    assert [listener.wait_for(Failed, count).task for count in (1, 2)] == ["network", "network"]
+    assert "no such instruction" in listener.all(Failed)[1].message
+    assert session.in_use is session.loaded is None
+
+
+def test_the_settings_in_use_are_those_of_the_network_that_goes_on_after_another_failed(
+    start: Start, clip: str, listener: Listener
+) -> None:
+    session = start()
+    session.open(clip)
+    before = listener.wait_for(Loaded)
+    assert before.settings == session.in_use == SETTINGS
+    session.detect(dataclasses.replace(SETTINGS, weights="missing", score_threshold=0.6))
     listener.wait_for(Failed)
-    assert len(newest(session).detections) == 0
-    playing(session)
-    session.detect(SETTINGS)
-    newest(session, lambda result: len(result.detections))
+    still = dataclasses.replace(SETTINGS, score_threshold=0.6)
+    wait_until(lambda: session.in_use == still)
+    assert session.loaded == dataclasses.replace(before, settings=still)
 
 
 def test_no_two_networks_are_loaded_at_once(

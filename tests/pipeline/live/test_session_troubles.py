@@ -51,9 +51,9 @@ def test_a_camera_that_is_unplugged_is_told_and_goes_on_when_it_is_back(
     session.open("0")
     opening = listener.wait_for(Opened)
     assert (opening.playable, opening.seekable, session.playback) == (False, False, None)
-    assert listener.wait_for(Lost) == Lost("0", "the camera has vanished")
+    assert listener.wait_for(Lost) == Lost("Camera 0", "the camera has vanished")
     at = newest(session).frame.index
-    assert listener.wait_for(Regained) == Regained("0")
+    assert listener.wait_for(Regained) == Regained("Camera 0")
     newest(session, lambda result: result.frame.index > at + 3)
     assert listener.all(Closed) == listener.all(Failed) == []
     session.close_source()

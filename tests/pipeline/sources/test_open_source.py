@@ -113,7 +113,7 @@ def test_a_video_is_opened_by_its_path(clip: Path) -> None:
 
 def test_a_folder_with_videos_is_refused_rather_than_losing_them(photo: Path, clip: Path) -> None:
     clip.rename(photo.parent / "clip.avi")
-    with pytest.raises(SourceError, match=r"photos: holds 1 images and 1 videos, .*name a video, or the im"):
+    with pytest.raises(SourceError, match=r"photos: holds 1 images and 1 videos, .*choose one of the videos"):
         open_source(str(photo.parent))
     assert open_source(f"{photo.parent}/*.png").info.frame_count == 1
 

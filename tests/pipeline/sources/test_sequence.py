@@ -112,3 +112,14 @@ def test_closing_twice_does_no_harm_and_nothing_comes_after_it(paths: list[Path]
     source.close()
     source.close()
     assert source.read() is None
+
+
+def test_images_of_other_sizes_are_brought_to_the_first_ones_where_that_is_asked_for(
+    paths: list[Path], tmp_path: Path
+) -> None:
+    wide = photograph(tmp_path / "wide.png", 200, size=(4, 40))
+    source = open_images([paths[0], wide], letterbox=True)
+    boxed = list(iter(source.read, None))[1]
+    source.close()
+    assert boxed.image.shape == (6, 10, 3)
+    assert boxed.image[:, 0, 0].tolist() == [0, 0, 200, 0, 0, 0]

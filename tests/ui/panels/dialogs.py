@@ -16,7 +16,7 @@ MOST_TRIES = 250
 
 @contextmanager
 def answered(kind: type[QDialog], answer: Callable[[Any], None]) -> Iterator[None]:
-    """While a dialog of this kind is open, `answer` it: again and again until it closes, for one that still
+    """Wait for a dialog of this kind and `answer` it: again and again until it closes, for one that still
     looks around may refuse. Fails when there was none, and when it stays."""
     tries = 0
     timer = QTimer()
@@ -32,6 +32,10 @@ def answered(kind: type[QDialog], answer: Callable[[Any], None]) -> Iterator[Non
     timer.timeout.connect(look)
     timer.start(PERIOD)
     yield
+    for _ in range(2 * MOST_TRIES):
+        if tries and not isinstance(QApplication.activeModalWidget(), QDialog):
+            break
+        QTest.qWait(PERIOD)
     timer.stop()
     assert 0 < tries < MOST_TRIES, f"a {kind.__name__} was answered {tries} times"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QPalette
 
-from ui.panels.classes import NONE_TICKED, NOT_LOADED, ClassList
+from ui.panels.classes import NO_MATCH, NONE_TICKED, NOT_LOADED, ClassList
 
 NAMES = ("person", "car", "cat", "dog")
 
@@ -47,7 +48,7 @@ def test_a_class_is_unticked_by_the_space_key_and_ticked_again(classes, qtbot):
 def test_none_and_then_one_looks_for_that_one_alone(classes, qtbot):
     qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)
     assert classes.told == []
-    assert classes.words.words == NONE_TICKED
+    assert classes.words.words == f"{NONE_TICKED} (all classes) until one is."
     press_space(qtbot, classes, "dog")
     assert classes.told == [("classes", ("dog",))]
 
@@ -60,6 +61,48 @@ def test_the_search_shows_what_matches_and_the_buttons_mean_that(classes, qtbot)
     assert classes.told == [("classes", ("car", "cat"))]
     classes.search.clear()
     assert not any(row.isHidden() for row in classes.list.rows())
+
+
+def test_it_is_said_with_which_classes_detection_goes_on_while_none_is_ticked(classes, qtbot):
+    classes.show_value(("car", "cat"))
+    qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)
+    assert classes.words.words == f"{NONE_TICKED} (car, cat) until one is."
+    classes.show_value(NAMES[:4])
+    classes.none.click()
+    assert "(person, car, cat and 1 more)" in classes.words.words
+
+
+def test_a_search_without_a_match_says_so(classes, qtbot):
+    qtbot.keyClicks(classes.search, "zebra")
+    assert f"{NO_MATCH} “zebra”." in classes.words.words
+    assert not classes.none.isEnabled()
+    classes.search.clear()
+    assert classes.words.words == "4 of 4 classes"
+    assert classes.none.isEnabled()
+
+
+@pytest.mark.parametrize("ground", [QColor("white"), QColor("#1b1d21")])
+def test_boxes_are_seen_on_light_and_on_dark_and_ticked_ones_are_filled(classes, qtbot, ground):
+    palette = QPalette()
+    palette.setColor(QPalette.ColorRole.Base, ground)
+    palette.setColor(QPalette.ColorRole.Text, QColor("black" if ground.lightness() > 128 else "#e4e7eb"))
+    palette.setColor(QPalette.ColorRole.Highlight, QColor("#3b82c4"))
+    classes.setPalette(palette)
+    edges, middles = [], []
+    for state in (True, False):
+        classes.list.rows()[0].setCheckState(Qt.CheckState.Checked if state else Qt.CheckState.Unchecked)
+        colours = left_edge(classes)
+        edges.append(max(abs(colour.lightness() - ground.lightness()) for colour in colours))
+        middles.append(any(abs(colour.blue() - 0xC4) < 12 and colour.red() < 0x50 for colour in colours))
+    assert min(edges) > 70
+    assert middles == [True, False]
+
+
+def left_edge(classes):
+    """The pixels of the first row, in the line of a box that is above its tick, as far as its name."""
+    row = classes.list.visualItemRect(classes.list.item(0))
+    image = classes.list.viewport().grab().toImage()
+    return [image.pixelColor(x, row.center().y() - 4) for x in range(row.left(), row.left() + 18)]
 
 
 def test_other_weights_bring_other_classes_and_the_search_goes_on(classes, qtbot):

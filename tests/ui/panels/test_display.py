@@ -112,6 +112,30 @@ def test_a_background_picture_is_asked_for_and_then_named(panel, controller, qtb
     assert str(picture) in said(panel)
 
 
+@pytest.mark.parametrize(
+    ("background", "text", "kind"), [("colour", "#00A000", QColorDialog), ("picture", "Choose", QFileDialog)]
+)
+def test_the_picture_goes_on_while_something_is_chosen(panel, controller, qtbot, background, text, kind):
+    controller.set_display(background=background)
+    order = []
+
+    def answer(dialog):
+        order.append("answered")
+        dialog.reject()
+
+    with answered(kind, answer):
+        qtbot.mouseClick(button(panel, text), Qt.MouseButton.LeftButton)
+        order.append("gone on")
+    assert order == ["gone on", "answered"]
+
+
+def test_detections_beside_a_recording_are_asked_for_by_a_tick(panel, controller, qtbot):
+    tick = box(panel, "Detections as JSON lines")
+    assert tick.isChecked()
+    qtbot.keyClick(tick, Qt.Key.Key_Space)
+    assert not controller.settings.record_json
+
+
 def test_privacy_says_that_a_person_who_was_never_detected_is_not_hidden(panel, controller, qtbot):
     assert "A person who was never detected is not hidden." in PRIVACY_WORDS
     assert PRIVACY_WORDS in said(panel)

@@ -16,7 +16,6 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
-    QScrollArea,
     QSlider,
     QSpinBox,
     QWidget,
@@ -29,6 +28,7 @@ from tests.ui.standin_session import result_of
 from ui.panels.detection import DetectionPanel
 from ui.panels.display import DisplayPanel
 from ui.panels.instance import InstancePanel
+from ui.panels.sections import Sections
 from ui.panels.source import SourcePanel
 
 NARROW = 260  # pixels
@@ -71,7 +71,7 @@ def visible(panel, *kinds):
 
 
 def area_of(panel):
-    return panel if isinstance(panel, QScrollArea) else panel.findChild(QScrollArea)
+    return panel if isinstance(panel, Sections) else panel.findChild(Sections)
 
 
 def test_it_fits_a_narrow_window_without_scrolling_sideways(panel):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from time import monotonic
 
 import pytest
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPoint, QRect, Qt
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
+from PyQt6.QtWidgets import QAbstractScrollArea
 
 from pipeline.live.spans import RecentSpans
 from pipeline.metrics import Metrics, Span
 from tests.source_tree import ROOT
 from ui.panels.performance import NOTHING, PerformancePanel
+from ui.panels.waterfall import CAPTIONS
 
 
 @pytest.fixture
@@ -30,10 +33,11 @@ class Run:
         self.spans = RecentSpans()
         self.metrics = Metrics(self.spans)
         self.count = 0
+        self.start = monotonic() - 1  # so that they are of just now
 
     def goes_on(self, frames=25, forward=0.02):
         for _ in range(frames):
-            index, at = self.count, 100 + self.count / 25
+            index, at = self.count, self.start + self.count / 25
             for span in (
                 Span("capture", index, at - 0.04, at, "wait", "capture"),
                 Span("forward", index, at, at + forward, "work", "engine"),
@@ -73,8 +77,8 @@ def test_stages_queues_drops_age_and_bottleneck_are_told(panel, controller, run)
     told = {name: label.text() for name, label in panel.facts.items()}
     assert told["age"] == "63 ms; on delivery p50 42 ms, p95 42 ms"
     assert told["queues"] == "captured 2 of 4 (mean 2.0)"
-    assert told["drops"] == "7 from captured"
-    assert told["bottleneck"].startswith("capture: the source gives 24.5 frames a second")
+    assert told["drops"].startswith("7 from captured")
+    assert "gives 24.5 frames a second" in told["bottleneck"]
 
 
 def test_all_of_it_can_be_copied_as_text(panel, run, qtbot):
@@ -141,9 +145,40 @@ def test_parts_stand_beside_each_other_where_there_is_width(panel, run, qtbot):
     panel.resize(1000, 320)
     panel.show()
     qtbot.waitExposed(panel)
-    assert panel.table.mapTo(panel, panel.table.rect().topLeft()).x() > 400
+    qtbot.waitUntil(lambda: panel.table.mapTo(panel, panel.table.rect().topLeft()).x() > 400)
     panel.resize(420, 900)
     qtbot.waitUntil(lambda: panel.table.mapTo(panel, panel.table.rect().topLeft()).y() > 400)
+
+
+@pytest.mark.parametrize("size", [(554, 276), (934, 295)])
+def test_no_figure_is_cut_and_the_plot_is_seen_whole_in_a_small_window(panel, run, qtbot, size):
+    run.goes_on(forward=4.321)
+    panel.resize(*size)
+    panel.show()
+    qtbot.waitUntil(lambda: panel.table.mapTo(panel, panel.table.rect().topLeft()).x() > 100)
+    room = panel.contentsRect()
+    for part in (panel.table, panel.waterfall):
+        place = QRect(part.mapTo(panel, QPoint(0, 0)), part.size())
+        assert room.contains(place), (part.accessibleName(), place)
+    for row in cells(panel.table):
+        for j in range(1, len(row)):
+            needed = panel.table.fontMetrics().horizontalAdvance(row[j])
+            assert panel.table.columnWidth(j) >= needed + 6
+    (axis,) = (i for i in panel.waterfall.scene().items() if getattr(i, "orientation", "") == "bottom")
+    assert axis.label.boundingRect().width() <= axis.size().width()
+
+
+@pytest.mark.parametrize(("width", "caption"), [(150, CAPTIONS[-1]), (600, CAPTIONS[0])])
+def test_the_caption_of_the_plot_is_as_long_as_there_is_room(panel, qtbot, width, caption):
+    panel.show()
+    (axis,) = (i for i in panel.waterfall.scene().items() if getattr(i, "orientation", "") == "bottom")
+    panel.waterfall.setFixedWidth(width)
+    qtbot.waitUntil(lambda: axis.labelText == caption)
+
+
+def test_a_dock_leaves_the_panel_the_room_in_which_a_table_is_seen(panel):
+    assert isinstance(panel, QAbstractScrollArea)  # others are put into what scrolls them, and may vanish
+    assert panel.minimumSizeHint().height() >= panel.table.height() + 30
 
 
 def test_the_plotting_library_is_imported_only_when_the_panel_is_seen():

@@ -64,6 +64,18 @@ def test_what_is_missing_is_told(panel, controller, session, qtbot):
     assert [tile.text for tile in panel.grid.tiles] == [str(i) for i in range(8)]
 
 
+def test_steps_to_a_mask_are_shown_only_where_there_is_one(panel, controller):
+    shown(panel, controller)
+    assert all(picture.isVisible() for picture in panel.steps.values())
+    controller.result = replace(controller.result, detections=no_detections(SIZE, ("person",)))
+    panel.refresh()
+    assert not any(picture.isVisible() for picture in panel.steps.values())
+    assert not panel.count.isVisible()
+    shown(panel, controller)
+    panel.refresh()
+    assert panel.steps["Mask"].isVisible()
+
+
 def test_the_best_scored_instance_is_explained_until_one_is_selected(panel, controller):
     shown(panel, controller)
     assert "No instance is selected: this is the best-scored one, person 0.90" in panel.said.text()

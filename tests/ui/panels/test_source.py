@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from fractions import Fraction
 
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QListWidget, QPushButton
+from PyQt6.QtWidgets import QComboBox, QLineEdit, QListWidget, QPushButton
 
 from pipeline.live.events import Closed, Failed, Lost, Opening, Regained
+from pipeline.sources.addresses import redacted
+from pipeline.sources.base import SourceInfo
 from pipeline.sources.cameras import CameraInfo
-from tests.ui.panels.dialogs import answered, choose_file
-from ui.panels.cameras import NONE_FOUND, CameraSearch
-from ui.panels.source import NOTHING_OPEN, SourcePanel, address_problem
+from ui.notices import Level
+from ui.panels.cameras import LOOKING, NONE_FOUND, CameraSearch
+from ui.panels.source import NOTHING_OPEN, SourcePanel, source_words
 from ui.panels.widgets import Words
 
 CAMERAS = (CameraInfo(0, "Twin"), CameraInfo(1, "Integrated"), CameraInfo(2, "Twin", "/dev/video2"))
@@ -115,37 +118,34 @@ def test_a_mode_of_an_earlier_start_is_shown_though_it_is_none_of_the_list(show,
     assert named(panel, QComboBox, "Mode asked of the camera").currentText() == "1024x576@25"
 
 
-def test_a_file_is_chosen_in_a_dialog(show, session, qtbot, tmp_path):
-    clip = tmp_path / "clip.mp4"
-    clip.write_bytes(b"")
+@pytest.mark.parametrize(("text", "asked"), [("Open file…", "file_asked"), ("Open folder…", "folder_asked")])
+def test_the_window_is_asked_for_its_dialogs(show, controller, qtbot, text, asked):
     panel = show()
-    with answered(QFileDialog, choose_file(clip)):
-        click(qtbot, button(panel, "Open file…"))
-    assert opened(session) == [str(clip)]
+    with qtbot.waitSignal(getattr(controller, asked)):
+        click(qtbot, button(panel, text))
 
 
-def test_a_folder_is_chosen_in_a_dialog(show, session, qtbot, tmp_path):
-    panel = show()
-    with answered(QFileDialog, choose_file(tmp_path)):
-        click(qtbot, button(panel, "Open folder…"))
-    assert opened(session) == [str(tmp_path)]
-
-
-def test_a_dialog_that_is_cancelled_opens_nothing(show, session, qtbot):
-    panel = show()
-    with answered(QFileDialog, QFileDialog.reject):
-        click(qtbot, button(panel, "Open file…"))
-    assert opened(session) == []
-
-
-def test_an_address_is_opened_by_enter_and_its_password_does_not_stay_in_the_field(show, session, qtbot):
+def test_an_address_is_opened_by_enter_and_its_password_does_not_stay_once_it_is_open(show, session, qtbot):
     panel = show()
     field = named(panel, QLineEdit, "Network address")
     qtbot.keyClicks(field, " rtsp://me:secret@camera.local/stream ")
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert opened(session) == ["rtsp://me:secret@camera.local/stream"]
+    session.emit(Opening(redacted("rtsp://me:secret@camera.local/stream")))
+    session.opens(redacted("rtsp://me:secret@camera.local/stream"), live=True)
     assert field.text() == ""
     assert all("secret" not in item.text() for item in panel.findChild(QListWidget).rows())
+
+
+def test_an_address_that_cannot_be_opened_stays_to_be_mended(show, session, qtbot):
+    panel = show()
+    field = named(panel, QLineEdit, "Network address")
+    qtbot.keyClicks(field, "rtsp://camera.locl/stream")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    session.emit(Opening("rtsp://camera.locl/stream"))
+    session.emit(Failed("source", "no such host"))
+    session.emit(Closed("rtsp://camera.locl/stream"))
+    assert field.text() == "rtsp://camera.locl/stream"
 
 
 def test_a_bad_address_is_refused_with_the_reason_until_it_is_edited(show, session, qtbot):
@@ -159,31 +159,6 @@ def test_a_bad_address_is_refused_with_the_reason_until_it_is_edited(show, sessi
     assert said(panel, "What is wrong with the address") == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "Type an address"),
-        ("camera.local/stream", "begins with"),
-        ("file:///etc/passwd", "cannot be opened"),
-        ("rtsp://", "no host"),
-        ("http://:8080/x", "no host"),
-        ("rtsp://a b/c", "blanks"),
-        ("http://host:99999/x", "cannot be read"),
-        ("http://[::1/x", "cannot be read"),
-    ],
-)
-def test_what_is_wrong_with_an_address_is_said(text, reason):
-    assert reason in address_problem(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["http://h/x.mjpg", "https://h/x.m3u8", "rtsp://u:p@10.0.0.2:554/1", "udp://@:1234", "udp://239.0.0.1:5"],
-)
-def test_good_addresses_have_no_problem(text):
-    assert address_problem(text) == ""
-
-
 def test_recent_sources_are_opened_by_enter_and_by_double_click(show, controller, session, qtbot):
     controller.remember(recent=("a.mp4", "b.mp4"))
     panel = show()
@@ -191,6 +166,7 @@ def test_recent_sources_are_opened_by_enter_and_by_double_click(show, controller
     recent.setCurrentRow(1)
     qtbot.keyClick(recent, Qt.Key.Key_Return)
     assert opened(session) == ["b.mp4"]
+    session.opens("b.mp4")
     assert [item.text() for item in recent.rows()] == ["b.mp4", "a.mp4"]
     place = recent.visualItemRect(recent.item(1)).center()
     qtbot.mouseClick(recent.viewport(), Qt.MouseButton.LeftButton, pos=place)
@@ -223,6 +199,16 @@ def test_how_a_source_fares_is_told_in_words(show, session, qtbot):
     assert said(panel, state) == NOTHING_OPEN
 
 
+def test_a_long_name_has_its_room_before_it_is_painted(show, session, qtbot):
+    panel = show()
+    panel.resize(300, 600)
+    qtbot.waitUntil(lambda: said(panel, "Cameras") != LOOKING)
+    state = named(panel, Words, "State of the source")
+    for name in ("a.mp4", "/home/somebody/Videos/at_the_sea/2026/a_rather_long_name_of_a_clip.mp4", "b.mp4"):
+        session.emit(Opening(name))
+        assert state.height() >= state.heightForWidth(state.width())
+
+
 def test_why_a_source_ended_stays_to_be_read(show, session):
     panel = show()
     session.emit(Opening("clip.mp4"))
@@ -238,6 +224,36 @@ def test_a_source_that_breaks_off_is_told_from_one_that_was_never_open(show, ses
     session.opens("clip.mp4")
     session.emit(Failed("source", "damaged"))
     assert said(panel, "State of the source") == "Broke off: damaged"
+
+
+def test_what_was_open_and_goes_on_is_told_after_another_one_could_not_be_opened(show, session):
+    panel = show()
+    session.emit(Opening("clip.mp4"))
+    session.opens("clip.mp4")
+    session.emit(Opening("bad.mp4"))
+    session.emit(Failed("source", "damaged"))
+    assert said(panel, "State of the source") == "Not opened: damaged"
+    session.opens("clip.mp4")
+    assert said(panel, "State of the source").startswith("clip.mp4\n")
+    assert button(panel, "Close").isEnabled()
+    session.ends("clip.mp4")
+    assert said(panel, "State of the source") == NOTHING_OPEN
+
+
+@pytest.mark.parametrize("topic", ["drop", "source"])
+def test_what_is_refused_outright_does_not_leave_the_failure_before_it(show, controller, session, topic):
+    panel = show()
+    session.emit(Opening("clip.mp4"))
+    session.emit(Failed("source", "clip.mp4: no such file"))
+    session.emit(Closed("clip.mp4"))
+    controller.tell(Level.WARNING, "notes.txt: neither a video nor a picture", topic=topic)
+    assert said(panel, "State of the source") == NOTHING_OPEN
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "a picture, 64 × 48"), (12, "12 pictures, 64 × 48")])
+def test_pictures_have_no_rate_and_no_length(count, words):
+    info = SourceInfo("holiday", False, 64, 48, Fraction(25), count, count / Fraction(25))
+    assert source_words(info) == f"holiday\n{words}"
 
 
 def test_the_end_of_the_source_before_says_nothing_of_the_one_that_is_opening(show, session):

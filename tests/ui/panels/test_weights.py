@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QFileDialog
 
 from model.catalog import CATALOG, DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Progress, Saved
-from tests.ui.panels.dialogs import answered, choose_file
 from ui.panels.weights import WeightsChoice
 
 ABSENT = "yolact_resnet50"
@@ -105,12 +103,10 @@ def test_weights_chosen_while_others_are_downloaded_stay_chosen(weights, session
     assert ("weights", ABSENT) not in weights.told
 
 
-def test_a_file_is_chosen_in_a_dialog_and_listed_by_its_name(weights, qtbot, tmp_path):
+def test_a_file_is_chosen_in_the_windows_dialog_and_listed_by_its_name(weights, controller, qtbot, tmp_path):
     own = tmp_path / "own.pt"
-    own.write_bytes(b"")
-    with answered(QFileDialog, choose_file(own)):
+    with qtbot.waitSignal(controller.weights_asked):
         qtbot.mouseClick(weights.file, Qt.MouseButton.LeftButton)
-    assert weights.told == [("weights", str(own))]
     weights.show_value(str(own))
     assert weights.choice.currentText() == "own.pt"
     assert weights.words.words == str(own)

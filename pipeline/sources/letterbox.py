@@ -1,0 +1,25 @@
+"""Pictures of any size in one of another shape, as a whole and between black bars."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.frame import Image
+
+
+def letterboxed(image: Image, size: tuple[int, int]) -> Image:
+    """The picture as large as it fits into (height, width), in the middle: [H, W, 3] uint8 BGR.
+
+    Its shape stays, but for the rounding to whole pixels. image: [h, w, 3] uint8 BGR of any size
+    """
+    height, width = size
+    scale = min(height / image.shape[0], width / image.shape[1])
+    rows, columns = max(round(image.shape[0] * scale), 1), max(round(image.shape[1] * scale), 1)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    boxed = np.zeros((height, width, 3), np.uint8)
+    boxed[top : top + rows, left : left + columns] = cv2.resize(
+        image, (columns, rows), interpolation=interpolation
+    )
+    return boxed

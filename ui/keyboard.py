@@ -1,0 +1,41 @@
+"""Which keys belong to the widget with the keyboard, though they are shortcuts of the window."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+
+_MOVING = frozenset(
+    {
+        *(Qt.Key.Key_Space, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End),
+        *(Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown),
+    }
+)
+_TYPED_INTO = (QLineEdit, QTextEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QAbstractItemView)
+_PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+_TYPING = (*_PLAIN, Qt.KeyboardModifier.ShiftModifier)
+
+
+def is_kept(event: QEvent | None, focus: QWidget | None) -> bool:
+    """Whether Qt asks about a key that `focus`, a widget other than the picture, is to get itself.
+
+    Space, arrows and the like move in any widget; letters and signs are typed into fields, and find an entry
+    in lists. The event is accepted where that is so.
+    """
+    if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride or focus is None:
+        return False
+    moves = event.key() in _MOVING and event.modifiers() in _PLAIN
+    types = bool(event.text()) and event.text().isprintable() and event.modifiers() in _TYPING
+    if moves or (types and isinstance(focus, _TYPED_INTO)):
+        event.accept()
+        return True
+    return False

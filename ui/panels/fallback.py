@@ -1,0 +1,89 @@
+"""The way back, where a network that was chosen could not be loaded."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from model.catalog import DEFAULT_WEIGHTS
+from pipeline.live.events import Failed, Loaded
+from pipeline.live.settings import DetectionSettings
+from ui.controller import Controller
+from ui.panels.widgets import Words
+
+LOADING = "network"  # the task of a failure to load
+USE_LOADED, USE_DEFAULT = "Use the network in use", "Use the default"
+_KEPT = frozenset({"score_threshold", "max_detections", "nms"})  # they go with any network
+
+
+class Fallback(QWidget):
+    """Says which network is in use where it is not the chosen one, and offers to choose that.
+
+    Without it the choice that failed would be tried again at every start.
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._failed = True  # whoever is made late cannot know; nothing is offered where nothing differs
+        self.words = Words(name="The network that is in use instead")
+        self.back = QPushButton(USE_DEFAULT)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.words)
+        column.addWidget(self.back)
+        self.back.clicked.connect(self._go_back)
+        controller.detection_changed.connect(self._on_choice)
+        controller.bridge.loading.connect(self._on_news)
+        controller.bridge.loaded.connect(self._on_news)
+        controller.bridge.failed.connect(self._on_failed)
+        self._put()
+        if not self._changes():  # to show it would make it a window of its own, as long as it is in no other
+            self.hide()
+
+    def _on_failed(self, event: Failed) -> None:
+        if event.task == LOADING:
+            self._failed = True
+            self._offer()
+
+    def _on_choice(self) -> None:
+        self._failed = self._failed and bool(self._changes())
+        self._offer()
+
+    def _on_news(self) -> None:
+        self._failed = False
+        self._offer()
+
+    def _offer(self) -> None:
+        self._put()
+        self.setVisible(self._failed and bool(self._changes()))
+
+    def _put(self) -> None:
+        loaded = self._controller.loaded
+        self.words.say(fallback_words(loaded))
+        self.back.setText(USE_DEFAULT if loaded is None else USE_LOADED)
+
+    def _changes(self) -> dict[str, Any]:
+        """What has to be chosen to come back."""
+        loaded, chosen = self._controller.loaded, self._controller.detection
+        target = DetectionSettings() if loaded is None else loaded.settings
+        if loaded is not None and not chosen.needs_reload(target):
+            return {}
+        names = {field.name for field in fields(target)} - _KEPT
+        if chosen.weights == target.weights and loaded is not None:
+            names.discard("classes")  # these weights know them
+        return {
+            name: getattr(target, name) for name in names if getattr(target, name) != getattr(chosen, name)
+        }
+
+    def _go_back(self) -> None:
+        self._controller.set_detection(**self._changes())
+
+
+def fallback_words(loaded: Loaded | None) -> str:
+    """Which network it is."""
+    if loaded is None:
+        return f"What is chosen is not in use, and no other network is. The default is {DEFAULT_WEIGHTS}."
+    return f"What is chosen is not in use: the network in use is still {loaded.weights.name}, as before."

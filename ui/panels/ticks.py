@@ -1,0 +1,84 @@
+"""The boxes of what can be ticked, drawn so that they are seen in light and in dark."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QModelIndex, QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionButton,
+    QStyleOptionViewItem,
+)
+
+_EDGE = 0.6  # how far the edge of an empty box lies from its ground to the text's colour
+_GAP = 4  # pixels
+_TICK = ((0.22, 0.52), (0.42, 0.72), (0.78, 0.28))  # in shares of a box
+
+
+def paint_box(painter: QPainter, place: QRectF, palette: QPalette, ticked: bool) -> None:
+    """A box with an edge, filled and with a tick in it where it is ticked, in the colours of the palette.
+
+    What a style draws may have the edge in a colour of the window, which is hardly seen in dark.
+    """
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    base, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
+    fill = palette.color(QPalette.ColorRole.Highlight) if ticked else base
+    box = place.adjusted(0.5, 0.5, -0.5, -0.5)
+    painter.fillRect(place, base)
+    painter.setPen(QPen(_between(base, text), 1.2))
+    painter.setBrush(fill)
+    painter.drawRoundedRect(box, 2, 2)
+    if ticked:
+        ink = palette.color(QPalette.ColorRole.HighlightedText)
+        painter.setPen(QPen(ink, max(1.6, place.width() / 8)))
+        size = box.width(), box.height()
+        painter.drawPolyline(
+            QPolygonF(QPointF(box.x() + x * size[0], box.y() + y * size[1]) for x, y in _TICK)
+        )
+    painter.restore()
+
+
+class TickBox(QCheckBox):
+    """A check box with such a box."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Over what the style draws."""
+        super().paintEvent(event)
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        style = self.style()
+        assert style is not None
+        place = style.subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, self)
+        painter = QPainter(self)
+        paint_box(painter, QRectF(place), option.palette, self.isChecked())
+        painter.end()
+
+
+class TickRows(QStyledItemDelegate):
+    """Paints the rows of a list that can be ticked, with such boxes."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
+        """With some room between the boxes."""
+        return super().sizeHint(option, index) + QSize(0, _GAP)
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Over what the style draws."""
+        super().paint(painter, option, index)
+        state = index.data(Qt.ItemDataRole.CheckStateRole)
+        widget = option.widget
+        style = widget.style() if widget is not None else None
+        if painter is None or state is None or style is None:
+            return
+        full = QStyleOptionViewItem(option)
+        self.initStyleOption(full, index)
+        place = style.subElementRect(QStyle.SubElement.SE_ItemViewItemCheckIndicator, full, widget)
+        ticked = Qt.CheckState(state) == Qt.CheckState.Checked
+        paint_box(painter, QRectF(place), full.palette, ticked)
+
+
+def _between(low: QColor, high: QColor) -> QColor:
+    pairs = zip(low.getRgb()[:3], high.getRgb()[:3], strict=True)
+    return QColor(*(round(a + _EDGE * (b - a)) for a, b in pairs))
