@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the window until it is closed."""
-    from app.threads import share_cores
+    from app.threads import CoreSharing
     from ui.application import Start
     from ui.application import run as show
 
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
-    return show(Start(_found_again(args.source), args.weights, share_cores), warn)
+    return show(Start(_found_again(args.source), args.weights, CoreSharing()), warn)
 
 
 def _found_again(source: str) -> str:

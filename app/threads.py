@@ -24,13 +24,34 @@ def usable_cores() -> int:
 
 
 def share_cores(predictor: Predictor) -> None:
-    """Give the cores to OpenVINO's threads where it runs the network, else to PyTorch's.
+    """Give the cores to OpenVINO's threads where it runs the network; call it before any frame comes.
 
-    Beside OpenVINO PyTorch only prepares frames and reads outputs, in steps so short that threads of its own
-    would cost more time in waiting for each other, at OpenVINO's expense, than they save. Call it before any
-    frame comes, in the thread that uses the predictor where others have come before: the setting is that
-    thread's, and that of all that have not worked yet, which is why a command makes it and not the model.
+    PyTorch then only prepares frames and reads outputs, in steps so short that threads of its own would
+    cost more time in waiting for each other, at OpenVINO's expense, than they save. The setting is the
+    whole process's, which is why a command makes it and not the model.
     """
     import torch
 
-    torch.set_num_threads(1 if predictor.engine.name == "openvino" else usable_cores())
+    if predictor.engine.name == "openvino":
+        torch.set_num_threads(1)
+
+
+class CoreSharing:
+    """`share_cores` for networks that come one after another: PyTorch's threads come back with its engine.
+
+    Call it in the thread that uses the predictor: PyTorch's setting is that thread's, and that of all threads
+    that have not worked yet.
+    """
+
+    def __init__(self) -> None:
+        self._own: int | None = None  # PyTorch's threads, as they were before any were taken away
+
+    def __call__(self, predictor: Predictor) -> None:
+        """Make ready for this network."""
+        import torch
+
+        if self._own is None:
+            self._own = torch.get_num_threads()
+        elif predictor.engine.name != "openvino":
+            torch.set_num_threads(self._own)
+        share_cores(predictor)
