@@ -20,11 +20,14 @@ class Part(Protocol):
     """What has threads of its own."""
 
     @property
-    def alive(self) -> tuple[str, ...]: ...
+    def alive(self) -> tuple[str, ...]:
+        """The names of those that run."""
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """Have them end; returns at once."""
 
-    def join(self, timeout: float) -> bool: ...
+    def join(self, timeout: float) -> bool:
+        """Wait for their end, at most `timeout` seconds; whether it has come."""
 
 
 class Showing:

@@ -86,7 +86,10 @@ class PerformancePanel(PolledPanel):
             self._clear()
         else:
             display, age = self.controller.display_fps, self.controller.shown_age
-            self._performance = self._meter.look(monotonic(), snapshot, session.spans, display, age)
+            paused = session.playback is not None and not session.playback.playing
+            self._performance = self._meter.look(
+                monotonic(), snapshot, session.spans, display, age, paused=paused
+            )
             self._fill(self._performance)
         self._draw()
         self.copy.setEnabled(self._performance is not None)
