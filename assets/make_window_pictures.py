@@ -53,14 +53,14 @@ def main() -> None:
         window.grab().save(str(FOLDER / f"{name}.jpg"), "JPEG", 88)
 
     wait(lambda: controller.loaded is not None)
-    pause_at(1.0)
+    pause_at(3.2)
     save("live")
     window.docks["prototypes"].setVisible(not window.docks["prototypes"].isVisible())
-    pause_at(5.9)
+    pause_at(5.4)
     save("prototypes")
     window.docks["prototypes"].setVisible(not window.docks["prototypes"].isVisible())
     controller.set_display(privacy=True)
-    pause_at(1.0)
+    pause_at(3.2)
     save("privacy")
     window.close()
 
