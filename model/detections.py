@@ -151,6 +151,20 @@ def run_lengths(crop: MaskCrop, height: int, width: int) -> NDArray[np.int64]:
     return runs[:-1] if len(runs) > 1 and runs[-1] == 0 else runs
 
 
+def mask_iou(a: MaskCrop, b: MaskCrop) -> float:
+    """IoU, 0..1, of two masks of frames of one size; 0 where one is empty."""
+    top, left = max(a.y, b.y), max(a.x, b.x)
+    bottom = min(crop.y + crop.pixels.shape[0] for crop in (a, b))
+    right = min(crop.x + crop.pixels.shape[1] for crop in (a, b))
+    if bottom <= top or right <= left:
+        return 0.0
+    common_a, common_b = (
+        crop.pixels[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] for crop in (a, b)
+    )
+    shared = np.count_nonzero(common_a & common_b)
+    return shared / (a.area + b.area - shared) if shared else 0.0
+
+
 def no_detections(
     image_size: tuple[int, int], class_names: tuple[str, ...], with_masks: bool = True
 ) -> Detections:

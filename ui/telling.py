@@ -48,9 +48,8 @@ class Teller(QObject):
         controller.display_changed.connect(self._on_display)
 
     def _on_loaded(self, event: Loaded) -> None:
-        if not self._controller.detection.needs_reload(
-            event.settings
-        ):  # or it is another one than was wanted
+        # or it is another one than was wanted
+        if not self._controller.detection.needs_reload(event.settings):
             self._controller.settled.emit(NETWORK)
 
     def _on_lost(self, event: Lost) -> None:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.ops import box_iou
 
-from model.detections import Detections, MaskCrop
+from model.detections import Detections, MaskCrop, mask_iou
 from model.errors import ConfigError
 
 SCORE_THRESHOLD = 0.3
@@ -145,8 +145,7 @@ def compare(reference: Detections, other: Detections, image_size: int) -> ImageC
     errors, relative = _box_errors(reference, other, pairs, image_size)
     masks = None
     if reference.crops is not None and other.crops is not None:
-        size = reference.image_size
-        masks = tuple(_mask_iou(reference.crops[i], other.crops[j], size) for i, j in pairs)
+        masks = tuple(_agreement_of_masks(reference.crops[i], other.crops[j]) for i, j in pairs)
     expected, found = (d.scores >= SCORE_THRESHOLD for d in (reference, other))
     return ImageComparison(
         expected=int(expected.sum()),
@@ -221,8 +220,6 @@ def _box_errors(
     return tuple(errors.tolist()), tuple((errors / longer).tolist())
 
 
-def _mask_iou(first: MaskCrop, second: MaskCrop, size: tuple[int, int]) -> float:
-    """1 for two empty masks."""
-    a, b = first.paste(*size), second.paste(*size)
-    union = np.count_nonzero(a | b)
-    return float(np.count_nonzero(a & b) / union) if union else 1.0
+def _agreement_of_masks(first: MaskCrop, second: MaskCrop) -> float:
+    """Their IoU; 1 for two empty masks."""
+    return mask_iou(first, second) if first.area or second.area else 1.0

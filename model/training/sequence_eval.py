@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.detections import Detections, MaskCrop
+from model.detections import Detections, MaskCrop, mask_iou
 
 RECALL_IOU = 0.5
 """A frame counts as recalled when its IoU is above this."""
@@ -120,17 +120,3 @@ def region_similarity(crop: MaskCrop, truth: NDArray[np.bool_]) -> float:
     shared = np.count_nonzero(crop.pixels & beneath)
     union = crop.area + np.count_nonzero(truth) - shared
     return shared / union if union else 1.0
-
-
-def mask_iou(a: MaskCrop, b: MaskCrop) -> float:
-    """IoU, 0..1, of two masks of frames of one size; 0 where one is empty."""
-    top, left = max(a.y, b.y), max(a.x, b.x)
-    bottom = min(crop.y + crop.pixels.shape[0] for crop in (a, b))
-    right = min(crop.x + crop.pixels.shape[1] for crop in (a, b))
-    if bottom <= top or right <= left:
-        return 0.0
-    common_a, common_b = (
-        crop.pixels[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] for crop in (a, b)
-    )
-    shared = np.count_nonzero(common_a & common_b)
-    return shared / (a.area + b.area - shared) if shared else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.detections import Detections, MaskCrop
+from model.detections import Detections, MaskCrop, mask_iou
 from pipeline.live.matching import box_iou
 
 _LEAST = 0.25  # overlap of what is taken for the same instance
@@ -49,20 +49,6 @@ def instance_at(detections: Detections, x: float, y: float) -> int | None:
     inside = np.flatnonzero((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2))
     areas = ((x2 - x1) * (y2 - y1))[inside]
     return int(inside[areas.argmin()]) if len(inside) else None
-
-
-def mask_iou(one: MaskCrop, other: MaskCrop) -> float:
-    """Overlap over union of two masks of one frame size, 0..1."""
-    top, left = max(one.y, other.y), max(one.x, other.x)
-    bottom = min(crop.y + crop.pixels.shape[0] for crop in (one, other))
-    right = min(crop.x + crop.pixels.shape[1] for crop in (one, other))
-    if bottom <= top or right <= left:
-        return 0.0
-    a, b = (
-        crop.pixels[top - crop.y : bottom - crop.y, left - crop.x : right - crop.x] for crop in (one, other)
-    )
-    shared = int(np.count_nonzero(a & b))
-    return shared / max(one.area + other.area - shared, 1)
 
 
 def _overlap(instance: Detections, detections: Detections) -> NDArray[np.float64]:

@@ -57,6 +57,7 @@ class InstancePanel(PolledPanel):
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(controller, parent)
+        self.due.connect(self.refresh)
         self._shown: Result | None = None
         self._hint = Words(NOTHING_SHOWN, "Selection")
         self._facts = [Words("–", name=label) for label, _ in FACTS]

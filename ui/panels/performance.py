@@ -55,6 +55,7 @@ class PerformancePanel(PolledPanel):
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(controller, parent)
+        self.due.connect(self.refresh)
         self._meter = PerformanceMeter()
         self._performance: Performance | None = None
         self.waterfall: Waterfall | None = None

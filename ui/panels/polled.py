@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QSize, Qt, QTimer
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QShowEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -10,12 +10,15 @@ from ui.controller import Controller
 
 
 class PolledPanel(QScrollArea):
-    """Calls `refresh` when it is shown, and then every `interval` milliseconds until it is hidden.
+    """Emits `due` when it is shown, and then every `interval` milliseconds until it is hidden.
+
+    What is connected to it must be quick, for the picture waits meanwhile.
 
     It counts as what scrolls itself, which its content does; so a dock leaves it the least size that it asks
     for.
     """
 
+    due = pyqtSignal()
     interval = 250
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
@@ -25,7 +28,7 @@ class PolledPanel(QScrollArea):
         self.controller = controller
         self.timer = QTimer(self)
         self.timer.setInterval(self.interval)
-        self.timer.timeout.connect(self.refresh)
+        self.timer.timeout.connect(self.due)
 
     def put(self, content: QWidget) -> None:
         """Fill the panel with this."""
@@ -42,12 +45,8 @@ class PolledPanel(QScrollArea):
         """The same."""
         return self._content.sizeHint()
 
-    def refresh(self) -> None:
-        """Show how things are now; must be quick, for the picture waits meanwhile."""
-        raise NotImplementedError
-
     def begin(self) -> None:
-        """The panel is seen from now on; called before the first `refresh`."""
+        """The panel is seen from now on; called before the first `due`."""
 
     def end(self) -> None:
         """It is seen no more."""
@@ -58,7 +57,7 @@ class PolledPanel(QScrollArea):
         if not self.timer.isActive():
             self.timer.start()
             self.begin()
-            self.refresh()
+            self.due.emit()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
         """Look no more."""

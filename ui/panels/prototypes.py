@@ -37,6 +37,7 @@ class PrototypesPanel(PolledPanel):
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(controller, parent)
+        self.due.connect(self.refresh)
         self._shown: Result | None = None
         self.said = QLabel(NO_FRAME)
         self.said.setWordWrap(True)

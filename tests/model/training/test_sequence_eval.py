@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.detections import Detections, MaskCrop, no_detections
+from model.detections import Detections, MaskCrop, mask_iou, no_detections
 from model.training.sequence_eval import (
     Follower,
     FrameFigures,
-    mask_iou,
     measure_frame,
     region_similarity,
     summarise,

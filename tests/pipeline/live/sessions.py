@@ -61,6 +61,13 @@ class Listener:
         return [type(event).__name__ for event in self.events]
 
 
+class NeverRuns(LinearEngine):
+    """Loads, and fails with its first frame."""
+
+    def start(self, images):
+        raise RuntimeError("no such instruction")
+
+
 class Loads:
     """Gives a small network for any settings but those that name `missing` weights; remembers them."""
 

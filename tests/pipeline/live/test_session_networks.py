@@ -11,12 +11,12 @@ from tests.pipeline.live.sessions import (
     SETTINGS,
     Listener,
     Loads,
+    NeverRuns,
     Start,
     newest,
     playing,
     wait_until,
 )
-from tests.pipeline.small_engines import LinearEngine
 
 
 def test_settings_that_need_no_other_network_apply_at_once(
@@ -147,10 +147,6 @@ def test_a_first_network_that_cannot_be_had_is_replaced_by_the_default_one(
 def test_where_no_network_can_be_had_that_is_told_and_none_is_in_use(
     start: Start, clip: str, listener: Listener, loads: Loads
 ) -> None:
-    class NeverRuns(LinearEngine):
-        def start(self, images):
-            raise RuntimeError("no such instruction")
-
     loads.engine = NeverRuns
     session = start()
     session.detect(dataclasses.replace(SETTINGS, weights="missing"))

@@ -17,6 +17,7 @@ from tests.clips import write_clip
 from tests.pipeline.live.sessions import (
     Listener,
     Loads,
+    NeverRuns,
     OpensWhatItIsTold,
     Start,
     newest,
@@ -146,10 +147,6 @@ def test_a_network_that_breaks_while_it_runs_ends_the_source_and_not_the_session
 def test_a_network_that_cannot_run_is_never_put_to_use(
     start: Start, clip: str, listener: Listener, loads: Loads
 ) -> None:
-    class NeverRuns(LinearEngine):
-        def start(self, images):
-            raise RuntimeError("no such instruction")
-
     loads.engine = NeverRuns
     session = start()
     session.open(clip)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -21,20 +20,6 @@ from tests.clips import number_of
 from tests.pipeline import standins
 from tests.pipeline.sinks.recording_ends import PATIENCE, Ends, captured, every_tenth
 from tests.pipeline.sinks.recordings import info, left_in, pictures, times, write_all
-
-
-@pytest.fixture
-def ends() -> Ends:
-    return Ends()
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    """One that shows a source."""
-    made = Recorder()
-    made.open(info())
-    yield made
-    made.close(complete=True)
 
 
 def test_what_comes_between_start_and_stop_is_recorded(recorder: Recorder, ends: Ends) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -23,20 +23,6 @@ from tests.full_disk import no_file_longer_than
 from tests.pipeline import standins
 from tests.pipeline.sinks.recording_ends import PATIENCE, Ends, StuckSink, captured, every_tenth
 from tests.pipeline.sinks.recordings import info, left_in, noise, write_all
-
-
-@pytest.fixture
-def ends() -> Ends:
-    return Ends()
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    """One that shows a source."""
-    made = Recorder()
-    made.open(info())
-    yield made
-    made.close(complete=True)
 
 
 @pytest.fixture

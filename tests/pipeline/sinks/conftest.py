@@ -1,0 +1,25 @@
+"""Fixtures of the recorder's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.sinks.recorder import Recorder
+from tests.pipeline.sinks.recording_ends import Ends
+from tests.pipeline.sinks.recordings import info
+
+
+@pytest.fixture
+def ends() -> Ends:
+    return Ends()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """One that shows a source."""
+    made = Recorder()
+    made.open(info())
+    yield made
+    made.close(complete=True)
