@@ -71,7 +71,7 @@ class LiveSession:
         self._closing = threading.Event()
         self._showing = Showing(self._closing)
         self._job: AnnotationJob | None = None
-        self._asked: tuple[str, SourceOptions | None] | None = None
+        self._asked = False  # for a source, so that a network is worth loading
         self._inspect = False
 
     # what there is now; any thread may ask at any time
@@ -135,15 +135,10 @@ class LiveSession:
         What is open is closed for it once it is open, and goes on where that fails. Only what cannot be open
         beside it is closed at once: another camera, which may be the same one, or the same source.
         """
-        self._asked = source, options
+        self._asked = True
         if self._networks.missing:
             self._loader.put("network", self._load_network)
         self._control.put("source", lambda: self._open(source, options))
-
-    def reopen(self) -> None:
-        """Open again what was opened last."""
-        if self._asked is not None:
-            self.open(*self._asked)
 
     def close_source(self) -> None:
         """Close what is open."""
@@ -152,7 +147,7 @@ class LiveSession:
     def detect(self, settings: DetectionSettings) -> None:
         """Find instances like that from now on. Another network is loaded first, once anything was opened."""
         to_load = self._networks.want(settings)
-        if self._asked is None:
+        if not self._asked:
             return
         if to_load:
             self._loader.put("network", self._load_network)

@@ -112,7 +112,7 @@ def test_a_source_that_is_closed_leaves_nothing_behind(start: Start, clip: str, 
     assert listener.wait_for(Closed).name == clip
     wait_until(lambda: session.latest.peek() is None)
     assert session.playback is None
-    session.reopen()
+    session.open(clip)
     newest(session)
 
 

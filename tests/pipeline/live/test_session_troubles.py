@@ -139,7 +139,7 @@ def test_a_network_that_breaks_while_it_runs_ends_the_source_and_not_the_session
     assert "out of memory" in listener.wait_for(Failed).message
     listener.wait_for(Closed)
     broken.clear()
-    session.reopen()
+    session.open(clip)
     listener.wait_for(Opened, 2)
     newest(session, lambda result: len(result.detections))
 
