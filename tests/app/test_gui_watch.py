@@ -38,11 +38,13 @@ def watcher(controller, monkeypatch):
     return Watcher(controller, 0.5)
 
 
+@pytest.fixture
 def paints(controller):
-    """A picture every 10 ms, each 1 ms older than the one before."""
-    timer = QTimer(controller)
+    """Call it for a picture every 10 ms, each 1 ms older than the one before."""
+    timer = QTimer()
     timer.timeout.connect(lambda: setattr(controller, "shown_age", controller.shown_age + 0.001))
-    timer.start(10)
+    yield lambda: timer.start(10)
+    timer.stop()  # or it fires while the garbage collector takes its slot apart
 
 
 def test_an_event_loop_that_is_held_up_is_late_by_as_much(controller, qtbot):
@@ -70,12 +72,12 @@ def test_the_clip_is_played_over_and_over_at_thirty_frames_a_second(controller, 
     assert playback.speed * 25 == RATE
 
 
-def test_watching_begins_with_the_first_picture_of_the_network(controller, watcher, qtbot):
+def test_watching_begins_with_the_first_picture_of_the_network(controller, watcher, paints, qtbot):
     ended = []
     watcher.ended = lambda: ended.append(True)
     controller.session.opens()
     controller.result = result_of()
-    paints(controller)
+    paints()
     qtbot.wait(250)
     assert "loading" not in watcher.seen
     controller.session.emit(LOADED)
@@ -103,13 +105,13 @@ def test_a_window_that_is_closed_early_is_told_in_a_sentence(watcher, qtbot):
     assert watcher.seen == {}
 
 
-def test_a_window_that_was_measured_is_closed_without_a_complaint(controller, watcher, qtbot):
+def test_a_window_that_was_measured_is_closed_without_a_complaint(controller, watcher, paints, qtbot):
     ended = []
     watcher.ended = lambda: ended.append(True)
     controller.session.opens()
     controller.session.emit(LOADED)
     controller.result = result_of(timings={"forward": 0.01})
-    paints(controller)
+    paints()
     qtbot.waitUntil(lambda: bool(ended), timeout=10_000)
     watcher.check()
     assert watcher.error == ""
