@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Show the window until it is closed."""
+def run(args: argparse.Namespace) -> NoReturn:
+    """Show the window until it is closed, and end the process; only errors come back."""
     from app.threads import CoreSharing
     from ui.application import Start
     from ui.application import run as show
@@ -32,7 +34,19 @@ def run(args: argparse.Namespace) -> int:
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
-    return show(Start(_found_again(args.source), args.weights, CoreSharing()), warn)
+    _end_at_once(show(Start(_found_again(args.source), args.weights, CoreSharing()), warn))
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End the process, all being saved, though threads may be in what cannot be interrupted.
+
+    Python would take down PyTorch and OpenVINO first, for seconds on a busy machine, and would abort where a
+    thread is in native code meanwhile.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)
 
 
 def _found_again(source: str) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from PyQt6.QtCore import QEvent, Qt
 from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
+    QAbstractScrollArea,
+    QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
+    QTabBar,
     QTextEdit,
     QWidget,
 )
@@ -21,6 +25,8 @@ _MOVING = frozenset(
     }
 )
 _TYPED_INTO = (QLineEdit, QTextEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox, QAbstractItemView)
+_PRESSED = (*_TYPED_INTO, QAbstractButton)
+_MOVED_IN = (*_PRESSED, QAbstractSlider, QAbstractScrollArea, QTabBar)
 _PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 _TYPING = (*_PLAIN, Qt.KeyboardModifier.ShiftModifier)
 
@@ -28,12 +34,13 @@ _TYPING = (*_PLAIN, Qt.KeyboardModifier.ShiftModifier)
 def is_kept(event: QEvent | None, focus: QWidget | None) -> bool:
     """Whether Qt asks about a key that `focus`, a widget other than the picture, is to get itself.
 
-    Space, arrows and the like move in any widget; letters and signs are typed into fields, and find an entry
-    in lists. The event is accepted where that is so.
+    Arrows and the like move in most widgets; Space presses buttons, but does nothing on a tab or a slider;
+    letters and signs are typed into fields, and find an entry in lists. Where that is so it is accepted.
     """
     if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride or focus is None:
         return False
-    moves = event.key() in _MOVING and event.modifiers() in _PLAIN
+    users = _PRESSED if event.key() == Qt.Key.Key_Space else _MOVED_IN
+    moves = event.key() in _MOVING and event.modifiers() in _PLAIN and isinstance(focus, users)
     types = bool(event.text()) and event.text().isprintable() and event.modifiers() in _TYPING
     if moves or (types and isinstance(focus, _TYPED_INTO)):
         event.accept()

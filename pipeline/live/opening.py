@@ -64,6 +64,8 @@ class Opener:
     ) -> Watched:
         """Open it, in the thread that reads. `interrupted` ends that, and stands for `interrupt` later on.
 
+        A video plays, photographs wait at the first one.
+
         on_lost: gets the reason when a camera or stream is gone; on_back: is called when it is there again
 
         Raises what `open_source` raises.
@@ -79,6 +81,8 @@ class Opener:
             from pipeline.live.playing import PlayedSource
 
             playback = Playback()
+            if info.stills:  # at their frame rate they would be over before anybody has seen one
+                playback.pause()
             return Watched(PlayedSource(first, playback), info, playback)
         except BaseException:
             first.close()

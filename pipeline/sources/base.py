@@ -21,6 +21,7 @@ class SourceInfo:
     frame_count: None when unknown
     duration:    seconds; None when unknown
     path:        the media file, from which a video sink copies what is not video; None for anything else
+    stills:      True where each picture stands for itself, so that whoever looks at them turns them over
     """
 
     name: str
@@ -31,6 +32,7 @@ class SourceInfo:
     frame_count: int | None = None
     duration: Fraction | None = None
     path: Path | None = None
+    stills: bool = False
 
 
 class Source(Protocol):

@@ -56,6 +56,7 @@ class _ImageSequence:
             frame_rate=frame_rate,
             frame_count=len(paths),
             duration=len(paths) / frame_rate,
+            stills=True,
         )
 
     @property

@@ -20,6 +20,7 @@ def make_and_end(*arguments):
 ui.application.make_window = make_and_end
 sys.exit(app.cli.main([]))
 """
+LEAVES_A_THREAD = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
 
 
 def python(*arguments, **environment):
@@ -46,6 +47,13 @@ def test_the_window_opens_and_a_request_to_end_closes_it_in_order(home):
 
     assert done.returncode == EXIT_OK, done.stderr
     assert "Traceback" not in done.stderr
+    assert (home / "window.json").is_file()
+
+
+def test_a_thread_that_cannot_be_interrupted_does_not_keep_the_program_from_ending(home):
+    done = python("-c", LEAVES_A_THREAD + ENDED_BY_SIGNAL, QT_QPA_PLATFORM="offscreen")
+
+    assert done.returncode == EXIT_OK, done.stderr
     assert (home / "window.json").is_file()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from PyQt6.QtCore import QPoint, Qt
-from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QLineEdit, QListWidget
+from PyQt6.QtWidgets import QComboBox, QDoubleSpinBox, QLineEdit, QListWidget, QSlider, QTabBar, QWidget
 
 
 def a_list():
@@ -49,6 +49,37 @@ def test_letters_that_are_typed_into_a_line_switch_nothing(window, controller, q
 
     assert line.text() == "mblp?"
     assert controller.display == before
+
+
+@pytest.mark.parametrize("make", [QTabBar, QSlider])
+def test_space_plays_and_pauses_also_from_what_has_no_use_for_it(window, session, qtbot, make):
+    session.opens()
+    field = make()
+    window.centralWidget().layout().addWidget(field)
+    field.show()
+    field.setFocus()
+    qtbot.keyClick(field, Qt.Key.Key_Space)
+
+    assert not session.playback.playing
+
+
+def test_space_plays_and_pauses_also_after_a_panel_was_brought_by_its_key(window, session, qtbot):
+    session.opens()
+    window.docks["display"].bring()
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Space)
+
+    assert not session.playback.playing
+
+
+def test_arrows_step_also_while_a_panel_as_a_whole_has_the_keyboard(window, session, qtbot):
+    session.opens()
+    panel = QWidget()
+    window.centralWidget().layout().addWidget(panel)
+    panel.show()
+    panel.setFocus()
+    qtbot.keyClick(panel, Qt.Key.Key_Right)
+
+    assert session.playback.position == pytest.approx(0.04)
 
 
 def test_a_letter_finds_an_entry_in_a_list(window, qtbot):

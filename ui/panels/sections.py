@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QEvent, QSize, Qt
 from PyQt6.QtGui import QKeyEvent
-from PyQt6.QtWidgets import QFormLayout, QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QAbstractSlider,
+    QApplication,
+    QFormLayout,
+    QFrame,
+    QGroupBox,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 Row = QWidget | tuple[str, QWidget]
 
@@ -20,7 +29,8 @@ _KEPT_KEYS = frozenset(
 class Sections(QScrollArea):
     """Sections in a column, which scrolls up and down where it is higher than its place, never sideways.
 
-    The widget with the focus gets Space and the arrow keys, also where the window has them as shortcuts.
+    The widget with the focus gets Space and the arrow keys, also where the window has them as shortcuts; but
+    Space remains the window's where it would do nothing: on a slider, or while no widget in it has the focus.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -69,10 +79,15 @@ class Sections(QScrollArea):
             and event.type() == QEvent.Type.ShortcutOverride
             and event.key() in _KEPT_KEYS
             and event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+            and not (event.key() == Qt.Key.Key_Space and self._has_no_use_for_space())
         ):
             event.accept()
             return True
         return super().event(event)
+
+    @staticmethod
+    def _has_no_use_for_space() -> bool:
+        return isinstance(QApplication.focusWidget(), Sections | QAbstractSlider)
 
     def _bar_width(self) -> int:
         bar = self.verticalScrollBar()

@@ -58,6 +58,17 @@ def test_pictures_of_any_size_are_shown_as_a_whole_in_the_size_of_the_first(
     assert listener.all(Failed) == []
 
 
+def test_photographs_wait_at_the_first_one_until_they_are_turned_over(start: Start, photos: Path) -> None:
+    session = start()
+    session.open(str(photos))
+    assert newest(session, lambda result: len(result.detections)).frame.name == "0.png"
+    assert not playing(session).playing
+    playing(session).step(1)
+    newest(session, lambda result: result.frame.name == "1.png")
+    playing(session).play()
+    newest(session, lambda result: result.frame.name == "2.png")
+
+
 def test_a_folder_is_called_the_same_in_every_event(start: Start, photos: Path, listener: Listener) -> None:
     session = start()
     session.open(str(photos))
@@ -74,9 +85,11 @@ def test_a_broken_picture_ends_a_folder_with_one_closed(
     (photos / "1.png").write_bytes(b"broken")
     session = start()
     session.open(str(photos))
+    newest(session)
+    playing(session).step(1)
     listener.wait_for(Closed)
     assert [kind for kind, _ in turns(listener)] == ["Opening", "Opened", "Failed", "Closed"]
-    assert session.close()
+    assert session.close(), session.alive
     assert {name for _, name in turns(listener)} == {str(photos), ""}
     assert len(listener.all(Closed)) == 1
 
