@@ -1,0 +1,1 @@
+"""How still masks are from frame to frame, in figures: see DEFINITIONS.md beside this file."""
