@@ -48,7 +48,7 @@ class Detections:
     class_names: names of the model's classes, background not counted
     crops:       N masks, each cropped to its padded box; None when only boxes were asked for
     box_scores:  [N] float32, the class probabilities alone (the same as `scores` without re-scoring)
-    track_ids:   [N] int64, or None when nobody tracked
+    track_ids:   [N] int64, -1 for part of no track; None when nobody tracked
     """
 
     image_size: tuple[int, int]

@@ -65,6 +65,7 @@ class Found(NamedTuple):
     coefficients: Tensor | None  # [B, D, K] float32; `add_masks` takes them away unless told not to
     masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None before or in boxes-only mode
     bounds: Tensor | None  # [B, D, 4] float32, the crops in prototype pixels
+    track_ids: Tensor | None = None  # [B, D] int64, -1 for none; None: nobody tracked
 
 
 def postprocess(
@@ -105,7 +106,7 @@ def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found
         found = _suppress(raw, decoder.anchors, decoder.config, options)
     # re-scoring changes the order, and the cut comes last
     re_scored = raw.prototypes is not None and decoder.mask_iou_net is not None
-    return _without_empty_places(found if re_scored else _best(found, options))
+    return without_empty_places(found if re_scored else _best(found, options))
 
 
 def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: DetectOptions) -> Found:
@@ -168,7 +169,8 @@ def _best(found: Found, options: DetectOptions) -> Found:
     return _map(found, lambda part: part[:, : options.max_detections])
 
 
-def _without_empty_places(found: Found) -> Found:
+def without_empty_places(found: Found) -> Found:
+    """Without the places at the end that no image uses. On a GPU, where looking costs, they stay."""
     if found.valid.device.type != "cpu":
         return found
     used = found.valid.any(0).nonzero()
@@ -259,4 +261,5 @@ def _record(
         class_names=class_names,
         crops=crops,
         box_scores=found.box_scores[image][here].numpy(),
+        track_ids=None if found.track_ids is None else found.track_ids[image][here].numpy(),
     )

@@ -58,6 +58,16 @@ class Predictor:
         return self.decoder.config
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that the weights know, background left out."""
+        return self.config.class_names
+
+    @property
+    def score_threshold(self) -> float:
+        """What a detection scores more than, 0..1."""
+        return self.options.score_threshold
+
+    @property
     def device(self) -> torch.device:
         """Where prepared images and raw outputs lie."""
         return self.engine.device

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from model.instance_predictor import InstancePredictor
 from model.predictor import Predictor
 from pipeline.cuda_detector import CudaDetector
 from pipeline.detector import Detector
@@ -13,32 +14,52 @@ from pipeline.frame import Result
 from pipeline.host_detector import HostDetector
 from pipeline.metrics import Metrics
 from pipeline.overlay import OverlayStyle, draw, draw_text_on
+from pipeline.plain_detector import PlainDetector
 from pipeline.runner import OpenSource, Runner
 from pipeline.sinks.base import Sink
 from pipeline.stages import Paint, RunOptions
+from pipeline.tracking.following import make_detections_follower, make_follower
+from pipeline.tracking.options import FollowOptions
 
 
 def build_runner(
     open_source: OpenSource,
-    predictor: Predictor,
+    predictor: InstancePredictor,
     sinks: Sequence[Sink],
     style: OverlayStyle | None = None,
     show_fps: bool = False,
     options: RunOptions | None = None,
     metrics: Metrics | None = None,
+    follow: FollowOptions | None = None,
 ) -> Runner:
-    """A pipeline ready to start. style: how results are drawn, None for not at all."""
+    """A pipeline ready to start.
+
+    style: how results are drawn, None for not at all; follow: how instances are followed from frame to frame,
+    None for not at all. Raises ConfigError on a choice in `follow` that there is not.
+    """
     metrics = metrics or Metrics()
-    detector = build_detector(predictor, metrics, style)
+    detector = build_detector(predictor, metrics, style, follow)
     paint = _unpainted if style is None else painter(style, show_fps)
     return Runner(open_source, detector, paint, sinks, metrics, options)
 
 
-def build_detector(predictor: Predictor, metrics: Metrics, style: OverlayStyle | None) -> Detector:
-    """The detector for the predictor's device. On a GPU it draws too, all but text."""
+def build_detector(
+    predictor: InstancePredictor,
+    metrics: Metrics,
+    style: OverlayStyle | None,
+    follow: FollowOptions | None = None,
+) -> Detector:
+    """The detector for the predictor and its device. On a GPU YOLACT's draws too, all but text.
+
+    See `build_runner`.
+    """
+    if not isinstance(predictor, Predictor):
+        follower_of_any = None if follow is None else make_detections_follower(follow)
+        return PlainDetector(predictor, metrics, follower_of_any)
+    follower = None if follow is None else make_follower(follow)
     if predictor.device.type == "cuda":
-        return CudaDetector(predictor, metrics, style, CudaStreams(predictor.device))
-    return HostDetector(predictor, metrics)
+        return CudaDetector(predictor, metrics, style, CudaStreams(predictor.device), follower)
+    return HostDetector(predictor, metrics, follower=follower)
 
 
 def painter(style: OverlayStyle, show_fps: bool) -> Paint:

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -39,6 +40,9 @@ from pipeline.metrics import Metrics
 from pipeline.overlay import OverlayStyle
 from pipeline.overlay_torch import draw_masks
 
+if TYPE_CHECKING:
+    from pipeline.tracking.following import FoundFollower
+
 SLOTS = 3  # one batch is uploaded, one goes through the network and one is downloaded
 
 UPLOAD, INFERENCE, DOWNLOAD = "upload", "inference", "download"
@@ -50,17 +54,26 @@ class CudaDetector:
     The host waits once a batch, when it is collected; exact NMS, whose shapes depend on values, waits on
     its own account as well. Frames of a batch may differ in size. The first batch, and every one that is
     larger than all before, also waits for memory.
+
+    Instances are followed on the host: `submit` waits for the forward pass and the NMS then, for masks are
+    made after it, and the next batch is uploaded only meanwhile.
     """
 
     def __init__(
-        self, predictor: Predictor, metrics: Metrics, style: OverlayStyle | None, streams: DeviceStreams
+        self,
+        predictor: Predictor,
+        metrics: Metrics,
+        style: OverlayStyle | None,
+        streams: DeviceStreams,
+        follower: FoundFollower | None = None,
     ) -> None:
         """style: what is drawn on the device, all but text: results come with `annotated`, an array of their
-        own for whoever adds labels. None draws nothing.
+        own for whoever adds labels. None draws nothing. follower: gives tracks.
         """
         self._predictor = predictor
         self._metrics = metrics
         self._style = style
+        self._follower = follower
         self._streams = streams
         self._clock = DeviceClock(metrics)
         self._ring = deque(_Slot(streams, predictor.device) for _ in range(SLOTS))
@@ -89,7 +102,7 @@ class CudaDetector:
         with self._streams.stream(INFERENCE):
             uploaded.wait()
             laps.start("gpu inference")
-            found = self._find(images, laps)
+            found = self._find(images, frames, laps)
             painted = self._draw(pictures, found, laps)
         with self._streams.stream(DOWNLOAD):
             laps.last.wait()
@@ -104,12 +117,16 @@ class CudaDetector:
         prepared = [preprocess(picture[None], config) for picture in pictures]
         return prepared[0] if len(prepared) == 1 else torch.cat(prepared)
 
-    def _find(self, images: Tensor, laps: DeviceLaps) -> Found:
+    def _find(self, images: Tensor, frames: Sequence[Frame], laps: DeviceLaps) -> Found:
         engine, decoder, options = self._predictor.engine, self._predictor.decoder, self._predictor.options
         raw = engine.start(images)()
         laps.lap("forward")
-        found = suppress(raw, decoder, options)
+        follower = self._follower
+        found = suppress(raw, decoder, options if follower is None else follower.widened(options))
         laps.lap("nms")
+        if follower is not None:
+            found = follower(found, raw, options, frames)
+            laps.lap("track")
         found = add_masks(found, raw, decoder, options)
         laps.lap("masks")
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,15 +15,27 @@ from pipeline.detector import Pending, StageClock
 from pipeline.frame import Frame, Inspection, Result
 from pipeline.metrics import Metrics
 
+if TYPE_CHECKING:
+    from pipeline.tracking.following import FoundFollower
+
 
 class HostDetector:
     """Detection on the CPU, with an engine that may work on several batches at a time."""
 
-    def __init__(self, predictor: Predictor, metrics: Metrics, inspect: bool = False) -> None:
-        """inspect: results carry an `Inspection` where the engine gives prototypes."""
+    def __init__(
+        self,
+        predictor: Predictor,
+        metrics: Metrics,
+        inspect: bool = False,
+        follower: FoundFollower | None = None,
+    ) -> None:
+        """inspect: results carry an `Inspection` where the engine gives prototypes
+        follower: gives detections their tracks; None leaves them without
+        """
         self._predictor = predictor
         self._metrics = metrics
         self._inspect = inspect
+        self._follower = follower
         self._largest = 0
         self._engine_free = 0.0  # when the engine gave its last outputs
 
@@ -55,8 +68,7 @@ class HostDetector:
         clock.restart(max(begun, self._engine_free))
         self._engine_free = clock.lap("forward", thread="engine")
         raw = RawOutputs._make(part if part is None else part[: len(frames)] for part in raw)
-        found = suppress(raw, predictor.decoder, predictor.options)
-        clock.lap("nms")
+        found = self._suppressed(raw, frames, clock)
         found = add_masks(found, raw, predictor.decoder, predictor.options, keep_coefficients=self._inspect)
         sizes = [frame.size for frame in frames]
         detections = to_detections(found, sizes, predictor.config.class_names)
@@ -67,6 +79,19 @@ class HostDetector:
             Result(frame, here, timings, inspection=inspection)
             for frame, here, inspection in zip(frames, detections, inspections, strict=True)
         ]
+
+    def _suppressed(self, raw: RawOutputs, frames: Sequence[Frame], clock: StageClock) -> Found:
+        """Without masks, and with tracks where instances are followed."""
+        decoder, options = self._predictor.decoder, self._predictor.options
+        if self._follower is None:
+            found = suppress(raw, decoder, options)
+            clock.lap("nms")
+            return found
+        found = suppress(raw, decoder, self._follower.widened(options))
+        clock.lap("nms")
+        found = self._follower(found, raw, options, frames)
+        clock.lap("track")
+        return found
 
     def _inspections(self, found: Found, raw: RawOutputs) -> Sequence[Inspection | None]:
         if not self._inspect or raw.prototypes is None:

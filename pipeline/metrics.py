@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 
 from pipeline.histogram import Distribution, Histogram
 
-STAGES = ("capture", "prepare", "forward", "nms", "masks", "overlay", "encode")
-"""The stages that a frame passes, in their order."""
+STAGES = ("capture", "prepare", "forward", "nms", "track", "masks", "overlay", "encode")
+"""The stages that a frame passes, in their order; "track" only where instances are followed."""
 
 Kind = Literal["work", "wait", "room"]
 """What a stage does: it works, waits for a frame to work on, or waits for room in the queue after it.

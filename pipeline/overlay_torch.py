@@ -30,7 +30,7 @@ def draw_masks(frame: Tensor, found: Found, image: int, style: OverlayStyle) -> 
 
     frame: [H, W, 3] uint8 BGR, on the device of `found`; image: which one of the batch of `found` it is.
     Returns [H, W, 3] uint8. The best score lies on top, as in `overlay.draw`, whose colours these are:
-    "instance" counts the valid places, since nothing here knows of tracks.
+    "instance" goes by tracks where there are any, and counts the valid places otherwise.
     """
     height, width = frame.shape[:2]
     thickness = line_width(height, width)
@@ -128,8 +128,12 @@ def _painted(picture: Tensor, top: Tensor, colours: Tensor) -> Tensor:
 def _colours(found: Found, image: int, style: OverlayStyle) -> Tensor:
     """[D + 1, 3] float32 BGR, of each place and of none."""
     palette = _palette(style.palette, found.valid.device)
-    by_class = style.colour_by == "class"
-    keys = found.classes[image] if by_class else found.valid[image].cumsum(0) - 1
+    if style.colour_by == "class":
+        keys = found.classes[image]
+    elif found.track_ids is not None:
+        keys = found.track_ids[image]
+    else:
+        keys = found.valid[image].cumsum(0) - 1
     return F.pad(palette[keys % len(palette)], (0, 0, 0, 1))
 
 

@@ -29,6 +29,9 @@ ALLOWED: dict[str, set[str]] = {
     "model.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
+    "pipeline.tracking.bytetrack": {"pipeline", "numpy", "supervision", "trackers"},
+    "pipeline.stability.truth": {"model", "numpy", "scipy"},
+    "pipeline.tracking.cuts": {"pipeline", "numpy", "cv2", "scenedetect"},
     "ui": {"ui", "pipeline", "model", "numpy", "platformdirs", "PyQt6", "pyqtgraph"},
 }  # fmt: skip
 

@@ -3,8 +3,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, MaskRCNN_ResNet50_FPN_Weights
 
-from model.catalog import CATALOG, DEFAULT_WEIGHTS, cache_folder, find_entry, resolve_weights
+from model.catalog import (
+    CATALOG,
+    DEFAULT_WEIGHTS,
+    TWO_STAGE,
+    all_entries,
+    cache_folder,
+    find_entry,
+    resolve_weights,
+)
 from model.config import PRESETS
 from model.errors import CheckpointError, ConfigError, DownloadError
 from model.weight_pins import PINS_FILE, pin_or_check
@@ -46,6 +55,31 @@ def test_official_addresses_are_https_and_keep_the_official_file_name(name):
     repository = name.replace("_", "-")
     assert address == f"https://huggingface.co/dbolya/{repository}/resolve/main/{name}_54_800000.pth"
     assert CATALOG[name].path.name == f"{name}_54_800000.pth"
+
+
+def test_two_stage_models_are_torchvisions_with_the_digest_that_their_file_names_hold():
+    weights = {
+        "maskrcnn_resnet50_fpn": MaskRCNN_ResNet50_FPN_Weights.COCO_V1,
+        "maskrcnn_resnet50_fpn_v2": MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
+    }
+    assert set(TWO_STAGE) == set(weights)
+    for name, official in weights.items():
+        entry = TWO_STAGE[name]
+        assert entry.address == official.url
+        assert entry.path.stem.rpartition("-")[2] == entry.digest
+        assert re.fullmatch("[0-9a-f]{8}", entry.digest)
+        assert entry.value == official.meta["_metrics"]["COCO-val2017"]["mask_map"]
+        assert entry.approximate_size == pytest.approx(official.meta["_file_size"] * 2**20, rel=0.01)
+
+
+def test_every_name_is_found_and_the_catalogue_of_yolact_knows_no_two_stage_model():
+    assert set(all_entries()) == {*CATALOG, *TWO_STAGE}
+    assert not set(CATALOG) & set(TWO_STAGE)
+    assert find_entry("maskrcnn_resnet50_fpn") is TWO_STAGE["maskrcnn_resnet50_fpn"]
+    with pytest.raises(CheckpointError, match="did you mean 'maskrcnn_resnet50_fpn'"):
+        resolve_weights("maskrcnn_resnet50")
+    with pytest.raises(DownloadError, match="models download maskrcnn_resnet50_fpn_v2"):
+        resolve_weights("maskrcnn_resnet50_fpn_v2")
 
 
 def test_the_cache_folder_follows_livemask_home_at_call_time(monkeypatch, tmp_path):

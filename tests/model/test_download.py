@@ -81,6 +81,21 @@ def test_a_download_that_is_no_weights_file_is_neither_pinned_nor_kept(server, h
     assert visible(home) == []
 
 
+def test_a_file_of_another_digest_than_was_published_is_neither_pinned_nor_kept(server, home):
+    published = hashlib.sha256(CONTENT).hexdigest()[:8]
+    entry = dataclasses.replace(entry_at(server.address), digest="0" * 8)
+    for there in (False, True):
+        if there:  # copied by hand
+            (home / "tiny.pth").write_bytes(CONTENT)
+        with pytest.raises(DownloadError, match=f"its sha256 is {published}.* 00000000… was published"):
+            download_weights(entry, rules=RULES)
+        assert read_pins(home) == {}
+        assert visible(home) == ["tiny.pth"] * there
+    right = dataclasses.replace(entry, digest=published)
+    assert download_weights(right, rules=RULES).read_bytes() == CONTENT
+    assert read_pins(home)["tiny"].sha256.startswith(published)
+
+
 def test_bundled_weights_need_no_download(tmp_path, monkeypatch):
     monkeypatch.setattr(catalog, "BUNDLED_FOLDER", tmp_path)
     bundled = CatalogEntry("livemask_s_person", "livemask_s", "MIT", bundled="livemask_s_person.pt")

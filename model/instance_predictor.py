@@ -1,0 +1,57 @@
+"""What finds instances in pictures, whatever is behind it: YOLACT, a two-stage model, recorded masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detections import Detections
+
+if TYPE_CHECKING:
+    from model.mask_rcnn import MaskRcnnPredictor
+    from model.predictor import Predictor
+
+    LoadedPredictor: TypeAlias = Predictor | MaskRcnnPredictor
+
+
+class InstancePredictor(Protocol):
+    """Turns pictures into detections. `model.predictor.Predictor` is one. One thread at a time may use it."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names that `Detections.classes` count, background left out."""
+
+    @property
+    def score_threshold(self) -> float:
+        """What a detection scores more than, 0..1."""
+
+    def __call__(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """The detections of each frame, in their order.
+
+        frames: any number of [H, W, 3] uint8 BGR, of any sizes. Nobody writes to them.
+        """
+
+
+def load_instance_predictor(weights: str | Path | None = None, **options: Any) -> LoadedPredictor:
+    """A predictor for weights of any kind that there is: of YOLACT, or of Mask R-CNN.
+
+    weights: as for `load_predictor`; a file says by its content which model it is of
+    options: the other keywords of `load_predictor`; Mask R-CNN refuses those that it does not know
+
+    Raises what `load_predictor` and `load_mask_rcnn` raise.
+    """
+    from model.catalog import resolve_weights
+    from model.mask_rcnn_file import is_mask_rcnn
+
+    path = resolve_weights(weights)
+    if is_mask_rcnn(path):
+        from model.mask_rcnn import load_mask_rcnn
+
+        return load_mask_rcnn(path, **options)
+    from model.predictor import load_predictor
+
+    return load_predictor(path, **options)

@@ -1,0 +1,19 @@
+"""Who is who from frame to frame: trackers, and what follows the detections of a run with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.tracking.base import Tracker
+
+
+def _bytetrack() -> Tracker:
+    from pipeline.tracking.bytetrack import ByteTrack
+
+    return ByteTrack()
+
+
+# what makes each tracker: libraries are loaded with the first of a kind
+TRACKERS: dict[str, Callable[[], Tracker]] = {"bytetrack": _bytetrack}

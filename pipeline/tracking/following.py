@@ -1,0 +1,197 @@
+"""Following the instances of a run, wherever its detections come from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.detections import Detections, MaskCrop
+from model.masks import crop_bounds, inside
+from model.options import DetectOptions
+from model.postprocessing import Found, without_empty_places
+from model.raw_outputs import RawOutputs
+from pipeline.frame import Frame
+from pipeline.tracking.identity import Following, Instances
+from pipeline.tracking.options import FollowOptions
+from pipeline.tracking.shapes import shapes_of
+
+_CELLS = 160  # at most, along the longer side of the grid that masks are compared on
+
+
+class FoundFollower:
+    """Follows what `suppress` found, before masks are made of it."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+
+    def change(self, options: FollowOptions) -> None:
+        """See `Following.change`."""
+        self._following.change(options)
+
+    def widened(self, options: DetectOptions) -> DetectOptions:
+        """What `suppress` has to look for: tracks may go on with less than begins one."""
+        keep = self._following.keep
+        if keep == 1:
+            return options
+        return dataclasses.replace(options, score_threshold=keep * options.score_threshold)
+
+    @torch.no_grad()
+    def __call__(
+        self, found: Found, raw: RawOutputs, options: DetectOptions, frames: Sequence[Frame]
+    ) -> Found:
+        """The same places with `track_ids`, other boxes, classes and coefficients too if smoothed.
+
+        found:   by `suppress` with the options that `widened` gives
+        raw:     what it was found in; its prototypes stay what they are
+        options: what is shown; what scores no more than their threshold and continues no track is dropped
+        frames:  B, the next ones of the run
+
+        On a GPU the host waits.
+        """
+        places = _places(found.valid)
+        seen = _Download(found, raw, places)
+        ids = np.full((len(frames), places), -1, np.int64)
+        stays = np.zeros((len(frames), places), dtype=bool)
+        for image, frame in enumerate(frames):
+            rows = seen.valid[image]
+            ids[image, rows], stays[image, rows], then = self._following(
+                frame, seen.instances(image, frame), options.score_threshold
+            )
+            seen.put(image, frame, then)
+        found = _with_places(found, "valid", stays)
+        found = found._replace(track_ids=_filled(torch.full_like(found.classes, -1), ids))
+        if not self._following.changes:
+            return found
+        found = _with_places(found, "boxes", seen.boxes)
+        found = _with_places(found, "classes", seen.classes)
+        if found.coefficients is not None:
+            found = _with_places(found, "coefficients", seen.codes)
+        return without_empty_places(found)
+
+
+class _Download:
+    """The first P places of each image on the host, in arrays of their own. On a GPU it is waited for."""
+
+    def __init__(self, found: Found, raw: RawOutputs, places: int) -> None:
+        self.valid = found.valid[:, :places].cpu().numpy()  # [B, P]
+        self.boxes = found.boxes[:, :places].cpu().numpy().copy()  # [B, P, 4] relative
+        self.classes = found.classes[:, :places].cpu().numpy().copy()  # [B, P]
+        self._scores = found.scores[:, :places].cpu().numpy()  # [B, P]
+        self.codes = np.zeros((*self.valid.shape, 0), np.float32)  # [B, P, K]
+        self._masks: NDArray[np.bool_] | None = None
+        if found.coefficients is not None and raw.prototypes is not None:
+            codes = found.coefficients[:, :places]
+            self.codes = codes.cpu().numpy().copy()
+            self._masks = _coarse(raw.prototypes, codes, found.boxes[:, :places]).cpu().numpy()
+
+    def instances(self, image: int, frame: Frame) -> Instances:
+        """What one image shows."""
+        rows = self.valid[image]
+        return Instances(
+            self.boxes[image, rows] * _sides(frame),
+            self._scores[image, rows],
+            self.classes[image, rows],
+            self.codes[image, rows],
+            None if self._masks is None else self._masks[image, rows],
+        )
+
+    def put(self, image: int, frame: Frame, instances: Instances) -> None:
+        """What one image shows from now on."""
+        rows = self.valid[image]
+        self.boxes[image, rows] = instances.boxes / _sides(frame)
+        self.classes[image, rows] = instances.classes
+        self.codes[image, rows] = instances.codes
+
+
+class DetectionsFollower:
+    """Follows whole detections, whoever made them."""
+
+    def __init__(self, following: Following) -> None:
+        self._following = following
+
+    def change(self, options: FollowOptions) -> None:
+        """See `Following.change`."""
+        self._following.change(options)
+
+    def __call__(self, detections: Detections, frame: Frame, start: float) -> Detections:
+        """The detections with `track_ids`; where tracks are smoothed, with their boxes, classes and masks.
+
+        frame: the next one of the run, which they were found in
+        start: the score, 0..1, that an instance must exceed that is part of no track yet: less is dropped
+        """
+        size = detections.image_size
+        masks = None if detections.crops is None else coarse_masks(detections.crops, size)
+        boxes = detections.boxes.astype(np.float32)
+        codes, shapes = np.zeros((len(detections), 0), np.float32), None
+        if self._following.changes and detections.crops is not None:
+            shapes = shapes_of(detections.crops, np.nan_to_num(boxes), size)
+            codes = shapes.codes
+        now = Instances(boxes, detections.scores, detections.classes, codes, masks)
+        ids, stays, now = self._following(frame, now, start)
+        crops = detections.crops if shapes is None else shapes.redrawn(np.nan_to_num(now.boxes), now.codes)
+        boxes = np.clip(now.boxes, 0, _sides(frame)).astype(np.float32)
+        followed = dataclasses.replace(
+            detections, boxes=boxes, classes=now.classes, crops=crops, track_ids=ids
+        )
+        return followed.select(stays)
+
+
+def make_follower(options: FollowOptions) -> FoundFollower:
+    """A follower for a predictor's own stages. Raises ConfigError on a choice that there is not."""
+    return FoundFollower(Following(options))
+
+
+def make_detections_follower(options: FollowOptions) -> DetectionsFollower:
+    """A follower for any other predictor. Raises ConfigError on a choice that there is not."""
+    return DetectionsFollower(Following(options))
+
+
+def coarse_masks(crops: Sequence[MaskCrop], image_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Masks of a frame of (height, width) pixels on a grid of at most `_CELLS` cells: [N, h, w] bool."""
+    step = -(-max(image_size) // _CELLS)
+    rows, columns = (np.arange(step // 2, side, step) for side in image_size)
+    masks = np.zeros((len(crops), len(rows), len(columns)), dtype=bool)
+    for mask, crop in zip(masks, crops, strict=True):
+        # the first line of the grid that meets the crop
+        top, left = (-(-(start - step // 2) // step) for start in (crop.y, crop.x))
+        top, left = max(top, 0), max(left, 0)
+        met = crop.pixels[top * step + step // 2 - crop.y :: step, left * step + step // 2 - crop.x :: step]
+        mask[top : top + met.shape[0], left : left + met.shape[1]] = met
+    return masks
+
+
+def _sides(frame: Frame) -> NDArray[np.float32]:
+    height, width = frame.size
+    return np.array([width, height, width, height], np.float32)
+
+
+def _places(valid: Tensor) -> int:
+    """How many of the places [B, D] have to be looked at. On a GPU the host waits."""
+    used = np.flatnonzero(valid.cpu().numpy().any(0))
+    return int(used[-1]) + 1 if len(used) else 0
+
+
+def _coarse(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
+    """The masks that [B, Hp, Wp, K] and [B, P, K] make, cropped to the boxes [B, P, 4]: [B, P, h, w] bool."""
+    step = -(-max(prototypes.shape[1:3]) // _CELLS)
+    thinned = prototypes[:, step // 2 :: step, step // 2 :: step]
+    height, width = thinned.shape[1:3]
+    # [B, P, K] x [B, K, h·w] -> [B, P, h·w]; a probability over a half is a sum over 0
+    sums = coefficients @ thinned.flatten(1, 2).transpose(1, 2)
+    masks = (sums > 0).unflatten(-1, (height, width))
+    return masks & inside(crop_bounds(boxes, height, width), height, width)
+
+
+def _with_places(found: Found, name: str, values: NDArray[np.generic]) -> Found:
+    """One part of what was found with new values, [B, P, ...], in its first places; others are empty."""
+    return found._replace(**{name: _filled(getattr(found, name).clone(), values)})
+
+
+def _filled(part: Tensor, values: NDArray[np.generic]) -> Tensor:
+    part[:, : values.shape[1]] = torch.from_numpy(values).to(part.device)
+    return part

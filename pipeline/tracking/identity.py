@@ -1,0 +1,101 @@
+"""Which track each of a frame's instances belongs to, and how it looks once that is known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.frame import Frame
+from pipeline.tracking import TRACKERS
+from pipeline.tracking.base import Sighting
+from pipeline.tracking.cuts import Scenes
+from pipeline.tracking.options import FollowOptions
+from pipeline.tracking.stabiliser import STRENGTHS, Stabiliser, Tracks
+
+
+class Instances(NamedTuple):
+    """What is known of one frame's N instances before they are followed."""
+
+    boxes: NDArray[np.float32]  # [N, 4] x1 y1 x2 y2, pixels
+    scores: NDArray[np.float32]  # [N]
+    classes: NDArray[np.int64]  # [N]
+    codes: NDArray[np.float32]  # [N, K], what describes the mask
+    masks: NDArray[np.bool_] | None  # [N, h, w] on a coarse grid
+
+
+class Following:
+    """What every follower needs: a tracker, a stabiliser or none, and where scenes end. One thread."""
+
+    def __init__(self, options: FollowOptions) -> None:
+        """Raises ConfigError on a choice that there is not."""
+        options.check()
+        self._options = options
+        self._tracker = TRACKERS[options.tracker]()
+        self._stabiliser = _stabiliser(options)
+        self._scenes = Scenes()
+
+    def change(self, options: FollowOptions) -> None:
+        """Go on by other options, or with another network: tracks and ids stay, as long as the tracker does.
+
+        Smoothing begins anew: what describes a mask to one network says nothing to another. Raises
+        ConfigError on a choice that there is not.
+        """
+        options.check()
+        if options.tracker != self._options.tracker:
+            self._tracker = TRACKERS[options.tracker]()
+        self._options = options
+        self._stabiliser = _stabiliser(options)
+
+    @property
+    def keep(self) -> float:
+        """The share of the score threshold, 0..1, down to which a track goes on."""
+        strength = STRENGTHS[self._options.stabilise]
+        return 1.0 if strength is None else strength.keep
+
+    @property
+    def changes(self) -> bool:
+        """Whether more than ids is given."""
+        return self._stabiliser is not None
+
+    def __call__(
+        self, frame: Frame, now: Instances, start: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Instances]:
+        """The track of each instance, [N], whether it stays, [N], and what it looks like from now on.
+
+        start: the score that an instance must exceed that is part of no track yet
+        """
+        if self._scenes.ended(frame):
+            self._tracker.reset()
+            if self._stabiliser is not None:
+                self._stabiliser.reset()
+        time = float(frame.time)
+        ids = self._tracker.update(Sighting(frame.size, now.boxes, now.scores, now.masks, time), start)
+        stays = (ids >= 0) | (now.scores > np.float32(start))
+        if self._stabiliser is not None:
+            now = _smoothed(self._stabiliser, ids, now, frame)
+        return ids, stays, now
+
+
+def _stabiliser(options: FollowOptions) -> Stabiliser | None:
+    strength = STRENGTHS[options.stabilise]
+    return None if strength is None else Stabiliser(strength)
+
+
+def _smoothed(stabiliser: Stabiliser, ids: NDArray[np.int64], now: Instances, frame: Frame) -> Instances:
+    """Instances of which those that are part of a track are smoothed."""
+    rows = ids >= 0
+    tracks = Tracks(
+        ids=ids[rows],
+        boxes=now.boxes[rows],
+        codes=now.codes[rows],
+        scores=now.scores[rows],
+        classes=now.classes[rows],
+        time=float(frame.time),
+        image_size=frame.size,
+    )
+    then = stabiliser(tracks)
+    boxes, classes, codes = now.boxes.copy(), now.classes.copy(), now.codes.copy()
+    boxes[rows], classes[rows], codes[rows] = then.boxes, then.classes, then.codes
+    return now._replace(boxes=boxes, classes=classes, codes=codes)
