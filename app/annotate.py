@@ -7,14 +7,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from app.annotate_report import Report, print_report
-from app.arguments import add_predictor_arguments, at_least_one, zero_or_more
+from app.arguments import (
+    add_predictor_arguments,
+    add_tracking_arguments,
+    at_least_one,
+    follow_options,
+    zero_or_more,
+)
+from app.changes import CHANGEABLE, changes
 from app.drawing import add_drawing_arguments
 
 if TYPE_CHECKING:
@@ -56,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loud.add_argument("-v", "--verbose", action="store_true", help="a table of timings for every video")
     add_predictor_arguments(parser)
     _add_video_arguments(parser)
+    add_tracking_arguments(parser)
+    parser.add_argument(
+        "--compare",
+        type=changes,
+        metavar="KEY=VALUE[,KEY=VALUE…]",
+        help="show each frame of a video twice: as the other options say and, beside it, with these changed: "
+        f"any of {', '.join(CHANGEABLE)}. Below each stands how much its masks jitter (NAME_compare.mp4)",
+    )
     add_drawing_arguments(parser)
 
 
@@ -71,7 +86,13 @@ def run(args: argparse.Namespace) -> int:
     if not inputs.photos and not inputs.videos:  # nothing to complain about OUT for
         print_report(report, 0.0, Path())
         return EXIT_FAILED
-    photos, videos = plan(inputs, Wanted(args.output, args.as_, args.json, args.trace))
+    if args.compare is None:
+        wanted = Wanted(args.output, args.as_, args.json, args.trace, args.tracks_as)
+        photos, videos = plan(inputs, wanted)
+    else:
+        from app.annotate_compare import plan_comparison
+
+        photos, videos = [], plan_comparison(inputs, args)
     _check_video_arguments(args, videos)
     photos, videos = _pending(photos, args, report), _pending(videos, args, report)
     if args.dry_run:
@@ -150,6 +171,14 @@ def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob])
             "--frame-rate is of a video made of photographs (-o NAME.mp4), and there is none; the frames of "
             "a video keep their own times"
         )
+    follow_options(args)
+    if not videos:
+        tracking = {
+            "--no-track": args.no_track,
+            "--stabilise": args.stabilise != "off",
+            "--tracks-as": args.tracks_as,
+        }
+        _tell_no_effect(tracking, "photographs have no tracks")
     outputs = [job.video for job in videos if job.video is not None]
     if outputs:
         from pipeline.sinks.video import check_output
@@ -157,9 +186,15 @@ def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob])
         for output in outputs:
             check_output(output, args.codec, args.crf)
         return
-    for option, value in (("--codec", args.codec), ("--crf", args.crf)):
-        if value is not None:
-            print(f"note: {option} has no effect: no video is made", file=sys.stderr)
+    encoding = {"--codec": args.codec is not None, "--crf": args.crf is not None}
+    _tell_no_effect(encoding, "no video is made")
+
+
+def _tell_no_effect(given: Mapping[str, object], why: str) -> None:
+    """A line for each option that was given."""
+    for option, is_given in given.items():
+        if is_given:
+            print(f"note: {option} has no effect: {why}", file=sys.stderr)
 
 
 def _pending(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Report) -> list[AnyJob]:
@@ -196,6 +231,12 @@ def _annotate_all(
     photos: Sequence[Job], videos: Sequence[VideoJob], args: argparse.Namespace, report: Report
 ) -> None:
     _refuse_early(args)
+    if args.compare is not None:
+        from app.annotate_compare import annotate_compared, right_side
+
+        _refuse_early(right_side(args))
+        annotate_compared(videos, args, report)
+        return
 
     from app.predictors import Predictors
 
@@ -205,9 +246,9 @@ def _annotate_all(
 
         annotate_photos(photos, predictors, args, report)
     if videos:
-        from app.annotate_videos import annotate_videos
+        from app.annotate_videos import annotate_videos, one_by_one
 
-        annotate_videos(videos, predictors, args, report)
+        annotate_videos(videos, one_by_one(predictors, args), args, report)
 
 
 @contextmanager

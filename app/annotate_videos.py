@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -15,12 +15,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from app.annotate_photos import is_lack_of_memory
 from app.annotate_report import Report
+from app.arguments import follow_options
 from app.drawing import overlay_style
 from app.progress import progress_bar
 from app.threads import streams_for_files
 from app.timings import progress_text, table
 from model.errors import LiveMaskError, SinkError
-from model.predictor import Predictor
 from pipeline.builder import build_runner
 from pipeline.metrics import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport, RunState
@@ -40,19 +40,24 @@ PATIENCE = 5.0  # seconds that threads have to end once they were told to
 ROOM = 4  # results that may wait behind each stage; a live picture would grow old there
 
 
+BuildRun = Callable[[OpenSource, RunOptions, Metrics], Runner]
+Prepare = Callable[["VideoJob"], BuildRun]
+"""Loads what a job needs, and returns what builds its pipeline."""
+
+
 def annotate_videos(
-    jobs: Sequence[VideoJob], predictors: Predictors, args: argparse.Namespace, report: Report
+    jobs: Sequence[VideoJob], prepare: Prepare, args: argparse.Namespace, report: Report
 ) -> None:
     """Annotate every video; one that fails is told in the report, and the others are done.
 
-    An error that is nobody's fault but the program's own is raised again once they are.
+    prepare: `one_by_one`, or what makes something else of the frames. What it raises ends the command. An
+    error that is nobody's fault but the program's own is raised again once they are.
     """
     bugs: list[Exception] = []
     for job in jobs:
-        streams, batch = (1, 1) if job.source.is_live else (streams_for_files(), args.batch)
-        predictor = predictors.get(streams, batch)
+        build = prepare(job)
         try:
-            _annotate(job, predictor, args, report, alone=len(jobs) == 1)
+            _annotate(job, build, args, report, alone=len(jobs) == 1)
         except Exception as error:
             report.failures.append(_named(job, error))
             if not isinstance(error, (LiveMaskError, OSError)) and not is_lack_of_memory(error):
@@ -61,23 +66,38 @@ def annotate_videos(
         raise bugs[0]
 
 
-def _annotate(
-    job: VideoJob, predictor: Predictor, args: argparse.Namespace, report: Report, alone: bool
-) -> None:
+def one_by_one(predictors: Predictors, args: argparse.Namespace) -> Prepare:
+    """Each frame with its instances drawn on it, or told as data."""
+
+    def prepare(job: VideoJob) -> BuildRun:
+        streams, batch = (1, 1) if job.source.is_live else (streams_for_files(), args.batch)
+        predictor = predictors.get(streams, batch)
+
+        def build(open_it: OpenSource, options: RunOptions, metrics: Metrics) -> Runner:
+            return build_runner(
+                open_it,
+                predictor,
+                sinks_of(job, args),
+                overlay_style(args) if job.video or job.frames else None,  # JSON lines need no picture
+                show_fps=args.show_fps,
+                options=options,
+                metrics=metrics,
+                follow=follow_options(args),
+            )
+
+        return build
+
+    return prepare
+
+
+def _annotate(job: VideoJob, build: BuildRun, args: argparse.Namespace, report: Report, alone: bool) -> None:
     """Raises what ended the run early; KeyboardInterrupt when the user did."""
     _make_folders(job)
     with _trace(args) as trace:
         metrics = Metrics(trace)
-        live = job.source.is_live
-        runner = build_runner(
-            _opener(job, args),
-            predictor,
-            _sinks(job, args),
-            overlay_style(args) if job.video or job.frames else None,  # JSON lines need no picture
-            show_fps=args.show_fps,
-            options=RunOptions(args.batch, args.stride, args.max_frames, room=1 if live else ROOM),
-            metrics=metrics,
-        )
+        room = 1 if job.source.is_live else ROOM
+        options = RunOptions(args.batch, args.stride, args.max_frames, room=room)
+        runner = build(_opener(job, args), options, metrics)
         done, interrupted = _watch(runner, metrics, job, args)
         if done is None:
             stuck = ", ".join(runner.alive)
@@ -162,10 +182,11 @@ def _opener(job: VideoJob, args: argparse.Namespace) -> OpenSource:
     return open_it
 
 
-def _sinks(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
+def sinks_of(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
     """A sink for each output, but for those that exist and are to stay."""
     from pipeline.sinks.image_files import ImagesSink
     from pipeline.sinks.jsonl import JsonLinesSink
+    from pipeline.sinks.tracks import track_sink
     from pipeline.sinks.video import VideoSink
 
     def wanted(path: Path | None) -> bool:
@@ -181,6 +202,7 @@ def _sinks(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
         sinks.append(ImagesSink(job.frames, overwrite=args.overwrite))
     if wanted(job.record):
         sinks.append(JsonLinesSink(job.record, overwrite=args.overwrite))
+    sinks.extend(track_sink(name, path, args.overwrite) for name, path in job.tracks if wanted(path))
     return sinks
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
+from model.errors import ConfigError
 from model.options import NMS_KINDS
+from pipeline.sinks.tracks import TRACK_FORMATS
+from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
 
 
 def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +86,47 @@ def network_options(args: argparse.Namespace) -> dict[str, Any]:
     return {key: getattr(args, key) for key in ("weights", "device", "engine", "precision", "image_size")}
 
 
+def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
+    """How instances are followed through a video, and where their tracks go; see `follow_options`."""
+    group = parser.add_argument_group("tracks (of videos, cameras and streams)")
+    group.add_argument(
+        "--no-track",
+        action="store_true",
+        help="look at each frame by itself: colours and ids do not stay with an instance",
+    )
+    group.add_argument(
+        "--stabilise",
+        choices=STABILISE_KINDS,
+        default=STABILISE_KINDS[0],
+        help="keep masks from jittering from frame to frame (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tracks-as",
+        type=track_formats,
+        default=(),
+        metavar="A,B",
+        help=f"write the tracks too, beside each output, as any of {', '.join(TRACK_FORMATS)}",
+    )
+
+
+def follow_options(args: argparse.Namespace) -> FollowOptions | None:
+    """What the arguments of `add_tracking_arguments` ask for; None where nobody is to be followed.
+
+    Raises ConfigError on what cannot be done without tracks, or without masks (`--no-masks`).
+    """
+    without_masks = [name for name in args.tracks_as if TRACK_FORMATS[name].needs_masks and args.no_masks]
+    if without_masks:
+        raise ConfigError(f"--tracks-as {','.join(without_masks)} holds masks; leave --no-masks out")
+    if not args.no_track:
+        return FollowOptions(stabilise=args.stabilise)
+    if args.stabilise != STABILISE_KINDS[0]:
+        raise ConfigError(f"--stabilise {args.stabilise} needs tracks; leave --no-track out")
+    without_tracks = [name for name in args.tracks_as if TRACK_FORMATS[name].needs_tracks]
+    if without_tracks:
+        raise ConfigError(f"--tracks-as {','.join(without_tracks)} holds tracks; leave --no-track out")
+    return None
+
+
 def fraction(text: str) -> float:
     """A number from 0 to 1."""
     try:
@@ -114,6 +158,17 @@ def name_list(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
         raise argparse.ArgumentTypeError(f"expected class names with commas between them, got {text!r}")
+    return names
+
+
+def track_formats(text: str) -> tuple[str, ...]:
+    """Keys of `TRACK_FORMATS` with commas between them, each once."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in TRACK_FORMATS]:
+        known = ", ".join(TRACK_FORMATS)
+        raise argparse.ArgumentTypeError(
+            f"expected any of {known} with commas between them, got {unknown[0]!r}"
+        )
     return names
 
 

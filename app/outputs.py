@@ -12,6 +12,7 @@ from app.inputs import Inputs, VideoInput
 from model.errors import ConfigError
 from pipeline.sinks.files import ENCODINGS
 from pipeline.sinks.formats import CONTAINERS
+from pipeline.sinks.tracks import TRACK_FORMATS
 from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 VIDEO_OUTPUTS = tuple(CONTAINERS)
@@ -40,12 +41,16 @@ class Job:
 
 @dataclass(frozen=True)
 class VideoJob:
-    """One source of frames and what to make of it: a video, a folder of frames, JSON lines."""
+    """One source of frames and what to make of it: a video, a folder of frames, JSON lines, tracks.
+
+    tracks: keys of `TRACK_FORMATS`, each with its file
+    """
 
     source: VideoInput
     video: Path | None
     frames: Path | None
     record: Path | None
+    tracks: tuple[tuple[str, Path], ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,7 +60,8 @@ class VideoJob:
     @property
     def outputs(self) -> tuple[Path, ...]:
         """The files and folders to make."""
-        return tuple(path for path in (self.record, self.video, self.frames) if path is not None)
+        main = (self.record, *(path for _, path in self.tracks), self.video, self.frames)
+        return tuple(path for path in main if path is not None)
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,16 @@ class Wanted:
     as_:     "video", "images" or "json": what becomes of the frames of a video
     records: json beside every output
     trace:   a file that is written beside all others, or None
+    tracks:  formats of tracks, keys of `TRACK_FORMATS`, to be written beside what becomes of a video
+    mark:    what the name of a video's output has behind that of the video
     """
 
     out: Path | None
     as_: str
     records: bool
     trace: Path | None = None
+    tracks: tuple[str, ...] = ()
+    mark: str = MARK
 
 
 AnyJob = TypeVar("AnyJob", Job, VideoJob)
@@ -82,7 +92,7 @@ def plan(inputs: Inputs, wanted: Wanted) -> tuple[list[Job], list[VideoJob]]:
 
     In a folder a photograph keeps its name (JPEG stays JPEG, all else becomes PNG, a name that is taken gets
     a number: `a.jpg`, `a-2.jpg`); a video becomes `STEM_masks.mp4`. Where OUT is a video file, the inputs are
-    one video, or photographs that become its frames. The json file has the name of what it goes with.
+    one video, or photographs that become its frames. Json and tracks have the name of what they go with.
 
     Raises ConfigError when OUT cannot serve, when two videos would have one output, when an input would be
     written over (also by way of a link), or when an output would lie in a folder that is searched.
@@ -106,6 +116,10 @@ def _refuse_odd_names(out: Path, wanted: Wanted) -> None:
         raise ConfigError("outputs are files; the standard output cannot be one")
     if suffix in VIDEO_SUFFIXES and suffix not in VIDEO_OUTPUTS:
         raise ConfigError(f"{out}: videos are written as {', '.join(VIDEO_OUTPUTS)}, not {suffix}")
+    if suffix in (".csv", ".txt"):
+        raise ConfigError(
+            f"{out}: tracks are written beside the output by --tracks-as; name a folder or a video"
+        )
     if suffix == ".json" or (suffix == LINES and wanted.as_ != "json"):
         raise ConfigError(
             f"{out}: detections are written beside the output by --json, or alone by --as json -o NAME{LINES}"
@@ -123,9 +137,10 @@ def _single_video(inputs: Inputs, out: Path, wanted: Wanted) -> VideoJob:
     else:
         count = len(inputs.videos) + len(inputs.photos)
         raise ConfigError(f"{out} names one output, but there are {count} inputs; name a folder")
+    tracks = _tracks(out.with_suffix(""), wanted)
     if wanted.as_ == "json":
-        return VideoJob(source, None, None, out)
-    return VideoJob(source, out, None, out.with_suffix(LINES) if wanted.records else None)
+        return VideoJob(source, None, None, out, tracks)
+    return VideoJob(source, out, None, out.with_suffix(LINES) if wanted.records else None, tracks)
 
 
 def _plan_photos(inputs: Inputs, wanted: Wanted) -> list[Job]:
@@ -156,14 +171,20 @@ def _plan_videos(videos: Sequence[VideoInput], wanted: Wanted) -> list[VideoJob]
 
 
 def _video_job(source: VideoInput, folder: Path, wanted: Wanted) -> VideoJob:
-    stem = folder / f"{source.stem}{MARK}"
+    stem = folder / f"{source.stem}{wanted.mark}"
     records = wanted.records or wanted.as_ == "json"
     return VideoJob(
         source,
         video=_with(stem, ".mp4") if wanted.as_ == "video" else None,
         frames=stem if wanted.as_ == "images" else None,
         record=_with(stem, LINES) if records else None,
+        tracks=_tracks(stem, wanted),
     )
+
+
+def _tracks(stem: Path, wanted: Wanted) -> tuple[tuple[str, Path], ...]:
+    """Each format of tracks that is wanted and its file."""
+    return tuple((name, _with(stem, TRACK_FORMATS[name].suffix)) for name in wanted.tracks)
 
 
 def _with(stem: Path, suffix: str) -> Path:

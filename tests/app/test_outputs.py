@@ -182,7 +182,40 @@ def test_json_lines_alone_can_go_to_a_named_file(tmp_path: Path) -> None:
     assert job.outputs == (tmp_path / "found.jsonl",)
 
 
-@pytest.mark.parametrize("name", ["out.avi", "out.json", "out.jsonl", "-", "out.ts"])
+def plan_tracks(source: str, out: Path | None, as_: str = "video") -> list[str]:
+    inputs = Inputs(videos=[VideoInput("video", source)])
+    (job,) = plan(inputs, Wanted(out, as_, False, tracks=("csv", "mots")))[1]
+    assert {path for _, path in job.tracks} <= set(job.outputs)
+    return [str(path) for _, path in job.tracks]
+
+
+def test_tracks_have_the_name_of_what_they_go_with_and_lie_beside_it(tmp_path: Path) -> None:
+    assert plan_tracks("x/clip.v2.avi", None) == ["clip.v2_masks.tracks.csv", "clip.v2_masks.mots.txt"]
+    for as_ in ("images", "json"):
+        assert plan_tracks("clip.avi", tmp_path, as_)[0] == str(tmp_path / "clip_masks.tracks.csv")
+    assert plan_tracks("clip.avi", tmp_path / "b.v3.mkv")[0] == str(tmp_path / "b.v3.tracks.csv")
+    assert plan_tracks("clip.avi", tmp_path / "b.jsonl", "json")[1] == str(tmp_path / "b.mots.txt")
+
+
+def test_two_videos_whose_tracks_would_have_one_name_are_refused_even_where_the_videos_differ(
+    tmp_path: Path,
+) -> None:
+    inputs = Inputs(videos=[VideoInput("video", "a.mp4")])
+    trace = tmp_path / "a_masks.tracks.csv"
+    with pytest.raises(ConfigError, match=r"would both become .*a_masks\.tracks\.csv"):
+        plan(inputs, Wanted(tmp_path, "video", False, trace, ("csv",)))
+    inputs.videos.append(VideoInput("video", "x/A.avi"))
+    with pytest.raises(ConfigError, match="would both become"):
+        plan(inputs, Wanted(tmp_path, "json", False, tracks=("csv",)))
+
+
+def test_photographs_have_no_tracks(tmp_path: Path) -> None:
+    inputs = Inputs(photos=[Path("a.jpg")])
+    (job,) = plan(inputs, Wanted(tmp_path, "video", False, tracks=("csv",)))[0]
+    assert job.outputs == (tmp_path / "a.jpg",)
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.json", "out.jsonl", "-", "out.ts", "out.csv", "out.txt"])
 def test_a_file_of_a_kind_that_is_not_written_does_not_become_a_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError):
         plan_videos(["a.mp4"], Path("-") if name == "-" else tmp_path / name)

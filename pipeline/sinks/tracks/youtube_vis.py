@@ -1,0 +1,224 @@
+"""Tracks in the two formats of YouTube-VIS: results as the challenge takes them, and a data set."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from model.errors import SinkError
+from pipeline.frame import Result
+from pipeline.sinks.tracks.base import (
+    Tally,
+    categories_of,
+    category_of,
+    frame_name,
+    refuse_boxes_and_strangers,
+    stem_of,
+    tracks_of,
+)
+from pipeline.sinks.tracks.runs import runs_of
+from pipeline.sources.base import SourceInfo
+
+_VIDEO = 1  # the id of the only video of a file
+
+
+class _Track:
+    """One track: in which frames it is, and what is told of it there; masks as their compressed codes."""
+
+    def __init__(self) -> None:
+        self.frames = array("q")
+        self.codes: list[bytes] = []
+        self.boxes: list[str] = []
+        self.areas = array("q")
+        self._scores = 0.0
+        self._classes: Counter[int] = Counter()
+
+    def add(self, frame: int, category: int, area: int, found: dict[str, Any]) -> None:
+        """frame: its place among those that were written. found: a record of `Detections.to_coco`"""
+        self.frames.append(frame)
+        self.codes.append(found["segmentation"]["counts"].encode("ascii"))
+        self.boxes.append(_json(found["bbox"]))
+        self.areas.append(area)
+        self._scores += found["score"]
+        self._classes[category] += 1
+
+    @property
+    def score(self) -> float:
+        """The mean of the scores of its detections, rounded to 5 places."""
+        return round(self._scores / len(self.frames), 5)
+
+    @property
+    def category(self) -> int:
+        """The class that it has most often, of equals the one that came first."""
+        return self._classes.most_common(1)[0][0]
+
+    def over(self, frames: int, present: Iterable[str]) -> Iterator[str]:
+        """A list with a place for every frame, `null` where the track is absent. present: the others"""
+        yield "["
+        last = -1
+        for frame, text in zip(self.frames, present, strict=True):
+            yield f"{',' * (last >= 0)}{'null,' * (frame - last - 1)}{text}"
+            last = frame
+        yield ",null" * (frames - last - 1) + "]"
+
+
+class _Tracks:
+    """What both formats hold of a video until its end: of every mask its code, and some 100 bytes."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[int, _Track] = {}
+        self.tally = Tally()
+        self.names: list[str] = []
+        self.size = (0, 0)
+
+    def begin(self, info: SourceInfo, first: Result) -> None:
+        """Raises ConfigError without masks or tracks."""
+        refuse_boxes_and_strangers(first, "a YouTube-VIS file")
+        self._info = info
+        self.title = info.name
+        self.size = first.frame.size
+        self.categories = categories_of(first)
+
+    def add(self, result: Result) -> None:
+        """Take one frame. Raises SinkError on one of another size, ValueError on a number that is none."""
+        if result.frame.size != self.size:
+            raise SinkError(
+                f"frame {result.frame.index} is of {result.frame.size[::-1]} pixels, those before of "
+                f"{self.size[::-1]}; a video of YouTube-VIS has one size, choose another format of tracks"
+            )
+        assert result.detections.crops is not None
+        records = result.detections.to_coco()
+        _json([record["score"] for record in records])  # told with the frame, not at the end
+        for number, (track, found) in enumerate(zip(tracks_of(result), records, strict=True)):
+            area = result.detections.crops[number].area
+            if track < 0 or not area:
+                self.tally.leave_out("in no track" if track < 0 else "without a pixel")
+                continue
+            self.tally.add(track)
+            self.tracks.setdefault(track, _Track()).add(
+                len(self.names), category_of(result, number), area, found
+            )
+        # readers take the folder for the video's name
+        self.names.append(f"{stem_of(self._info)}/{frame_name(self._info, result.frame)}")
+
+    def segmentations(self, track: _Track, unpacked: bool) -> Iterator[str]:
+        """The masks of a track, a place for every frame; `unpacked`: as lengths of runs, not as letters."""
+        codes = (code.decode("ascii") for code in track.codes)
+        size = list(self.size)
+        present = (_json({"size": size, "counts": runs_of(code) if unpacked else code}) for code in codes)
+        return track.over(len(self.names), present)
+
+
+class YoutubeVisResults:
+    """Writes what the challenge takes (youtube-vos.org/dataset/vis): a list with an entry for each track.
+
+    video_id:      1
+    category_id:   the place of the class among those that the network knows, from 1
+    score:         the mean of the scores of the track
+    segmentations: for each frame that was written a compressed run-length code, or null
+
+    The entries stand in the order in which the tracks came up. All codes are held until the end. What is in
+    no track, or a mask without a pixel, is left out and counted.
+    """
+
+    def __init__(self) -> None:
+        self._found = _Tracks()
+
+    def begin(self, info: SourceInfo, first: Result) -> str:
+        """Nothing; raises ConfigError without masks or tracks."""
+        self._found.begin(info, first)
+        return ""
+
+    def frame(self, result: Result, time: float) -> str:
+        """Nothing yet; see `TrackWriter.frame`."""
+        self._found.add(result)
+        return ""
+
+    def end(self) -> Iterator[str]:
+        """All of it."""
+        comma = "["
+        for track in self._found.tracks.values():
+            facts = _json({"video_id": _VIDEO, "category_id": track.category, "score": track.score})
+            yield f'{comma}\n{facts[:-1]},"segmentations":'
+            yield from self._found.segmentations(track, unpacked=False)
+            yield "}"
+            comma = ","
+        yield "\n]\n" if self._found.tracks else "[]\n"
+
+    def told(self) -> str:
+        """See `TrackWriter.told`."""
+        return str(self._found.tally)
+
+
+class YoutubeVisDataset:
+    """Writes the form of the labels of YouTube-VIS, which also says what frames and classes are called.
+
+    videos:      one: `id` 1, `width` and `height` in pixels, `length` in frames, `file_names`
+    categories:  all classes of the network, `id` from 1
+    annotations: an entry for each track: `id` from 1, `track_id`, `video_id`, `category_id`, `iscrowd` 0,
+                 `width`, `height`, `length`, `score`, and for each frame, null where it is absent,
+                 `segmentations` (run-length codes with their numbers as numbers, as the data set has them),
+                 `bboxes` (x, y, width, height in pixels) and `areas` in pixels
+
+    Otherwise as `YoutubeVisResults`.
+    """
+
+    def __init__(self) -> None:
+        self._found = _Tracks()
+
+    def begin(self, info: SourceInfo, first: Result) -> str:
+        """Nothing; raises ConfigError without masks or tracks."""
+        self._found.begin(info, first)
+        return ""
+
+    def frame(self, result: Result, time: float) -> str:
+        """Nothing yet; see `TrackWriter.frame`."""
+        self._found.add(result)
+        return ""
+
+    def end(self) -> Iterator[str]:
+        """All of it."""
+        found = self._found
+        yield f'{{"info":{_json({"description": found.title})},"licenses":[],\n"videos":['
+        yield _json({"id": _VIDEO, **self._extent(), "file_names": found.names})
+        yield f'],\n"categories":{_json(found.categories)},\n"annotations":['
+        comma = ""
+        for number, (name, track) in enumerate(found.tracks.items(), 1):
+            yield f"{comma}\n"
+            yield from self._annotation(number, name, track)
+            comma = ","
+        yield "\n]}\n"
+
+    def told(self) -> str:
+        """See `TrackWriter.told`."""
+        return str(self._found.tally)
+
+    def _annotation(self, number: int, name: int, track: _Track) -> Iterator[str]:
+        facts = {
+            "id": number,
+            "track_id": name,
+            "video_id": _VIDEO,
+            "category_id": track.category,
+            "iscrowd": 0,
+            **self._extent(),
+            "score": track.score,
+        }
+        length = len(self._found.names)
+        yield f'{_json(facts)[:-1]},"bboxes":'
+        yield from track.over(length, track.boxes)
+        yield ',"areas":'
+        yield from track.over(length, map(str, track.areas))
+        yield ',"segmentations":'
+        yield from self._found.segmentations(track, unpacked=True)
+        yield "}"
+
+    def _extent(self) -> dict[str, int]:
+        height, width = self._found.size
+        return {"width": width, "height": height, "length": len(self._found.names)}
+
+
+def _json(record: Any) -> str:
+    return json.dumps(record, separators=(",", ":"), allow_nan=False)
