@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "annotate": ("app.annotate", "segment photographs, videos, cameras and streams, and draw the masks"),
     "models": ("app.models", "list, show, download and locate weights"),
     "eval": ("app.evaluate", "measure weights on a labelled data set or video"),
+    "stability": ("app.stability", "measure how still masks are from frame to frame, and write a report"),
     "export": ("app.export", "write weights as an ONNX or OpenVINO model, proven against PyTorch"),
     "train": ("app.train", "train a network on a labelled data set"),
     "fill-masks": ("app.fill_masks", "give masks to objects of a data set that have only a box"),
