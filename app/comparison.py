@@ -35,7 +35,8 @@ def comparison(text: str) -> Comparison:
     return Comparison(key, values)
 
 
-def _one_of(names: Collection[str], text: str) -> str:
+def one_of(names: Collection[str], text: str) -> str:
+    """One of these names. Raises ArgumentTypeError on another text."""
     if text not in names:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
     return text
@@ -49,10 +50,10 @@ def _device(text: str) -> str:
 
 # keyword of load_predictor -> how one value of it is read
 COMPARABLE: dict[str, Callable[[str], Any]] = {
-    "nms": partial(_one_of, NMS_KINDS),
+    "nms": partial(one_of, NMS_KINDS),
     "image_size": input_size,
     "score_threshold": fraction,
     "device": _device,
-    "engine": partial(_one_of, ENGINES),
-    "precision": partial(_one_of, PRECISIONS),
+    "engine": partial(one_of, ENGINES),
+    "precision": partial(one_of, PRECISIONS),
 }

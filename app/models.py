@@ -43,12 +43,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> None:
-    from model.catalog import CATALOG
+    from model.catalog import all_entries
 
+    entries = list(all_entries().values())
     if args.json:
-        print(json.dumps([_record(entry) for entry in CATALOG.values()], indent=2))
+        print(json.dumps([_record(entry) for entry in entries], indent=2))
     else:
-        _print_catalog(list(CATALOG.values()))
+        _print_catalog(entries)
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -91,15 +92,16 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 def _record(entry: CatalogEntry) -> dict[str, Any]:
     """What is known about an entry, in the order in which it is shown; sizes in bytes, None is not known."""
-    from model.config import preset
+    from model.config import PRESETS
 
     pin = _pin(entry)
+    # a bundled file says itself, which takes PyTorch to read; a two-stage model's input is no square
+    config = None if entry.bundled else PRESETS.get(entry.config)
     return {
         "name": entry.name,
         "state": entry.state,
         "configuration": entry.config,
-        # a bundled file says itself, which takes PyTorch to read
-        "image_size": None if entry.bundled else preset(entry.config).image_size,
+        "image_size": config and config.image_size,
         "metric": entry.metric,
         "value": entry.value,
         "licence": entry.licence,
@@ -149,7 +151,7 @@ def _print_catalog(entries: list[CatalogEntry]) -> None:
     print(f'\nmAP: {COCO_MASK_MAP}, as published. "about": estimated, not measured.\nAddresses:')
     for entry in entries:
         if entry.address:
-            print(f"  {entry.name:<21} {entry.address}")
+            print(f"  {entry.name:<24} {entry.address}")
     print(OWN_FILES)
 
 

@@ -20,16 +20,18 @@ State = Literal["bundled", "downloaded", "not downloaded", "missing"]
 
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 COCO_MASK_MAP = "mask mAP, COCO test-dev"
+_COCO_VAL_MASK_MAP = "mask mAP, COCO val2017"
 
 
 @dataclass(frozen=True)
 class CatalogEntry:
     """One set of known weights.
 
-    `config` is a key of `model.config.PRESETS`. Weights come either with the project (`bundled`, a file
-    name in `weights/`) or from `address` (https). `value` is the published figure, in percent, of
-    `metric`. `approximate_size` in bytes is an estimate, four bytes a stored number; the real size is known
-    once the file is there.
+    `config` is a key of `model.config.PRESETS`, or what torchvision calls a two-stage model. Weights come
+    either with the project (`bundled`, a file name in `weights/`) or from `address` (https). `value` is the
+    published figure, in percent, of `metric`. `approximate_size` in bytes is an estimate, four bytes a stored
+    number; the real size is known once the file is there. `digest` is how the file's SHA-256 begins, in hex,
+    where its publisher says so.
     """
 
     name: str
@@ -41,6 +43,7 @@ class CatalogEntry:
     value: float | None = None
     approximate_size: int | None = None
     note: str = ""
+    digest: str = ""
 
     @property
     def path(self) -> Path:
@@ -73,6 +76,20 @@ def _published(name: str, value: float, megabytes: int, note: str) -> CatalogEnt
     )
 
 
+def _two_stage(variant: str, stem: str, digest: str, value: float, megabytes: int) -> CatalogEntry:
+    return CatalogEntry(
+        name=variant,
+        config=variant,
+        licence="BSD-3-Clause",
+        address=f"https://download.pytorch.org/models/{stem}-{digest}.pth",
+        metric=_COCO_VAL_MASK_MAP,
+        value=value,
+        approximate_size=megabytes * 1_000_000,
+        note="two-stage, ResNet-50, to compare with; published by torchvision, trained on COCO",
+        digest=digest,
+    )
+
+
 DEFAULT_WEIGHTS = "livemask_s_person"
 
 CATALOG: dict[str, CatalogEntry] = {
@@ -94,6 +111,20 @@ CATALOG: dict[str, CatalogEntry] = {
     )
 }
 
+# weights of Mask R-CNN: what takes any instance predictor runs them, and everything else knows YOLACT alone
+TWO_STAGE: dict[str, CatalogEntry] = {
+    entry.name: entry
+    for entry in (
+        _two_stage("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_coco", "bf2d0c1e", 34.6, 178),
+        _two_stage("maskrcnn_resnet50_fpn_v2", "maskrcnn_resnet50_fpn_v2_coco", "73cbd019", 41.8, 186),
+    )
+}
+
+
+def all_entries() -> dict[str, CatalogEntry]:
+    """Every entry by its name: the catalogue's, then the two-stage models'."""
+    return {**CATALOG, **TWO_STAGE}
+
 
 def cache_folder() -> Path:
     """Where downloads are kept: `LIVEMASK_HOME` if it is set, else the platform's own cache folder.
@@ -106,12 +137,13 @@ def cache_folder() -> Path:
 
 def find_entry(name: str) -> CatalogEntry:
     """The catalogue's entry of that name. Raises ConfigError with the nearest name there is."""
-    if name not in CATALOG:
-        hint = did_you_mean(name, CATALOG)
+    entries = all_entries()
+    if name not in entries:
+        hint = did_you_mean(name, entries)
         raise ConfigError(
-            f"no weights are named {name!r};{hint and ' '}{hint} there are {', '.join(CATALOG)}"
+            f"no weights are named {name!r};{hint and ' '}{hint} there are {', '.join(entries)}"
         )
-    return CATALOG[name]
+    return entries[name]
 
 
 def resolve_weights(weights: str | Path | None) -> Path:
@@ -123,7 +155,8 @@ def resolve_weights(weights: str | Path | None) -> Path:
     its pin.
     """
     name = str(DEFAULT_WEIGHTS if weights is None else weights)
-    return _known_file(CATALOG[name]) if name in CATALOG else _own_file(name)
+    known = all_entries().get(name)
+    return _own_file(name) if known is None else _known_file(known)
 
 
 def _known_file(entry: CatalogEntry) -> Path:
@@ -150,7 +183,7 @@ def _own_file(name: str) -> Path:
     if path.is_dir():
         raise CheckpointError(f"{name} is a folder; expected a weights file")
     looks_like_a_name = path.name == name and not path.suffix
-    hint = did_you_mean(name, CATALOG) if looks_like_a_name else ""
+    hint = did_you_mean(name, all_entries()) if looks_like_a_name else ""
     raise CheckpointError(
         f"there is no weights file {name!r};{hint and ' '}{hint} expected a path or a name of the catalogue "
         "(`python run_app.py models list`)"

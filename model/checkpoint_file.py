@@ -90,7 +90,7 @@ def _first_global(path: Path) -> str | None:
     """What code the file names first, as far as it can be read; nothing is executed."""
     strings: list[str] = []
     try:
-        stream = io.BytesIO(_pickled(path))
+        stream = io.BytesIO(pickled(path))
         while True:  # an older container is several pickles one after another
             for operation, argument, _ in pickletools.genops(stream):
                 if "UNICODE" in operation.name:
@@ -103,8 +103,11 @@ def _first_global(path: Path) -> str | None:
         return None
 
 
-def _pickled(path: Path) -> bytes:
-    """The beginning of the file's pickle."""
+def pickled(path: Path) -> bytes:
+    """The first megabyte of the file's pickle, which nobody unpickles; empty for an archive without one.
+
+    Raises whatever `zipfile` raises on a broken archive, and OSError.
+    """
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             return file.read(_SEARCHED)

@@ -8,7 +8,7 @@ from pathlib import Path
 from model.catalog import CatalogEntry, resolve_weights
 from model.errors import CheckpointError, DownloadError
 from model.transfer import HTTPS_ONLY, Progress, TransferRules, discard, fetch
-from model.weight_pins import exclusive, pin_or_check, read_pins
+from model.weight_pins import exclusive, pin_or_check, read_pins, sha256_of
 
 
 def download_weights(
@@ -23,8 +23,9 @@ def download_weights(
     A file that is there without a pin (copied by hand) is pinned; one that differs from its pin is
     downloaded anew. Bundled weights need no download. `progress` gets bytes done and bytes in all (None
     if unknown). Raises DownloadError without network, when `offline` or LIVEMASK_OFFLINE forbids it, when
-    another process downloads the same file, when a file to be pinned cannot be read by PyTorch, and when
-    the digest is not the pinned one: nothing is installed then, and the pin stays.
+    another process downloads the same file, when a file to be pinned cannot be read by PyTorch or is not the
+    one whose digest was published, and when the digest is not the pinned one: nothing is installed then, and
+    the pin stays.
     """
     if entry.address is None:
         return resolve_weights(entry.name)
@@ -54,7 +55,9 @@ def _is_there(entry: CatalogEntry, target: Path) -> bool:
         return False
     pin = read_pins(target.parent).get(entry.name)
     if pin is None:
-        _require_weights(target, f"{target} is there, but cannot be used; remove it to download it")
+        complaint = f"{target} is there, but cannot be used; remove it to download it"
+        _require_digest(entry, target, complaint)
+        _require_weights(target, complaint)
         pin_or_check(target.parent, entry.name, target, entry.address or "")
         return True
     return pin.matches(target)
@@ -76,7 +79,9 @@ def _install(
     fetch(address, part, rules, progress)
     try:
         if entry.name not in read_pins(target.parent):
-            _require_weights(part, f"{address}: what the server sent cannot be used, and is not kept")
+            complaint = f"{address}: what the server sent cannot be used, and is not kept"
+            _require_digest(entry, part, complaint)
+            _require_weights(part, complaint)
         # pinned before it is in place: a file that is in place always has its pin
         pin_or_check(target.parent, entry.name, part, address)
     except DownloadError:
@@ -84,6 +89,13 @@ def _install(
         raise
     part.replace(target)
     discard(part)
+
+
+def _require_digest(entry: CatalogEntry, file: Path, complaint: str) -> None:
+    """Raise DownloadError on a file that is not the one whose digest was published."""
+    digest = sha256_of(file) if entry.digest else ""
+    if not digest.startswith(entry.digest):
+        raise DownloadError(f"{complaint} (its sha256 is {digest}, and {entry.digest}… was published)")
 
 
 def _require_weights(file: Path, complaint: str) -> None:

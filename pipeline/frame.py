@@ -69,6 +69,8 @@ class Result:
     annotated:  [H, W, 3] uint8 BGR, the frame with the detections drawn on it; None before the overlay
     inspection: where somebody asked for it
     selected:   index of the detection that somebody has selected; None without one
+    other:      what was found in the same frame by other settings or another model, to be compared; None
+                without a comparison
     """
 
     frame: Frame
@@ -77,3 +79,4 @@ class Result:
     annotated: Image | None = None
     inspection: Inspection | None = None
     selected: int | None = None
+    other: Detections | None = None
