@@ -144,6 +144,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Make people unrecognisable in the picture and in all that is saved; "
         "who is not detected is not hidden", _display("privacy"), tool="Privacy", parts=True,
     ),
+    ActionSpec(
+        "stabilise", "Stabilis&er", "view", lambda w: w.controller.stabilise_next(),
+        ("S",), "How still masks are kept: off, light, strong, and round again; the status line says which",
+        parts=True,
+    ),
+    ActionSpec(
+        "compare", "&Compare", "view", lambda w: w.controller.comparer.toggle(),
+        ("C",), "Show the picture by two settings, left and right of a line; the panel says what differs",
+        checked=lambda c: c.comparer.settings.on,
+    ),
+    ActionSpec("split_left", "Line to the lef&t", "view", lambda w: w.controller.comparer.move(-1),
+               ("Ctrl+Left",), "Move the line of a comparison to the left",
+               enabled=lambda c: c.comparer.shown),
+    ActionSpec("split_right", "Line to the rig&ht", "view", lambda w: w.controller.comparer.move(1),
+               ("Ctrl+Right",), "Move the line of a comparison to the right",
+               enabled=lambda c: c.comparer.shown),
     ActionSpec("zoom_in", "Zoom &in", "view", lambda w: w.view.zoom(1.25), ("Ctrl++", "Ctrl+="),
                "Show the picture larger; the wheel does too", parts=True),
     ActionSpec("zoom_out", "Zoom o&ut", "view", lambda w: w.view.zoom(0.8), ("Ctrl+-",),

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from pipeline.frame import Result
-from pipeline.live.events import Closed, Event, Failed, Loaded, Opened, Opening, Recording
+from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, Recording
 from pipeline.live.selection import instance_at
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.sources.addresses import HIDDEN, is_address, redacted
+from pipeline.tracking.options import STABILISE_KINDS
 from ui.bridge import Bridge
+from ui.comparing import Comparer
 from ui.notices import Level, Notice
 from ui.selection import next_instance
 from ui.settings import MOST_RECENT, WindowSettings, camera_options
 from ui.source_names import label_of, name_of
-from ui.telling import SOURCE, Teller
+from ui.telling import NETWORK, SOURCE, Teller
 
 if TYPE_CHECKING:
     from pipeline.live.session import LiveSession
@@ -73,12 +75,14 @@ class Controller(QObject):
         self.shown_age = 0.0  # seconds from the capture of the last one until it was painted; set by it too
         self.opened: Opened | None = None
         self.loaded: Loaded | None = None
+        self.loading: Loading | None = None  # while another network is on its way
         self._given: dict[str, str] = {}  # sources as they were given, by what is shown of them
         self._asked: dict[str, str] = {}  # what is shown of sources, by what events call them
         self._began = ""  # the name of the source whose opening was told of last
         self.before = ""  # the source that was opened last, as long as it can be gone back to
         self.recording_since = 0.0  # `time.monotonic()` when the recording began, while there is one
         self._inspectors = 0
+        self.comparer = Comparer(self)
         self._listen()
         self._teller = Teller(self)
 
@@ -112,6 +116,12 @@ class Controller(QObject):
             self.remember(detection=detection)
             self.session.detect(detection)
             self.detection_changed.emit(detection)
+
+    def stabilise_next(self) -> None:
+        """The next strength of the stabiliser: off, light, strong and round again."""
+        kinds = STABILISE_KINDS
+        at = kinds.index(self.detection.stabilise) if self.detection.stabilise in kinds else -1
+        self.set_detection(stabilise=kinds[(at + 1) % len(kinds)])
 
     def set_display(self, **changes: Any) -> None:
         """Change fields of `DisplaySettings`; nothing happens when they are so already."""
@@ -236,6 +246,7 @@ class Controller(QObject):
         self.bridge.opening.connect(self._on_opening)
         self.bridge.opened.connect(self._on_opened)
         self.bridge.closed.connect(self._on_closed)
+        self.bridge.loading.connect(self._on_loading)
         self.bridge.loaded.connect(self._on_loaded)
         self.bridge.recording.connect(self._on_recording)
         self.bridge.failed.connect(self._on_failed)
@@ -260,12 +271,17 @@ class Controller(QObject):
             self.opened = None
             self.result = None
 
+    def _on_loading(self, event: Loading) -> None:
+        self.loading = event
+
     def _on_loaded(self, event: Loaded) -> None:
-        self.loaded = event
+        self.loaded, self.loading = event, None
 
     def _on_recording(self, event: Recording) -> None:
         self.recording_since = monotonic()
 
     def _on_failed(self, event: Failed) -> None:
+        if event.task == NETWORK:
+            self.loading = None
         if event.task == SOURCE and self._began == label_of(self.before):
             self.before = ""  # it is itself what failed

@@ -37,7 +37,7 @@ from ui.theme import set_colours
 from ui.video_view import VideoView
 
 _FIRST_SIZE = (1280, 800)
-_FIRST_SIDES = (("right", 340, Qt.Orientation.Horizontal), ("bottom", 320, Qt.Orientation.Vertical))
+_FIRST_SIDES = (("right", 384, Qt.Orientation.Horizontal), ("bottom", 320, Qt.Orientation.Vertical))
 _LOOK = 250  # milliseconds between two looks at what is checked and can be done
 _CLOSING = 1.5  # seconds that threads get to end; the process is to be gone within two
 _BLINK = 150  # milliseconds from the end of one source in which the next one may come

@@ -14,6 +14,7 @@ from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.settings import BACKGROUNDS
+from pipeline.tracking.options import STABILISE_KINDS
 
 Reader = Callable[[object], Any]
 Fields = dict[str, Reader]
@@ -91,6 +92,7 @@ DETECTION_FIELDS: Fields = {
     "max_detections": _whole(1, 10_000),
     "nms": _one_of(*NMS_KINDS),
     "classes": _optional(_texts),
+    "stabilise": _one_of(*STABILISE_KINDS),
 }
 
 DISPLAY_FIELDS: Fields = {

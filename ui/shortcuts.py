@@ -21,6 +21,7 @@ from ui.panels import PANELS
 MOUSE = (
     ("Click", "Select an instance; beside all of them: none"),
     ("Double click", "Full screen"),
+    ("Drag the line", "Move the line of a comparison"),
     ("Wheel", "Zoom about the cursor"),
     ("Drag", "Move the picture while it is zoomed"),
     ("Shift + arrow", "Move the picture while it is zoomed"),

@@ -73,6 +73,10 @@ class StatusBar(QStatusBar):
             states.append("At the end" if playback.at_end else "Playing" if playback.playing else "Paused")
         elif opened is not None:
             states.append("Live")
+        if self._controller.detection.stabilise != "off":
+            states.append(f"Stabiliser {self._controller.detection.stabilise}")
+        if self._controller.comparer.shown:
+            states.append("Comparing")
         if self._controller.display.privacy:
             states.append("Privacy on")
         return states

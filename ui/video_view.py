@@ -28,6 +28,7 @@ from ui.controller import Controller
 from ui.cover import Cover
 from ui.picture import Picture
 from ui.source_names import name_of
+from ui.split_line import SplitLine
 from ui.view_geometry import ViewGeometry
 from ui.words import paint_words
 
@@ -70,6 +71,8 @@ class VideoView(QWidget):
         self._words = ""
         self._result: Result | None = None
         self._geometry = ViewGeometry((1, 1), (0, 0))
+        self._line = SplitLine(controller)
+        self.setMouseTracking(True)  # the cursor tells where the line can be taken
         self._pressed: QPointF | None = None
         self._panned = False
         self._marks_focus = False
@@ -193,6 +196,7 @@ class VideoView(QWidget):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._smooth())
             painter.drawImage(QRectF(*self._geometry.target), self._picture.image)
             self._note_age()
+            self._line.paint(painter, QRectF(self.rect()), self._geometry)
         if self._words:
             paint_words(painter, self.rect(), self._words)
         if self._marks_focus:
@@ -244,12 +248,16 @@ class VideoView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Begin a click or a drag."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if not self._line.press(event.position(), self._geometry):
             self._pressed, self._panned = event.position(), False
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Pan, once it is clear that this is no click."""
+        """Pan, once it is clear that this is no click; or move the line of a comparison."""
         if event is None or self._pressed is None:
+            if event is not None and self._line.move(event.position(), self._geometry, self):
+                self.update()
             return
         moved = event.position() - self._pressed
         if self._panned or moved.manhattanLength() >= QApplication.startDragDistance():
@@ -260,6 +268,7 @@ class VideoView(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Select what was clicked at."""
+        self._line.release()
         if event is None or self._pressed is None or event.button() != Qt.MouseButton.LeftButton:
             return
         self._pressed = None

@@ -14,9 +14,9 @@ from time import monotonic
 from model.errors import SinkError, SourceError
 from pipeline.frame import Result
 from pipeline.live.events import Event, Failed, Progress, Saved
+from pipeline.live.fitting import fitted, followed, only_wanted
 from pipeline.live.loading import LoadNetwork
 from pipeline.live.naming import OutputNames, stem_of
-from pipeline.live.networks import fitted, only_wanted
 from pipeline.live.opening import OpenSource
 from pipeline.live.outputs import VIDEO, make_folder, saved, sink_for
 from pipeline.live.settings import DetectionSettings, DisplaySettings
@@ -126,10 +126,11 @@ class AnnotationJob:
         # the rate at which a file is worked off says nothing to who watches it later
         display = dataclasses.replace(self._order.display, show_fps=False)
         network = fitted(self._load(detection), detection, display.privacy)
-        painter = LivePainter(display, shown=partial(only_wanted, detection))
+        follow = followed(detection, display.privacy)
+        painter = LivePainter(display, shown=partial(only_wanted, detection, private=display.privacy))
         if painter.picture_problem:
             self._emit(Failed("display", painter.picture_problem))
-        detector = build_detector(network, self._metrics, style=None)
+        detector = build_detector(network, self._metrics, style=None, follow=follow)
         return Runner(self._open, detector, in_media_time(painter), [sink], self._metrics)
 
     def _open(self, interrupted: threading.Event) -> Source:

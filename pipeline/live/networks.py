@@ -6,82 +6,37 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from model.catalog import CATALOG, DEFAULT_WEIGHTS
-from model.config import YolactConfig
 from model.detections import Detections
 from model.errors import ConfigError
-from model.options import class_indices
 from pipeline.frame import Frame
+from pipeline.live.comparison import Comparison, Standing
 from pipeline.live.events import Event, Loaded, Loading
+from pipeline.live.fitting import fitted, followed, only_wanted, weights_path
 from pipeline.live.loading import LoadNetwork, warm_up
 from pipeline.live.settings import DetectionSettings
 from pipeline.live.troubles import failed
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
-    from pipeline.live.switching import SwitchableDetector
-
-PRIVATE_THRESHOLD = 0.15
-"""People are looked for down to this score, so that hardly any is left to be seen."""
-
-
-def load_network(settings: DetectionSettings) -> Predictor:
-    """What `load_predictor` makes of the settings; it imports PyTorch. Raises what that raises."""
-    from model.predictor import load_predictor
-
-    return load_predictor(
-        settings.weights,
-        device=settings.device,
-        score_threshold=settings.score_threshold,
-        max_detections=settings.max_detections,
-        nms=settings.nms,
-        classes=settings.classes,
-        image_size=settings.image_size,
-        engine=settings.engine,
-        precision=settings.precision,
-    )
-
-
-def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
-    """The network with the settings that need no other one.
-
-    private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
-             can be, and no person that another class's box would suppress. `only_wanted` takes it away again.
-
-    Raises ConfigError on what makes no sense for this network.
-    """
-    options = _options(settings, network.config)
-    wanted = network.with_options(**options)
-    if not private:
-        return wanted
-    return wanted.with_options(
-        classes=None,
-        score_threshold=min(settings.score_threshold, PRIVATE_THRESHOLD),
-        max_detections=network.config.detection.max_detections,
-        nms="fast" if settings.nms == "class-agnostic" else settings.nms,
-    )
-
-
-def only_wanted(settings: DetectionSettings, detections: Detections) -> Detections:
-    """The detections that the settings ask for, of those that a network found which looked for more."""
-    wanted = detections.box_scores > settings.score_threshold
-    if settings.classes is not None:
-        wanted &= np.array([name in settings.classes for name in detections.names], dtype=bool)
-    rows = np.flatnonzero(wanted)[: settings.max_detections]
-    return detections if len(rows) == len(detections) else detections.select(rows)
+    from pipeline.live.pairing import PairedDetector
 
 
 class Networks:
-    """The network in use. `load` is for a thread that may take its time; any other may call the rest."""
+    """The network in use. `load` is for a thread that may take its time; any other may call the rest.
+
+    comparison: learns of every change, for the other side of it goes by this one
+    """
 
     def __init__(
-        self, load: LoadNetwork, emit: Callable[[Event], None], settings: DetectionSettings, private: bool
+        self,
+        load: LoadNetwork,
+        emit: Callable[[Event], None],
+        settings: DetectionSettings,
+        private: bool,
+        comparison: Comparison | None = None,
     ) -> None:
         self._load = load
         self._emit = emit
@@ -96,7 +51,8 @@ class Networks:
         self._privacy_asked = private
         self._private = private  # whether the detector looks for everybody
         self._private_since = -math.inf if private else math.inf
-        self._detector: SwitchableDetector | None = None
+        self._detector: PairedDetector | None = None
+        self._comparison = comparison
         self._loaded: Loaded | None = None
 
     @property
@@ -122,12 +78,12 @@ class Networks:
         with self._lock:
             return self._wanted
 
-    def attach(self, detector: SwitchableDetector) -> None:
+    def attach(self, detector: PairedDetector) -> None:
         """From now on this detector gets the network; the one before keeps what it has."""
         with self._lock:
             self._detector = detector
             if self._network is not None:
-                self._use(self._network, self._applied)
+                self._use(self._network, self._network_settings, self._applied)
 
     @property
     def missing(self) -> bool:
@@ -159,7 +115,7 @@ class Networks:
             if self._network is None:
                 return
             try:
-                self._use(self._network, self._wanted)
+                self._use(self._network, self._network_settings, self._wanted)
             except ConfigError:
                 if not self._wanted.needs_reload(self._network_settings):
                     raise
@@ -185,7 +141,7 @@ class Networks:
             if self._network is not None and not settings.needs_reload(self._network_settings):
                 return
             self._loading, self._failed = True, False
-        self._emit(Loading(_weights(settings).name))
+        self._emit(Loading(weights_path(settings).name))
         try:
             network = self._load(settings)
             warm_up(network)
@@ -230,6 +186,16 @@ class Networks:
         elif self._private:
             self._look_for_everybody(False)
 
+    @property
+    def compared(self) -> Standing:
+        """What is compared with it."""
+        return Standing() if self._comparison is None else self._comparison.standing
+
+    def compared_broke(self, error: Exception) -> None:
+        """What is compared with it has failed with a frame."""
+        if self._comparison is not None:
+            self._comparison.broke(error)
+
     def overlooked(self, frame: Frame) -> bool:
         """Whether somebody may have been overlooked in this frame, though everybody is to be looked for: it
         was captured before that was so."""
@@ -242,13 +208,13 @@ class Networks:
 
     def only_wanted(self, detections: Detections) -> Detections:
         """See the function of that name. Never waits."""
-        return only_wanted(self._applied, detections)
+        return only_wanted(self._applied, detections, self._private)
 
     def _look_for_everybody(self, private: bool) -> None:
         with self._lock:
             self._private = private
             if self._network is not None:
-                self._use(self._network, self._applied)
+                self._use(self._network, self._network_settings, self._applied)
 
     def _replace(self, network: Predictor, settings: DetectionSettings) -> Loaded | None:
         """Use a network that was loaded; returns what is in use then, None when another one will be."""
@@ -256,30 +222,19 @@ class Networks:
             if self._wanted.needs_reload(settings):  # another choice was made meanwhile
                 is_back = self._network is not None and not self._wanted.needs_reload(self._network_settings)
                 return self.loaded if is_back else None
-            self._use(network, self._wanted)
+            self._use(network, settings, self._wanted)
             self._network, self._network_settings = network, settings
             self._loaded = _description(network, self._wanted)
             return self._loaded
 
-    def _use(self, network: Predictor, settings: DetectionSettings) -> None:
-        predictor = fitted(network, settings, self._private)
+    def _use(self, network: Predictor, loaded_with: DetectionSettings, settings: DetectionSettings) -> None:
+        predictor, follow = fitted(network, settings, self._private), followed(settings, self._private)
         self._applied = settings
         if self._detector is not None:
-            self._detector.use(predictor)
-
-
-def _options(settings: DetectionSettings, config: YolactConfig) -> dict[str, Any]:
-    return {
-        "score_threshold": settings.score_threshold,
-        "max_detections": settings.max_detections,
-        "nms": settings.nms,
-        "classes": class_indices(settings.classes, config.class_names),
-    }
-
-
-def _weights(settings: DetectionSettings) -> Path:
-    name = settings.weights or DEFAULT_WEIGHTS
-    return CATALOG[name].path if name in CATALOG else Path(name).expanduser()
+            self._detector.use(predictor, follow)
+        if self._comparison is not None:
+            left = settings.with_network_of(loaded_with)
+            self._comparison.set_left(network, left, self._private, self._detector)
 
 
 def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
@@ -287,7 +242,7 @@ def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
     choice = network.choice or f"{engine.name} {engine.precision} on {engine.device}"
     config = network.config
     return Loaded(
-        _weights(settings),
+        weights_path(settings),
         str(choice),
         config.class_names,
         config.image_size,

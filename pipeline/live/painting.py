@@ -16,9 +16,10 @@ from model.errors import SourceError
 from pipeline.frame import Image, Inspection, Result
 from pipeline.live.background import Background
 from pipeline.live.privacy import PrivacyFilter
-from pipeline.live.selection import Selection
+from pipeline.live.selection import Selection, same_instance
 from pipeline.live.settings import DisplaySettings
-from pipeline.overlay import OverlayStyle, draw
+from pipeline.live.tracks import Counterparts, TrackTimes
+from pipeline.overlay import OverlayStyle, draw, line_width
 from pipeline.sources.images import read_image
 
 Shown = Callable[[Detections], Detections]
@@ -42,13 +43,21 @@ class LivePainter:
     """A `pipeline.stages.Paint`, called by one thread; everything else may be called from any.
 
     People are hidden first of all, so that nothing later can show them: neither what is left out because it
-    is not wanted or too weak, nor the background, nor the selection.
+    is not wanted or too weak, nor the background, nor the selection. The other side of a comparison is left
+    out then.
+
+    A result with another side is painted as one picture: left of a line as it was found, right of it as the
+    other side found it. Selected and told is what the left side found.
 
     shown: chooses among the detections where more are looked for than the user wants to see
     """
 
     def __init__(self, display: DisplaySettings, shown: Shown | None = None) -> None:
         self.shown = shown
+        self.split = 0.5
+        """Where the line of a comparison stands, 0..1 of the width; set from any thread."""
+        self.tracks = TrackTimes()
+        self._counterparts = Counterparts()
         self._look = _look(display, None)
         self._privacy = PrivacyFilter()
         self._selection = Selection()
@@ -98,17 +107,24 @@ class LivePainter:
     def _painted(self, result: Result, fps: float, look: _Look, private: bool) -> Result:
         result = self._private(result) if private else self._public(result)
         result = _reduced(result, self.shown)
+        self.tracks.note(result.detections, float(result.frame.time))
         selected = self._selected(result)
         badge = f"{fps:.1f} fps" if look.display.show_fps else ""
-        picture = look.background(result.frame.image, result.detections)
-        if selected is None:
-            annotated = draw(picture, result.detections, look.style, badge)
+        annotated = _drawn(result.frame.image, result.detections, selected, look, badge)
+        if result.other is None:
+            self._counterparts.forget()
         else:
-            annotated = _draw_selected(picture, result.detections, selected, look.style, badge)
+            _put_right(annotated, self._other_side(result, result.other, selected, look), self.split)
         return dataclasses.replace(result, annotated=annotated, selected=selected)
 
+    def _other_side(self, result: Result, other: Detections, selected: int | None, look: _Look) -> Image:
+        """The whole frame as the other side found it."""
+        same = None if selected is None else same_instance(result.detections.select([selected]), other)
+        other = self._counterparts(result.detections, other)
+        return _drawn(result.frame.image, other, same, look, "")
+
     def _private(self, result: Result) -> Result:
-        result = self._privacy(result)
+        result = dataclasses.replace(self._privacy(result), other=None)
         self._hidden_reason = self._privacy.reason
         return result
 
@@ -122,6 +138,24 @@ class LivePainter:
         while self._picked:
             self._selection.pick(self._picked.popleft(), now)
         return self._selection.find(result.detections, now)
+
+
+def _drawn(image: Image, detections: Detections, selected: int | None, look: _Look, badge: str) -> Image:
+    """A picture of its own."""
+    picture = look.background(image, detections)
+    if selected is None:
+        return draw(picture, detections, look.style, badge)
+    return _draw_selected(picture, detections, selected, look.style, badge)
+
+
+def _put_right(picture: Image, other: Image, split: float) -> None:
+    """Show `other` to the right of the line, which is drawn where the two meet, light between dark."""
+    height, width = picture.shape[:2]
+    at = round(min(max(split, 0.0), 1.0) * width)
+    picture[:, at:] = other[:, at:]
+    half = (line_width(height, width) + 1) // 2
+    for reach, shade in ((half + 1, 0), (half, 255)):
+        picture[:, max(at - reach, 0) : at + reach] = shade
 
 
 def _look(display: DisplaySettings, before: _Look | None) -> _Look:

@@ -17,6 +17,7 @@ from pipeline.live.naming import OutputNames, stem_of
 from pipeline.live.networks import Networks
 from pipeline.live.opening import Opener
 from pipeline.live.outputs import LINES, PICTURE, VIDEO, make_folder, saved, saved_picture, sink_for
+from pipeline.live.scoring import PairScorer
 from pipeline.live.settings import DisplaySettings
 from pipeline.live.spans import RecentSpans
 from pipeline.live.troubles import failed, without_secrets
@@ -61,7 +62,7 @@ class LiveRun:
         and once the run is `over`; adopt: see `SwitchableDetector`."""
         # heavy ones, loaded once somebody wants to see something
         from pipeline.live.painting import LivePainter
-        from pipeline.live.switching import SwitchableDetector
+        from pipeline.live.pairing import PairedDetector
         from pipeline.sinks.recorder import Recorder
 
         self._opener = opener
@@ -72,8 +73,9 @@ class LiveRun:
         self.latest = LatestSink()
         self.spans = RecentSpans()
         self.metrics = Metrics(self.spans)
-        self.detector = SwitchableDetector(self.metrics, adopt)
+        self.detector = PairedDetector(self.metrics, adopt, networks.compared_broke)
         self.painter = LivePainter(display, shown=networks.only_wanted)
+        self.scorer = PairScorer()
         self.playback: Playback | None = None
         self.info: SourceInfo | None = None
         self._source: Source | None = None
@@ -98,6 +100,7 @@ class LiveRun:
     def end(self) -> None:
         """End it early; returns at once."""
         self._runner.stop()
+        self.scorer.end()
         self._admitted.set()
 
     @property
@@ -130,15 +133,17 @@ class LiveRun:
 
     def join(self, timeout: float) -> bool:
         """Wait for the end, at most `timeout` seconds; whether it has come."""
+        deadline = monotonic() + timeout
         if self._watcher.ident is not None:
             self._watcher.join(max(timeout, 0.0))
+        self.scorer.join(deadline - monotonic())
         return not self.alive
 
     @property
     def alive(self) -> tuple[str, ...]:
         """The names of the threads that have not ended."""
         watcher = (self._watcher.name,) if self._watcher.is_alive() else ()
-        return (*self._runner.alive, *watcher)
+        return (*self._runner.alive, *watcher, *self.scorer.alive)
 
     def tell_closed(self) -> None:
         """Tell that no more comes, unless that was told; also where not all threads have ended in time."""
@@ -214,6 +219,8 @@ class LiveRun:
         if not self._networks.must_hide(result.frame):
             drawn = self.painter(result, fps)
             if not self._networks.must_hide(result.frame):  # privacy may have been asked for meanwhile
+                if drawn.other is not None:
+                    self.scorer.put(drawn, self._networks.compared)
                 return drawn
         return self.painter.hidden(result, fps)
 
@@ -258,5 +265,6 @@ class LiveRun:
         self._tell_warnings(report.warnings)
         if report.error is not None:
             self._emit(failed("source", report.error, self._opener.text))
+        self.scorer.end()
         self.tell_closed()
         self._on_turn()

@@ -13,14 +13,19 @@ _PATIENCE = 1.0  # seconds that it may be out of sight
 
 
 class Selection:
-    """One instance: picked, then followed by its class, box and mask. Used by one thread."""
+    """One instance: picked, then followed by its track, or by its class, box and mask where that has ended.
+
+    Used by one thread.
+    """
 
     def __init__(self) -> None:
         self._last: tuple[Detections, float] | None = None  # the instance alone, and when it was seen
+        self._others: frozenset[int] = frozenset()  # tracks that were seen beside it: it is none of those
 
     def pick(self, instance: Detections | None, now: float) -> None:
         """Select this one, alone in its record, or nothing. now: as in `find`."""
         self._last = None if instance is None else (instance, now)
+        self._others = frozenset()
 
     def find(self, detections: Detections, now: float) -> int | None:
         """Which of the detections it is; None without one, or while it is out of sight.
@@ -30,14 +35,30 @@ class Selection:
         if self._last is None:
             return None
         instance, seen = self._last
-        overlap = _overlap(instance, detections)
-        row = int(overlap.argmax()) if len(overlap) else -1
-        if row >= 0 and overlap[row] >= _LEAST:
+        row = _row_of_track(instance, detections)
+        if row is None:
+            row = same_instance(instance, detections, self._others)
+        if row is not None:
             self._last = detections.select([row]), now
+            self._others = _tracks(detections) - _tracks(self._last[0])
             return row
         if now - seen > _PATIENCE:
             self._last = None
         return None
+
+
+def same_instance(
+    instance: Detections, detections: Detections, others: frozenset[int] = frozenset()
+) -> int | None:
+    """Which of the detections is most likely this one, alone in its record, by class, box and mask.
+
+    others: tracks that it is not part of. None where none is near enough.
+    """
+    overlap = _overlap(instance, detections)
+    if detections.track_ids is not None and others:
+        overlap[np.isin(detections.track_ids, list(others))] = 0.0
+    row = int(overlap.argmax()) if len(overlap) else -1
+    return row if row >= 0 and overlap[row] >= _LEAST else None
 
 
 def instance_at(detections: Detections, x: float, y: float) -> int | None:
@@ -49,6 +70,19 @@ def instance_at(detections: Detections, x: float, y: float) -> int | None:
     inside = np.flatnonzero((x1 <= x) & (x < x2) & (y1 <= y) & (y < y2))
     areas = ((x2 - x1) * (y2 - y1))[inside]
     return int(inside[areas.argmin()]) if len(inside) else None
+
+
+def _row_of_track(instance: Detections, detections: Detections) -> int | None:
+    """Where the instance's track is; None where it is not, or the instance has none."""
+    if instance.track_ids is None or detections.track_ids is None or instance.track_ids[0] < 0:
+        return None
+    rows = np.flatnonzero(detections.track_ids == instance.track_ids[0])
+    return int(rows[0]) if len(rows) else None
+
+
+def _tracks(detections: Detections) -> frozenset[int]:
+    ids = detections.track_ids
+    return frozenset() if ids is None else frozenset(ids[ids >= 0].tolist())
 
 
 def _overlap(instance: Detections, detections: Detections) -> NDArray[np.float64]:

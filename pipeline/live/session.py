@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING
 
 from model.errors import ConfigError
 from pipeline.live.commands import Command, CommandThread
+from pipeline.live.comparison import TOPIC, Comparison, Standing
 from pipeline.live.downloads import Cancelled, download
 from pipeline.live.events import Event, Failed, Loaded
+from pipeline.live.fitting import load_any_network, load_network
 from pipeline.live.job import AnnotationJob, Order
-from pipeline.live.loading import LoadNetwork, one_at_a_time
+from pipeline.live.loading import LoadAnyNetwork, LoadNetwork, one_at_a_time
 from pipeline.live.naming import OutputNames
-from pipeline.live.networks import Networks, load_network
+from pipeline.live.networks import Networks
 from pipeline.live.opening import Opener, OpenSource
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.live.settings import ComparisonSettings, DetectionSettings, DisplaySettings
 from pipeline.live.showing import Part, Showing, shown_by
+from pipeline.live.shown import Shown
 from pipeline.live.troubles import failed
-from pipeline.metrics import MetricsSnapshot, Span
-from pipeline.sinks.latest import LatestSink
 from pipeline.sources import SourceOptions
 from pipeline.sources import open_source as open_any_source
 
 if TYPE_CHECKING:
     from model.detections import Detections
-    from pipeline.live.playback import Playback
     from pipeline.live.run import LiveRun
     from pipeline.live.switching import Adopt
 
 
-class LiveSession:
+class LiveSession(Shown):
     """Shows one source at a time. Every method returns at once; events tell what came of it.
 
     Errors are events too: whatever fails, the session goes on. A thread of control works off what is asked
@@ -43,6 +43,7 @@ class LiveSession:
                  nor call `close`
     open_source: stands for `pipeline.sources.open_source`
     load:        gives the network for settings
+    load_other:  gives that of the other side of a comparison, of any kind
     adopt:       see `SwitchableDetector`
     """
 
@@ -54,63 +55,30 @@ class LiveSession:
         open_source: OpenSource = open_any_source,
         load: LoadNetwork = load_network,
         adopt: Adopt | None = None,
+        load_other: LoadAnyNetwork = load_any_network,
     ) -> None:
+        self._closing = threading.Event()
+        super().__init__(Showing(self._closing))
         self._on_event = on_event
         self._open_source = open_source
-        self._load = one_at_a_time(load)
+        loading = threading.Lock()
+        self._load = one_at_a_time(load, loading)
         self._adopt = adopt
         self._display = display
-        self._networks = Networks(self._load, self._emit, detection, display.privacy)
+        self._comparison = Comparison(one_at_a_time(load_other, loading), self._emit, self._ask_for_other)
+        self._networks = Networks(self._load, self._emit, detection, display.privacy, self._comparison)
         self._control = CommandThread("livemask-control", self._tell_failure)
         self._loader = CommandThread("livemask-loader", self._tell_failure)
         self._downloader = CommandThread("livemask-download", self._tell_failure)
         self._names = OutputNames()
-        self._nothing = LatestSink()
         self._telling = threading.RLock()
         self._muted = False
-        self._closing = threading.Event()
-        self._showing = Showing(self._closing)
         self._job: AnnotationJob | None = None
         self._asked = False  # for a source, so that a network is worth loading
         self._inspect = False
+        self._split = 0.5
 
-    # what there is now; any thread may ask at any time
-
-    @property
-    def latest(self) -> LatestSink:
-        """Where the present source's results arrive; an empty one without a source."""
-        run = self._showing.run
-        return self._nothing if run is None else run.latest
-
-    @property
-    def playback(self) -> Playback | None:
-        """Plays and pauses the present source; None for what cannot be played."""
-        run = self._showing.run
-        return None if run is None else run.playback
-
-    @property
-    def metrics(self) -> MetricsSnapshot | None:
-        """What was measured of the present source so far."""
-        run = self._showing.run
-        return None if run is None else run.metrics.snapshot()
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """The present source's newest spans."""
-        run = self._showing.run
-        return () if run is None else run.spans.snapshot()
-
-    @property
-    def recording(self) -> bool:
-        """Whether frames are being written to files."""
-        run = self._showing.run
-        return run is not None and run.recording
-
-    @property
-    def hidden_reason(self) -> str:
-        """Why the whole frame is hidden for the sake of privacy; "" when it is not."""
-        run = self._showing.run
-        return "" if run is None else run.painter.hidden_reason
+    # what there is now besides; any thread may ask at any time
 
     @property
     def loaded(self) -> Loaded | None:
@@ -121,6 +89,11 @@ class LiveSession:
     def in_use(self) -> DetectionSettings | None:
         """The settings that instances are really found by, whatever failed; None without a network."""
         return self._networks.in_use
+
+    @property
+    def comparison(self) -> Standing:
+        """How a comparison stands."""
+        return self._comparison.standing
 
     @property
     def alive(self) -> tuple[str, ...]:
@@ -157,6 +130,17 @@ class LiveSession:
         """Show results like that from now on. Until it is done, privacy hides every frame as a whole."""
         self._networks.ask_privacy(settings.privacy)
         self._control.put("display", lambda: self._apply_display(settings))
+
+    def compare(self, settings: ComparisonSettings) -> None:
+        """Compare like that from now on; what needs another network, once that is loaded."""
+        self._control.put(TOPIC, lambda: self._apply_comparison(settings))
+
+    def split(self, at: float) -> None:
+        """Put the line of a comparison there, 0..1 of the picture's width."""
+        self._split = at
+        if (run := self._showing.run) is not None:
+            run.painter.split = at
+            run.show_again()
 
     def select(self, instance: Detections) -> None:
         """Select what was shown as this, one row of a result's detections."""
@@ -230,6 +214,7 @@ class LiveSession:
     def _prepare(self, run: LiveRun) -> None:
         """Set a run that was opened while settings may have changed."""
         run.detector.inspect = self._inspect
+        run.painter.split = self._split
         run.show(self._display)
 
     def _apply_detection(self) -> None:
@@ -251,6 +236,10 @@ class LiveSession:
             run.detector.inspect = wanted
             run.show_again()
 
+    def _apply_comparison(self, settings: ComparisonSettings) -> None:
+        self._comparison.choose(settings)
+        self._show_again()
+
     def _show_again(self) -> None:
         if (run := self._showing.run) is not None:
             run.show_again()
@@ -271,6 +260,13 @@ class LiveSession:
 
     def _load_network(self) -> None:
         self._networks.load()
+        self._show_again()
+
+    def _ask_for_other(self) -> None:
+        self._loader.put(TOPIC, self._load_other)
+
+    def _load_other(self) -> None:
+        self._comparison.load()
         self._show_again()
 
     def _parts(self) -> Iterator[Part]:

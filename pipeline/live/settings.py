@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from model.catalog import DEFAULT_WEIGHTS
+
 Colour = tuple[int, int, int]
 Background = Literal["kept", "blurred", "colour", "picture"]
 BACKGROUNDS: tuple[Background, ...] = ("kept", "blurred", "colour", "picture")
@@ -15,9 +17,10 @@ _OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size")
 
 @dataclass(frozen=True)
 class DetectionSettings:
-    """How instances are found; the fields are arguments of `model.predictor.load_predictor`.
+    """How instances are found; all fields but the last are arguments of `model.predictor.load_predictor`.
 
-    classes: names to look for, None for all that the weights know
+    classes:   names to look for, None for all that the weights know
+    stabilise: how masks are kept still, see `pipeline.tracking.options`; it rests while people are hidden
     """
 
     weights: str | None = None
@@ -29,6 +32,7 @@ class DetectionSettings:
     max_detections: int = 100
     nms: str = "fast"
     classes: tuple[str, ...] | None = None
+    stabilise: str = "off"
 
     def needs_reload(self, before: DetectionSettings) -> bool:
         """Whether another network has to be loaded; everything else applies to the next frame."""
@@ -37,6 +41,31 @@ class DetectionSettings:
     def with_network_of(self, other: DetectionSettings) -> DetectionSettings:
         """These settings, with the network of the other ones."""
         return replace(self, **{name: getattr(other, name) for name in _OF_THE_NETWORK})
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """Another way to find instances, shown to the right of a line; a field that is None is as on the left.
+
+    on:      whether there is a comparison at all
+    weights: a name of the catalogue or a file
+    """
+
+    on: bool = False
+    stabilise: str | None = "light"
+    score_threshold: float | None = None
+    nms: str | None = None
+    image_size: int | None = None
+    weights: str | None = None
+
+    def right_of(self, left: DetectionSettings) -> DetectionSettings:
+        """The settings of the right side. Other weights are looked at with all the classes that they know."""
+        names = ("stabilise", "score_threshold", "nms", "image_size")
+        changes = {name: value for name in names if (value := getattr(self, name)) is not None}
+        right = replace(left, **changes)
+        if self.weights is None or self.weights == (left.weights or DEFAULT_WEIGHTS):
+            return right
+        return replace(right, weights=self.weights, classes=None)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ import numpy as np
 
 from model.detections import Detections, MaskCrop
 from pipeline.frame import Frame, Inspection, Result
+from pipeline.live.comparison import Standing
 from pipeline.live.events import Closed, Event, Opened, Opening
+from pipeline.live.scoring import Scores
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.metrics import MetricsSnapshot, Span
 from pipeline.sinks.latest import LatestSink
@@ -63,6 +65,10 @@ class StandInSession:
         self.spans: tuple[Span, ...] = ()
         self.recording = False
         self.hidden_reason = ""
+        self.comparison = Standing()
+        self.scores: Scores | None = None
+        self.scores_problem = ""
+        self.times: dict[int, float] = {}
         self.loaded = None
         self.closed = False
 
@@ -78,6 +84,9 @@ class StandInSession:
     def stop_recording(self) -> None:
         self.asked.append(("stop_recording",))
         self.recording = False
+
+    def seconds_of(self, track: int) -> float | None:
+        return self.times.get(track)
 
     def close(self, timeout: float = 2.0) -> bool:
         self.closed = True

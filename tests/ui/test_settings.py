@@ -11,7 +11,7 @@ from ui.settings_fields import DETECTION_FIELDS, DISPLAY_FIELDS, WINDOW_FIELDS
 CHOSEN = WindowSettings(
     detection=DetectionSettings(
         weights="a.pt", engine="torch", precision="fp32", image_size=320, score_threshold=0.5,
-        max_detections=7, nms="exact", classes=("person", "dog"),
+        max_detections=7, nms="exact", classes=("person", "dog"), stabilise="light",
     ),
     display=DisplaySettings(
         masks=False, opacity=0.2, colour_by="class", background="colour", background_colour=(1, 2, 3),
@@ -133,3 +133,10 @@ def test_a_camera_mode_is_width_height_and_rate():
     assert (plain.width, plain.height, plain.camera_rate) == (640, 480, None)
     assert full is not None
     assert (full.width, full.height, full.camera_rate) == (1280, 720, 29.97)
+
+
+@pytest.mark.parametrize("broken", ['"strnog"', "3", "null", "true"])
+def test_a_strength_of_the_stabiliser_that_there_is_not_is_told_and_off_is_used(tmp_path, broken):
+    settings, warning = stored(tmp_path, f'{{"detection": {{"stabilise": {broken}, "nms": "exact"}}}}')
+    assert settings.detection == DetectionSettings(nms="exact")
+    assert "detection.stabilise: expected one of off, light, strong" in warning

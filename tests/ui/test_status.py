@@ -1,9 +1,11 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 from PyQt6.QtWidgets import QProgressBar, QPushButton
 
 from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress, Recording, Saved
+from tests.ui.standin_session import result_of
 from ui.status import StatusBar
 from ui.task_bar import TaskBar
 
@@ -34,6 +36,14 @@ def test_it_tells_what_is_open_and_how_it_stands(bar, controller, session):
     session.playback.at_end = True
     bar.refresh()
     assert bar.state.text() == "At the end · Privacy on"
+
+
+def test_it_tells_how_still_masks_are_kept_and_that_two_sides_are_shown(bar, controller, session):
+    session.opens("clip.mp4")
+    controller.stabilise_next()
+    controller.result = dataclasses.replace(result_of(), other=result_of().detections)
+    bar.refresh()
+    assert bar.state.text() == "Playing · Stabiliser light · Comparing"
 
 
 def test_a_recording_is_told_in_words_with_its_length(bar, controller, session):

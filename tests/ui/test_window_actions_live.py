@@ -25,6 +25,9 @@ EFFECTS: dict[str, Callable[[MainWindow, Result], object]] = {
     "start_over": lambda w, before: rests(w) and w.controller.result.frame.time == 0,
     "next_instance": lambda w, before: w.controller.result.selected is not None,
     "previous_instance": lambda w, before: w.controller.result.selected is not None,
+    "stabilise": lambda w, before: w.controller.session.in_use == w.controller.detection,
+    "split_left": lambda w, before: w.controller.comparer.at < 0.5,
+    "split_right": lambda w, before: w.controller.comparer.at == 0.5,
     "zoom_in": lambda w, before: w.view.geometry_of_view.zoom > 1,
     "zoom_out": lambda w, before: w.view.geometry_of_view.zoom < 1.25,
     "fit": lambda w, before: w.view.geometry_of_view.zoom == 1,
@@ -33,8 +36,16 @@ EFFECTS: dict[str, Callable[[MainWindow, Result], object]] = {
 }
 
 
+def compare(window, until) -> None:
+    window.controller.comparer.change(on=True)
+    until(lambda: window.controller.comparer.shown)
+    window.menus.refresh()
+
+
 def act(window, spec, until) -> None:
     """Do it as the menu does, and see that it is done; then put things back."""
+    if spec.name.startswith("split"):
+        compare(window, until)
     before = window.controller.result
     action = window.menus.actions[spec.name]
     assert action.isEnabled(), spec.name
@@ -66,6 +77,7 @@ def use_everything(window, until) -> None:
             until(lambda dock=dock: dock.panel is not None)
             assert dock.in_front is wanted
     pause_demo(window, until)
+    window.controller.comparer.change(on=False)
     window.menus.actions["colours_system"].trigger()
     assert not [notice for notice in window.notices.notices if notice.level is Level.ERROR]
     window.notices.clear()

@@ -42,6 +42,10 @@ PANELS: dict[str, PanelSpec] = {
         "Instance", "ui.panels.instance:InstancePanel", "right", True, "Ctrl+4",
         "What was found, and the instance that is selected",
     ),
+    "compare": PanelSpec(
+        "Compare", "ui.panels.compare:ComparePanel", "right", False, "Ctrl+6",
+        "Two settings or networks on the same picture, and how still their masks are",
+    ),
     "performance": PanelSpec(
         "Performance", "ui.panels.performance:PerformancePanel", "bottom", False, "Ctrl+5",
         "Frame rates, time by stage, queues and drops",

@@ -28,6 +28,15 @@ _NMS_TIPS = {
     "class-agnostic": "Over all classes at once: one place holds one instance",
     "exact": "Within each class, one instance after the other",
 }
+_STABILISE = (
+    ("off", "Off", "Every picture by itself"),
+    ("light", "Light", "Less trembling of edges; masks follow motion at once"),
+    ("strong", "Strong", "Stiller still; what moves slowly may follow a little late"),
+)
+STABILISE_WORDS = (
+    "Keeps masks from trembling, and an instance for a while when its score falls. "
+    "It rests while people are hidden."
+)
 NOT_LOADED = "No weights are loaded yet."
 
 
@@ -47,6 +56,9 @@ class DetectionPanel(Sections):
         self._fields: list[Field | WeightsChoice | ClassList | InputSize] = [self._weights]
         self.add_section("Weights", self._weights, self._working, self._in_use, Fallback(controller))
         self._add_fields("Thresholds", _thresholds())
+        stabilise = Choice("stabilise", "Stabilise", _STABILISE)
+        self._fields.append(stabilise)
+        self.add_section("Stability", ("Stabilise", stabilise), Words(STABILISE_WORDS))
         self._fields.append(self._classes)
         self.add_section("Classes", self._classes, stretch=1)
         self._add_fields("Computation", (*_computation(), ("Input size", self._size)))
@@ -68,6 +80,8 @@ class DetectionPanel(Sections):
         self._follow(self._controller.detection)
         if self._controller.loaded is not None:
             self._on_loaded(self._controller.loaded)
+        if self._controller.loading is not None:
+            self._on_loading(self._controller.loading)
 
     def _edit(self, field: str, value: object) -> None:
         self._changes.add(field, value)

@@ -21,7 +21,8 @@ class InputSize(QSpinBox):
 
     edited = pyqtSignal(str, object)
 
-    def __init__(self) -> None:
+    def __init__(self, nothing: str = "Automatic") -> None:
+        """nothing: what stands there for None."""
         super().__init__()
         self.field = "image_size"
         self.own: int | None = None
@@ -30,7 +31,7 @@ class InputSize(QSpinBox):
         self.setRange(_AUTOMATIC, LARGEST_INPUT)
         self.setSingleStep(STEP)
         self.setSuffix(" px")
-        self.setSpecialValueText("Automatic")
+        self.setSpecialValueText(nothing)
         self.setKeyboardTracking(False)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -45,7 +46,7 @@ class InputSize(QSpinBox):
                 self.setValue(_AUTOMATIC if value is None else value)
 
     def stepBy(self, steps: int) -> None:  # noqa: N802
-        """From "Automatic" begin at the weights' own size."""
+        """From no size at all begin at the weights' own."""
         if self.value() == _AUTOMATIC and steps > 0 and self.own is not None:
             self.setValue(self.own)
         else:

@@ -14,6 +14,7 @@ from ui.panels.sections import Sections
 from ui.panels.widgets import LowList, Words
 
 NOTHING_SHOWN = "Nothing is shown yet. Open a source first."
+NOT_LOOKED = "No network has looked at this picture yet."
 NOTHING_FOUND = "No instance is found in this picture."
 HINT = "Click an instance in the picture, or choose one below."
 
@@ -43,11 +44,22 @@ FACTS: tuple[tuple[str, Callable[[Detections, int], str]], ...] = (
 )
 
 
+def track_words(detections: Detections, i: int, seconds_of: Callable[[int], float | None]) -> str:
+    """Which track a detection is part of, and how long that is there. seconds_of: tells it of a track."""
+    if detections.track_ids is None or detections.track_ids[i] < 0:
+        return "of no track"
+    track = int(detections.track_ids[i])
+    seconds = seconds_of(track)
+    return f"track {track}" if seconds is None else f"track {track}, here for {seconds:.1f} s"
+
+
 def row_words(result: Result, i: int) -> str:
     """One line for a detection."""
     detections = result.detections
     chosen = " (selected)" if i == result.selected else ""
-    return f"{i + 1}. {detections.names[i]} {detections.scores[i]:.2f}{chosen}"
+    ids = detections.track_ids
+    track = f", track {ids[i]}" if ids is not None and ids[i] >= 0 else ""
+    return f"{i + 1}. {detections.names[i]} {detections.scores[i]:.2f}{track}{chosen}"
 
 
 class InstancePanel(PolledPanel):
@@ -61,6 +73,7 @@ class InstancePanel(PolledPanel):
         self._shown: Result | None = None
         self._hint = Words(NOTHING_SHOWN, "Selection")
         self._facts = [Words("–", name=label) for label, _ in FACTS]
+        self._track = Words("–", name="Track")
         self._deselect = QPushButton("Select nothing")
         self._list = LowList("Instances in the picture; Enter selects one")
         self._all = self._arrange()
@@ -78,7 +91,7 @@ class InstancePanel(PolledPanel):
     def _arrange(self) -> QGroupBox:
         sections = Sections()
         facts = zip((label for label, _ in FACTS), self._facts, strict=True)
-        sections.add_section("Selected instance", self._hint, *facts, self._deselect)
+        sections.add_section("Selected instance", self._hint, *facts, ("Track", self._track), self._deselect)
         self.put(sections)
         return sections.add_section("In the picture", self._list, stretch=1)
 
@@ -109,6 +122,9 @@ class InstancePanel(PolledPanel):
         i = None if result is None else result.selected
         for words, (_, told) in zip(self._facts, FACTS, strict=True):
             words.say("–" if result is None or i is None else told(result.detections, i))
+        seconds_of = self.controller.session.seconds_of
+        track = "–" if result is None or i is None else track_words(result.detections, i, seconds_of)
+        self._track.say(track)
         self._deselect.setEnabled(i is not None)
         self._hint.say(_hint(result))
 
@@ -122,6 +138,8 @@ class InstancePanel(PolledPanel):
 def _hint(result: Result | None) -> str:
     if result is None:
         return NOTHING_SHOWN
+    if not result.detections.class_names:
+        return NOT_LOOKED
     if not len(result.detections):
         return NOTHING_FOUND
     return HINT if result.selected is None else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline.tracking.bytetrack  # noqa: F401 (its libraries take long to load, and sessions end in time)
 from pipeline.live.session import LiveSession
 from pipeline.live.settings import DisplaySettings
 from pipeline.sources import open_source
@@ -30,7 +31,8 @@ def start(listener: Listener, loads: Loads) -> Iterator[Start]:
     made: list[LiveSession] = []
 
     def make(display: DisplaySettings | None = None, open_source=open_source) -> LiveSession:
-        made.append(LiveSession(listener, SETTINGS, display or DisplaySettings(), open_source, loads))
+        settings = display or DisplaySettings()
+        made.append(LiveSession(listener, SETTINGS, settings, open_source, loads, load_other=loads))
         return made[-1]
 
     yield make

@@ -60,13 +60,13 @@ def pictures(path: Path) -> list[np.ndarray]:
 
 
 def test_every_frame_is_written_once_and_in_order_with_the_audio(tmp_path: Path) -> None:
-    write_clip(tmp_path / "in.mp4", frames=120, seconds_of_audio=4.8)
+    write_clip(tmp_path / "in.mp4", frames=60, seconds_of_audio=2.4)
     listener = annotate(tmp_path / "in.mp4", tmp_path / "new" / "out.mp4")
     (saved,) = listener.all(Saved)
     assert (saved.task, saved.paths, saved.problems) == ("annotation", (tmp_path / "new" / "out.mp4",), ())
-    assert "120 frames" in saved.summary
+    assert "60 frames" in saved.summary
     assert "audio kept" in saved.summary
-    assert [number_of(picture) for picture in pictures(saved.paths[0])] == list(range(120))
+    assert [number_of(picture) for picture in pictures(saved.paths[0])] == list(range(60))
     assert listener.all(Failed) == []
 
 
@@ -94,14 +94,14 @@ def test_a_background_picture_that_cannot_be_read_is_told_and_the_background_sta
 
 
 def test_it_tells_how_far_it_has_come(tmp_path: Path) -> None:
-    write_clip(tmp_path / "in.mp4", frames=300)
+    write_clip(tmp_path / "in.mp4", frames=100)
     told = annotate(tmp_path / "in.mp4", tmp_path / "out.mp4").all(Progress)
     assert told[0] == Progress("annotation", None, "loading the network")
     fractions = [progress.fraction for progress in told[1:]]
     assert fractions
     assert all(fraction is not None and 0 <= fraction <= 1 for fraction in fractions)
     assert fractions == sorted(fractions)
-    assert " of 300 frames" in told[-1].detail
+    assert " of 100 frames" in told[-1].detail
 
 
 def test_json_lines_are_written_where_the_output_is_called_so(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_people_are_hidden_in_the_file_whatever_is_drawn(tmp_path: Path) -> None
 def test_cancelled_it_leaves_nothing_and_says_so(
     start: Start, tmp_path: Path, listener: Listener, name: str
 ) -> None:
-    write_clip(tmp_path / "in.mp4", frames=3000)
+    write_clip(tmp_path / "in.mp4", frames=1000)
     session = start()
     session.annotate(str(tmp_path / "in.mp4"), tmp_path / name)
     wait_until(lambda: any(told.fraction for told in listener.all(Progress)))

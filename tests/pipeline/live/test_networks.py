@@ -12,7 +12,8 @@ import pytest
 from model.detections import Detections
 from model.errors import ConfigError
 from pipeline.frame import Frame
-from pipeline.live.networks import Networks, fitted, only_wanted
+from pipeline.live.fitting import fitted, followed, only_wanted
+from pipeline.live.networks import Networks
 from pipeline.live.settings import DetectionSettings
 from tests.pipeline.live.sessions import small_network
 
@@ -109,3 +110,27 @@ def test_what_is_wanted_anyway_stays_as_it_is() -> None:
     found = detections(("person", 0.9), ("dog", 0.8))
     assert only_wanted(DetectionSettings(), found) is found
     assert len(only_wanted(DetectionSettings(), detections())) == 0
+
+
+def test_what_the_stabiliser_keeps_is_shown_though_its_score_has_fallen() -> None:
+    found = dataclasses.replace(
+        detections(("person", 0.9), ("person", 0.2), ("dog", 0.2)), track_ids=np.array([4, 5, -1])
+    )
+    still = DetectionSettings(stabilise="light")
+    assert only_wanted(still, found).box_scores.tolist() == pytest.approx([0.9, 0.2])
+    assert only_wanted(dataclasses.replace(still, classes=("dog",)), found).names == ()
+    assert only_wanted(DetectionSettings(), found).names == ("person",)
+
+
+def test_with_privacy_scores_decide_alone_and_nothing_is_smoothed() -> None:
+    found = dataclasses.replace(detections(("person", 0.9), ("person", 0.2)), track_ids=np.array([4, 5]))
+    still = DetectionSettings(stabilise="strong")
+    assert len(only_wanted(still, found, private=True)) == 1
+    assert followed(still, private=False).stabilise == "strong"
+    assert followed(still, private=True).stabilise == "off"
+
+
+def test_a_strength_that_there_is_not_is_refused() -> None:
+    for private in (False, True):
+        with pytest.raises(ConfigError, match="strnog"):
+            followed(DetectionSettings(stabilise="strnog"), private)

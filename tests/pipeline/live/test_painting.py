@@ -165,3 +165,71 @@ def test_a_picture_is_read_once(tmp_path: Path) -> None:
     painter.display = dataclasses.replace(display, boxes=True)
     assert painter.picture_problem == ""
     assert (painter(result(found([])), 0).annotated == 77).all()
+
+
+def compared(left: Detections, right: Detections, at: float = 0.5, **display: object) -> np.ndarray:
+    painter = LivePainter(dataclasses.replace(BARE, **display))  # type: ignore[arg-type]
+    painter.split = at
+    picture = painter(dataclasses.replace(result(left), other=right), 0).annotated
+    assert picture is not None
+    return picture
+
+
+def test_the_left_part_is_as_one_side_found_it_and_the_right_part_as_the_other_did() -> None:
+    left, right = found([HERE]), found([THERE])
+    picture = compared(left, right, masks=True)
+    style = OverlayStyle(outlines=False, boxes=False, labels=False)
+    width = SIZE[1]
+    assert np.array_equal(picture[:, : width // 2 - 8], draw(noise(), left, style)[:, : width // 2 - 8])
+    assert np.array_equal(picture[:, width // 2 + 8 :], draw(noise(), right, style)[:, width // 2 + 8 :])
+    assert (picture[:, width // 2] == 255).all()
+
+
+@pytest.mark.parametrize(("at", "side"), [(0.0, 1), (-3.0, 1), (1.0, 0), (7.0, 0)])
+def test_at_the_picture_s_edge_one_side_is_all_that_is_seen(at: float, side: int) -> None:
+    sides = found([HERE]), found([THERE])
+    picture = compared(*sides, at, masks=True)
+    style = OverlayStyle(outlines=False, boxes=False, labels=False)
+    assert np.array_equal(picture[:, 8:-8], draw(noise(), sides[side], style)[:, 8:-8])
+
+
+def test_what_is_selected_is_selected_on_both_sides() -> None:
+    painter = LivePainter(BARE)
+    painter.split = 0.25
+    left = dataclasses.replace(found([HERE, THERE]), track_ids=np.array([4, 5]))
+    right = dataclasses.replace(found([THERE, HERE]), track_ids=np.array([0, 1]))
+    painter.select(left.select([1]))
+    after = painter(dataclasses.replace(result(left), other=right), 0)
+    assert after.selected == 1
+    assert after.annotated is not None
+    bright = disc(THERE).paste(*SIZE)
+    dimmed = inside((340, 200, 400, 600)) & disc(HERE).paste(*SIZE)
+    assert np.array_equal(after.annotated[bright], noise()[bright])
+    assert after.annotated[dimmed].mean() < 0.5 * noise()[dimmed].mean()
+
+
+def test_with_privacy_nothing_of_the_other_side_is_left() -> None:
+    """The other side overlooked somebody."""
+    painter = LivePainter(dataclasses.replace(BARE, privacy=True))
+    both = dataclasses.replace(result(found([HERE])), other=found([]))
+    for after in (painter(both, 0), painter.hidden(both, 0)):
+        assert after.other is None
+        assert after.annotated is not None
+        assert np.array_equal(after.annotated, after.frame.image)
+
+
+def test_tracks_keep_their_ids_and_colours_through_what_is_left_out_and_selected() -> None:
+    ids = np.array([31, 40, 57])
+    everything = dataclasses.replace(found([HERE, THERE, (0, 0, 90, 90)]), track_ids=ids)
+    painter = LivePainter(dataclasses.replace(BARE, masks=True), lambda found: found.select([2, 0]))
+    painter.select(everything.select([2]))
+    after = painter(result(everything), 0)
+    assert after.detections.track_ids is not None
+    assert after.detections.track_ids.tolist() == [57, 31]
+    assert after.selected == 0
+    style = OverlayStyle(outlines=False, boxes=False, labels=False)
+    mask = disc((0, 0, 90, 90)).paste(*SIZE)
+    assert after.annotated is not None
+    assert np.array_equal(after.annotated[mask], draw(noise(), everything, style)[mask])
+    assert painter.tracks.seconds(31) == 0
+    assert painter.tracks.seconds(40) is None, "nobody sees it"

@@ -115,6 +115,30 @@ def test_another_class_in_its_place_is_not_taken_for_it(painter: LivePainter) ->
     assert selected(painter, found([HERE], [1]), 0.1) is None
 
 
+def tracked(*boxes: tuple[Box, int], classes: list[int] | None = None) -> Detections:
+    ids = np.array([track for _, track in boxes])
+    return dataclasses.replace(found([box for box, _ in boxes], classes), track_ids=ids)
+
+
+def test_the_track_of_the_selected_instance_is_followed_wherever_it_goes(painter: LivePainter) -> None:
+    painter.select(tracked((HERE, 3)))
+    assert selected(painter, tracked((HERE, 8), (THERE, 3))) == 1
+    assert selected(painter, tracked((HERE, 3), (THERE, 8), classes=[1, 0]), 0.1) == 0, "called another class"
+
+
+def test_an_instance_whose_track_has_ended_is_found_again_by_where_it_is(painter: LivePainter) -> None:
+    painter.select(tracked((HERE, 3)))
+    assert selected(painter, tracked((THERE, 5), (moved(HERE, 10), 6))) == 1
+    assert selected(painter, tracked((HERE, 9), (THERE, 6)), 0.1) == 1, "that track is its own from then on"
+
+
+def test_somebody_else_who_steps_into_its_place_is_not_taken_for_it(painter: LivePainter) -> None:
+    painter.select(tracked((HERE, 3)))
+    assert selected(painter, tracked((HERE, 3), (THERE, 5))) == 0
+    assert selected(painter, tracked((HERE, 5)), 0.1) is None
+    assert selected(painter, tracked((THERE, 5), (HERE, 7)), 0.2) == 1
+
+
 def test_deselecting_selects_nothing(painter: LivePainter) -> None:
     painter.select(found([HERE]))
     assert selected(painter, found([HERE])) == 0

@@ -20,6 +20,7 @@ from pipeline.live.switching import SwitchableDetector
 from pipeline.metrics import Metrics
 from pipeline.overlay import OverlayStyle
 from pipeline.runner import Runner, RunState
+from pipeline.tracking.following import FoundFollower
 from tests.pipeline import standins
 from tests.pipeline.detector_checks import CPU, check_equal, on_host, results
 from tests.pipeline.small_engines import small_frames, small_predictor
@@ -192,7 +193,12 @@ class GpuDetector(standins.Detector):
     given: list[DeviceStreams]
 
     def __init__(
-        self, predictor: Predictor, metrics: Metrics, style: OverlayStyle | None, streams: DeviceStreams
+        self,
+        predictor: Predictor,
+        metrics: Metrics,
+        style: OverlayStyle | None,
+        streams: DeviceStreams,
+        follower: FoundFollower | None,
     ) -> None:
         super().__init__(slots=3)
         assert style is None

@@ -43,6 +43,20 @@ def values(box):
     return [box.itemData(row) for row in range(box.count())]
 
 
+def test_a_panel_that_is_opened_while_weights_are_loaded_says_so(controller, session, qtbot):
+    session.emit(Loading("small.pt"))
+    made = DetectionPanel(controller)
+    qtbot.addWidget(made)
+    made.show()
+    assert "Loading small.pt…" in said(made)
+    assert NOT_LOADED not in said(made)
+    session.emit(LOADED)
+    late = DetectionPanel(controller)
+    qtbot.addWidget(late)
+    late.show()
+    assert "Loading" not in said(late)
+
+
 def test_the_choices_are_those_of_the_program(panel):
     assert values(named(panel, QComboBox, "Engine")) == ["auto", *ENGINES]
     assert values(named(panel, QComboBox, "Precision")) == ["auto", *PRECISIONS]
@@ -57,6 +71,7 @@ def test_the_choices_are_those_of_the_program(panel):
         ("Device", "device", OPTIONS[0].device),
         ("Precision", "precision", next(iter(PRECISIONS))),
         ("Kind of non-maximum suppression", "nms", NMS_KINDS[1]),
+        ("Stabilise", "stabilise", "light"),
     ],
 )
 def test_a_choice_made_by_the_arrow_key_arrives(panel, controller, qtbot, name, field, value):

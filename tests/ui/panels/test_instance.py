@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QListWidget, QPushButton
 
 from model.detections import MaskCrop, no_detections
 from tests.ui.standin_session import SIZE, result_of
-from ui.panels.instance import HINT, NOTHING_FOUND, NOTHING_SHOWN, InstancePanel, area_words
+from ui.panels.instance import HINT, NOT_LOOKED, NOTHING_FOUND, NOTHING_SHOWN, InstancePanel, area_words
 from ui.panels.widgets import Words
 
 
@@ -45,10 +45,19 @@ def test_without_a_selection_it_says_how_to_select(panel, controller, qtbot):
 
 def test_it_tells_class_score_area_and_box_of_the_selected_instance(panel, controller, qtbot):
     controller.result = result_of(selected=1)
-    qtbot.waitUntil(lambda: len(said(panel)) == 4 and "person" in said(panel))
+    qtbot.waitUntil(lambda: len(said(panel)) == 5 and "person" in said(panel))
     area = "20\u202f000 pixels, 26.0% of the frame"  # 100 x 200 of 320 x 240
-    assert said(panel) == ["person", "0.70", area, "100 × 200 pixels at 200, 30"]
+    assert said(panel) == ["person", "0.70", area, "100 × 200 pixels at 200, 30", "of no track"]
     assert rows(panel)[1] == "2. person 0.70 (selected)"
+
+
+def test_it_tells_which_track_it_is_and_for_how_long(panel, controller, session, qtbot):
+    shown = result_of(selected=1)
+    ids = np.array([4, 12])
+    session.times = {12: 3.24}
+    controller.result = replace(shown, detections=replace(shown.detections, track_ids=ids))
+    qtbot.waitUntil(lambda: "track 12, here for 3.2 s" in said(panel))
+    assert rows(panel) == ["1. person 0.90, track 4", "2. person 0.70, track 12 (selected)"]
 
 
 def test_it_says_so_when_nothing_is_found(panel, controller, qtbot):
@@ -57,6 +66,11 @@ def test_it_says_so_when_nothing_is_found(panel, controller, qtbot):
     controller.result = replace(controller.result, detections=no_detections(SIZE, ("person",)), selected=None)
     qtbot.waitUntil(lambda: said(panel)[0] == NOTHING_FOUND)
     assert rows(panel) == []
+
+
+def test_a_picture_that_no_network_has_looked_at_is_not_said_to_be_empty(panel, controller, qtbot):
+    controller.result = replace(result_of(), detections=no_detections(SIZE, ()))
+    qtbot.waitUntil(lambda: said(panel)[0] == NOT_LOOKED)
 
 
 def test_an_instance_is_selected_by_keyboard(panel, controller, session, qtbot):

@@ -25,6 +25,7 @@ from model.classes import COCO_CLASSES
 from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress
 from pipeline.sources.cameras import CameraInfo
 from tests.ui.standin_session import result_of
+from ui.panels.compare import ComparePanel
 from ui.panels.detection import DetectionPanel
 from ui.panels.display import DisplayPanel
 from ui.panels.instance import InstancePanel
@@ -42,7 +43,8 @@ def source_panel(controller):
 
 
 PANELS = {
-    "source": source_panel, "detection": DetectionPanel, "display": DisplayPanel, "instance": InstancePanel
+    "source": source_panel, "detection": DetectionPanel, "display": DisplayPanel, "instance": InstancePanel,
+    "compare": ComparePanel,
 }  # fmt: skip
 
 

@@ -1,0 +1,80 @@
+"""How long each track is there, and which tracks of two sides are the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detections import Detections
+from pipeline.live.matching import box_iou, pairs
+
+_KEPT = 512  # tracks that are remembered, those seen last
+_SAME = 0.5  # IoU of two boxes of one frame that are taken for the same instance
+_APART = 1_000_003  # added to the id of a track that nobody else has, so that it is no one else's
+
+
+class TrackTimes:
+    """Remembers when each track of a source was seen first. Any thread may ask; one tells."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: dict[int, tuple[float, float]] = {}  # first and last, in the order of the last
+
+    def note(self, detections: Detections, time: float) -> None:
+        """These were seen at `time`, the frame's own, in seconds."""
+        if detections.track_ids is None:
+            return
+        with self._lock:
+            for track in detections.track_ids[detections.track_ids >= 0].tolist():
+                first, _ = self._times.pop(track, (time, time))
+                self._times[track] = (min(first, time), time)
+            while len(self._times) > _KEPT:
+                del self._times[next(iter(self._times))]
+
+    def seconds(self, track: int) -> float | None:
+        """From the first to the last time that the track was seen; None where nothing is known of it."""
+        with self._lock:
+            times = self._times.get(track)
+        return None if times is None else times[1] - times[0]
+
+
+class Counterparts:
+    """Gives tracks of the right side of a comparison the ids of those on the left that are the same.
+
+    So both sides show somebody in one colour. A track keeps what it was given, and no two are given the same:
+    where the right side loses somebody and takes them for another one, the colour changes there as it does on
+    the left. One thread uses it.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[int, int] = {}
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._given.clear()
+
+    def __call__(self, left: Detections, right: Detections) -> Detections:
+        """The right ones with ids to draw them by; as they are where one side has no tracks."""
+        if left.track_ids is None or right.track_ids is None:
+            return right
+        new = [row for row, track in enumerate(right.track_ids.tolist()) if track not in self._given]
+        if new:
+            self._give(left, right.select(new))
+        while len(self._given) > _KEPT:
+            del self._given[next(iter(self._given))]
+        ids: NDArray[np.int64] = np.array([self._given.get(t, t) for t in right.track_ids.tolist()], np.int64)
+        return dataclasses.replace(right, track_ids=ids)
+
+    def _give(self, left: Detections, new: Detections) -> None:
+        assert left.track_ids is not None
+        assert new.track_ids is not None
+        taken = set(self._given.values())
+        free = left.select(np.array([t >= 0 and t not in taken for t in left.track_ids.tolist()], dtype=bool))
+        same = pairs(box_iou(free.boxes, new.boxes), _SAME)
+        for row, track in enumerate(new.track_ids.tolist()):
+            if track >= 0:
+                known = free.track_ids[same[row]] if row in same and free.track_ids is not None else None
+                self._given[track] = track + _APART if known is None else int(known)

@@ -1,0 +1,96 @@
+"""Both sides of a comparison, and how still they are, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from model.catalog import DEFAULT_WEIGHTS
+from pipeline.live.comparison import Standing
+from pipeline.live.scoring import RunningScore
+from pipeline.live.settings import DetectionSettings
+
+SIDES = ("A", "B")
+SAME = "as A"
+_DASH = "–"
+
+
+def _weights(settings: DetectionSettings) -> str:
+    name = settings.weights or DEFAULT_WEIGHTS
+    return Path(name).name
+
+
+def _size(settings: DetectionSettings) -> str:
+    return "own input size" if settings.image_size is None else f"input {settings.image_size} px"
+
+
+# what sides can differ in, each in words
+PARTS: tuple[Callable[[DetectionSettings], str], ...] = (
+    lambda settings: f"stabiliser {settings.stabilise}",
+    lambda settings: f"score over {settings.score_threshold:.2f}",
+    lambda settings: f"{settings.nms} NMS",
+    _weights,
+    _size,
+)
+
+
+def side_words(settings: DetectionSettings) -> str:
+    """All that a side is found by."""
+    return ", ".join(part(settings) for part in PARTS)
+
+
+def differing(left: DetectionSettings, right: DetectionSettings) -> tuple[str, str]:
+    """What both sides differ in, in short; of two that are the same, that they are."""
+    parts = [part for part in PARTS if part(left) != part(right)]
+    if not parts:
+        return side_words(left), SAME
+    return ", ".join(part(left) for part in parts), ", ".join(part(right) for part in parts)
+
+
+# what is told of a side: label, explanation, and its words
+FIGURES: tuple[tuple[str, str, Callable[[RunningScore], str]], ...] = (
+    ("Jitter", "How much masks differ from those of the frame before, moved along with it; 0 is still",
+     lambda score: _figure(score.jitter)),
+    ("At the boundary", "The same in a band along the masks' edges",
+     lambda score: _figure(score.boundary_jitter)),
+    ("Gaps", "How often an instance came back that had been missing", lambda score: str(score.gaps)),
+    ("Id changes", "How often an instance was taken for another one", lambda score: str(score.id_changes)),
+    ("Coverage", "Share of the frames in which anything is found: nothing at all is perfectly still",
+     lambda score: f"{score.coverage:.0%}"),
+)  # fmt: skip
+
+
+def score_words(score: RunningScore | None) -> str:
+    """One line for a side's score."""
+    if score is None:
+        return "being measured …"
+    parts = (f"jitter {_figure(score.jitter)}", f"boundary {_figure(score.boundary_jitter)}",
+             _count(score.gaps, "gap"), _count(score.id_changes, "id change"))  # fmt: skip
+    return f"{' · '.join(parts)} · coverage {score.coverage:.0%}"
+
+
+def standing_words(standing: Standing, wanted: bool) -> str:
+    """How a comparison stands; "" when it goes on as it should."""
+    if not wanted:
+        return ""
+    if standing.state == "failed":
+        return f"It does not work: {standing.problem}"
+    if standing.state == "on" and standing.left == standing.right:
+        return "Both sides are the same: choose what is to differ."
+    return _STATES.get(standing.state, "")
+
+
+_STATES = {
+    "off": "It begins with the next picture.",
+    "waiting": "It begins once a source is open and a network is loaded.",
+    "private": "Nothing is compared while people are hidden: one side could show whom the other one hides.",
+    "loading": "The other network is being loaded …",
+}
+
+
+def _figure(value: float | None) -> str:
+    return _DASH if value is None else f"{value:.3f}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,186 @@
+"""The panel of a comparison: what differs on the right, and how still both sides are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QWidget
+
+from model.catalog import all_entries
+from model.options import NMS_KINDS
+from pipeline.live.scoring import RECENT, Scores
+from pipeline.live.settings import ComparisonSettings
+from pipeline.tracking.options import STABILISE_KINDS
+from ui.compare_words import FIGURES, SIDES, side_words, standing_words
+from ui.controller import Controller
+from ui.dropping import WEIGHTS_SUFFIXES
+from ui.panels.fields import Choice, Gathered, Slider, Tick, is_news
+from ui.panels.input_size import InputSize
+from ui.panels.polled import PolledPanel
+from ui.panels.sections import Sections
+from ui.panels.widgets import Words
+
+AS_LEFT = "As on the left"
+HOW = (
+    "Left of the line A, right of it B: drag the line, or move it by Ctrl and the left and right arrow keys."
+)
+MEASURED = f"The last {RECENT:.0f} seconds, measured while it is compared"
+
+
+class ComparePanel(PolledPanel):
+    """Chooses the right side, and looks how both do while it can be seen itself."""
+
+    interval = 300
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(controller, parent)
+        self._comparer = controller.comparer
+        self._followed: ComparisonSettings | None = None
+        self._changes = Gathered(self._comparer.change, self)
+        self._on = Tick("on", "Compare in the picture", HOW)
+        self._stabilise = Choice("stabilise", "Stabiliser on the right", _rows(STABILISE_KINDS))
+        self._other_score = Tick("other", "Another score threshold", "On the right other scores count")
+        self._score = Slider("score_threshold", "Score threshold on the right", 0, 1, 100, "{:.2f}".format)
+        self._nms = Choice("nms", "Non-maximum suppression on the right", _rows(NMS_KINDS))
+        self._size = InputSize(AS_LEFT)
+        self._weights = _OtherWeights()
+        self._file = QPushButton("Other weights from a file…")
+        self._standing = Words(name="How the comparison stands")
+        self._sides = [Words("–", f"Side {side}") for side in SIDES]
+        self._figures = _Figures()
+        self._problem = Words(name="Why nothing is measured")
+        self._arrange()
+        self._connect()
+
+    def begin(self) -> None:
+        """Weights may have been downloaded meanwhile."""
+        self._weights.show_value(self._comparer.settings.weights)
+
+    def refresh(self) -> None:
+        """Show how the comparison stands now."""
+        session, wanted = self.controller.session, self._comparer.settings.on
+        standing = session.comparison
+        self._standing.say(standing_words(standing, wanted))
+        goes_on = wanted and standing.state == "on"
+        for words, side, settings in zip(self._sides, SIDES, (standing.left, standing.right), strict=True):
+            words.say(f"{side}: {side_words(settings)}" if wanted and settings is not None else f"{side}: –")
+        self._figures.show_scores(session.scores if goes_on else None)
+        self._problem.say(session.scores_problem if goes_on else "")
+
+    def _arrange(self) -> None:
+        sections = Sections()
+        sections.add_section("Comparison", self._on, Words(HOW), self._standing)
+        sections.add_section(
+            "On the right",
+            ("Stabiliser", self._stabilise),
+            self._other_score,
+            self._score,
+            ("NMS", self._nms),
+            ("Input size", self._size),
+            ("Weights", self._weights),
+            self._file,
+        )
+        sections.add_section("Sides", *self._sides)
+        sections.add_section("How still they are", self._figures, self._problem, Words(MEASURED))
+        sections.end_sections()
+        self.put(sections)
+
+    def _connect(self) -> None:
+        for field in (self._on, self._stabilise, self._score, self._nms, self._size, self._weights):
+            field.edited.connect(self._changes.add)
+        self._other_score.edited.connect(self._choose_score)
+        self._file.clicked.connect(self._choose_file)
+        self._comparer.changed.connect(self._follow)
+        self.due.connect(self.refresh)
+        self._follow(self._comparer.settings)
+        self.refresh()
+
+    def _follow(self, settings: ComparisonSettings) -> None:
+        for field in (self._on, self._stabilise, self._nms, self._size, self._weights):
+            if is_news(field.field, self._followed, settings) and not self._changes.holds(field.field):
+                field.show_value(getattr(settings, field.field))
+        self._followed = settings
+        own = settings.score_threshold is not None
+        self._other_score.show_value(own)
+        self._score.setEnabled(own)
+        if not self._changes.holds("score_threshold"):
+            self._score.show_value(
+                self._comparer.settings.right_of(self.controller.detection).score_threshold
+            )
+        if self.isVisible():
+            self.refresh()
+
+    def _choose_score(self, field: str, own: bool) -> None:
+        self._comparer.change(score_threshold=self.controller.detection.score_threshold if own else None)
+
+    def _choose_file(self) -> None:
+        """Returns at once: the picture goes on while somebody chooses."""
+        dialog = QFileDialog(self, "Weights to compare with")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
+        dialog.setNameFilters([f"Weights ({patterns})", "All files (*)"])
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda path: self._comparer.change(weights=path))
+        dialog.open()
+
+
+class _OtherWeights(Choice):
+    """The field "weights": those that are on this machine, and the file that was chosen."""
+
+    def __init__(self) -> None:
+        super().__init__("weights", "Weights on the right")
+        self.show_value(None)
+
+    def show_value(self, value: str | None) -> None:
+        """Show the field's value; the list is filled anew, for weights may have been downloaded."""
+        self.clear()
+        self.add_row(None, AS_LEFT)
+        for entry in all_entries().values():
+            if entry.state in ("bundled", "downloaded"):
+                self.add_row(entry.name, entry.name, entry.note)
+        if value is not None and self.row_of(value) < 0:
+            self.add_row(value, Path(value).name, value)
+        self.setCurrentIndex(self.row_of(value))
+
+
+class _Figures(QWidget):
+    """A table of what was measured, a column a side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cells: list[tuple[QLabel, ...]] = []
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for column, side in enumerate(SIDES, 1):
+            grid.addWidget(_cell(side), 0, column)
+            grid.setColumnStretch(column, 1)
+        for row, (label, tip, _) in enumerate(FIGURES, 1):
+            name = QLabel(label)
+            name.setToolTip(tip)
+            grid.addWidget(name, row, 0)
+            cells = tuple(_cell("–", f"{label}, {side}") for side in SIDES)
+            for column, cell in enumerate(cells, 1):
+                cell.setToolTip(tip)
+                grid.addWidget(cell, row, column)
+            self._cells.append(cells)
+
+    def show_scores(self, scores: Scores | None) -> None:
+        """Show both sides' figures; None: there are none."""
+        for (_, _, words), cells in zip(FIGURES, self._cells, strict=True):
+            for side, cell in enumerate(cells):
+                text = "–" if scores is None else words(scores[side])
+                if cell.text() != text:
+                    cell.setText(text)
+
+
+def _cell(text: str, name: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setAccessibleName(name or text)
+    label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return label
+
+
+def _rows(kinds: Sequence[str]) -> list[tuple[str | None, str, str]]:
+    return [(None, AS_LEFT, ""), *((kind, kind.capitalize(), "") for kind in kinds)]
