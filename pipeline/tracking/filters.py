@@ -63,6 +63,17 @@ def blurred(pictures: Floats) -> Floats:
     return (rows[:, :, :wide] + rows[:, :, 1:-1] + rows[:, :, 2:]) / np.float32(9)
 
 
+def moved(boxes: Floats, old: Floats, new: Floats) -> Floats:
+    """Boxes, [N, 4] x1 y1 x2 y2, moved and stretched as others were from old to new, [N, 4] each.
+
+    Where nothing moved they stay what they are to the last bit.
+    """
+    sizes = [np.tile((one[:, 2:] - one[:, :2]).clip(1e-3), 2) for one in (old, new)]
+    corners = [np.tile(one[:, :2], 2) for one in (old, new)]
+    there = corners[1] + (boxes - corners[0]) * (sizes[1] / sizes[0])
+    return np.where((old == new).all(1, keepdims=True), boxes, there).astype(np.float32)
+
+
 def next_classes(
     known: tuple[Ints, Ints, Floats], measured: Ints, scores: Floats, step: Floats
 ) -> tuple[Ints, Ints, Floats]:

@@ -131,9 +131,12 @@ class DetectionsFollower:
         if self._following.changes and detections.crops is not None:
             shapes = shapes_of(detections.crops, np.nan_to_num(boxes), size)
             codes = shapes.codes
-        now = Instances(boxes, detections.scores, detections.classes, codes, masks)
+        bodies = None if shapes is None else shapes.bodies
+        now = Instances(boxes, detections.scores, detections.classes, codes, masks, bodies)
         ids, stays, now = self._following(frame, now, start)
-        crops = detections.crops if shapes is None else shapes.redrawn(np.nan_to_num(now.boxes), now.codes)
+        crops = detections.crops
+        if shapes is not None:
+            crops = shapes.redrawn(np.nan_to_num(now.boxes), now.codes, now.bodies)
         boxes = np.clip(now.boxes, 0, _sides(frame)).astype(np.float32)
         followed = dataclasses.replace(
             detections, boxes=boxes, classes=now.classes, crops=crops, track_ids=ids

@@ -21,8 +21,9 @@ class Instances(NamedTuple):
     boxes: NDArray[np.float32]  # [N, 4] x1 y1 x2 y2, pixels
     scores: NDArray[np.float32]  # [N]
     classes: NDArray[np.int64]  # [N]
-    codes: NDArray[np.float32]  # [N, K], what describes the mask
+    codes: NDArray[np.float32]  # [N, K] or [N, h, w], what describes the mask
     masks: NDArray[np.bool_] | None  # [N, h, w] on a coarse grid
+    bodies: NDArray[np.float32] | None = None  # [N, 4], see `Tracks`; None where boxes only crop masks
 
 
 class Following:
@@ -94,8 +95,14 @@ def _smoothed(stabiliser: Stabiliser, ids: NDArray[np.int64], now: Instances, fr
         classes=now.classes[rows],
         time=float(frame.time),
         image_size=frame.size,
+        bodies=None if now.bodies is None else now.bodies[rows],
     )
     then = stabiliser(tracks)
     boxes, classes, codes = now.boxes.copy(), now.classes.copy(), now.codes.copy()
     boxes[rows], classes[rows], codes[rows] = then.boxes, then.classes, then.codes
-    return now._replace(boxes=boxes, classes=classes, codes=codes)
+    now = now._replace(boxes=boxes, classes=classes, codes=codes)
+    if now.bodies is None or then.bodies is None:
+        return now
+    bodies = now.bodies.copy()
+    bodies[rows] = then.bodies
+    return now._replace(bodies=bodies)

@@ -10,18 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import MaskCrop
+from pipeline.tracking.filters import moved
 
 Floats = NDArray[np.float32]
 
 CELLS = 36  # a side of a code
 MARGIN = 0.3  # of a body's size: limbs reach over it
 DEPTH = 0.1  # of a grid's size: how deep within the mask, or how far from it, a code tells no more
+
+
+class _Field(NamedTuple):
+    """The signed distance from a mask's edge."""
+
+    depth: Floats  # [h, w], -1..1
+    x: int  # the frame pixel of its top left corner
+    y: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +45,7 @@ class Shapes:
     boxes:      [N, 4] float32, x1 y1 x2 y2 in frame pixels, as they were given
     crops:      the N masks
     image_size: (height, width) of the frame in pixels
+    fields:     the masks' distance fields; None of an empty mask
     """
 
     codes: Floats
@@ -42,6 +53,7 @@ class Shapes:
     boxes: Floats
     crops: tuple[MaskCrop, ...]
     image_size: tuple[int, int]
+    fields: tuple[_Field | None, ...]
 
     def redrawn(self, boxes: Floats, codes: Floats, bodies: Floats | None = None) -> tuple[MaskCrop, ...]:
         """The masks moved to other bodies, [N, 4], and bent to other codes, [N, CELLS, CELLS].
@@ -52,13 +64,13 @@ class Shapes:
         so that what a code is too coarse for is not lost.
         """
         if bodies is None:
-            bodies = _moved(self.bodies, self.boxes, boxes)
+            bodies = moved(self.bodies, self.boxes, boxes)
         return tuple(
             crop
-            if np.array_equal(old_body, body) and np.array_equal(old_code, code)
-            else _redrawn(crop, old_body, body, code - old_code, self.image_size)
-            for crop, old_body, old_code, body, code in zip(
-                self.crops, self.bodies, self.codes, bodies, codes, strict=True
+            if field is None or (np.array_equal(old_body, body) and np.array_equal(old_code, code))
+            else _redrawn(field, old_body, body, code - old_code, self.image_size)
+            for crop, field, old_body, old_code, body, code in zip(
+                self.crops, self.fields, self.bodies, self.codes, bodies, codes, strict=True
             )
         )
 
@@ -67,11 +79,15 @@ def shapes_of(crops: Sequence[MaskCrop], boxes: Floats, image_size: tuple[int, i
     """The shapes of N masks with boxes [N, 4], x1 y1 x2 y2 in frame pixels. An empty mask is all -1."""
     codes = np.full((len(crops), CELLS, CELLS), -1, np.float32)
     bodies = np.array(boxes, np.float32).reshape(-1, 4)
+    fields: list[_Field | None] = []
     for code, body, crop in zip(codes, bodies, crops, strict=True):
+        field = None
         if crop.area:
             body[:] = _body(crop)
-            code[:] = _code(crop, body, image_size)
-    return Shapes(codes, bodies, np.array(boxes, np.float32), tuple(crops), image_size)
+            field = _field(crop, body, image_size)
+            code[:] = _code(field, body)
+        fields.append(field)
+    return Shapes(codes, bodies, np.array(boxes, np.float32), tuple(crops), image_size, tuple(fields))
 
 
 def _body(crop: MaskCrop) -> tuple[float, float, float, float]:
@@ -84,22 +100,14 @@ def _body(crop: MaskCrop) -> tuple[float, float, float, float]:
     return x - half_width, y - half_height, x + half_width, y + half_height
 
 
-def _moved(bodies: Floats, old: Floats, new: Floats) -> Floats:
-    """bodies, [N, 4], moved and stretched as boxes were, [N, 4] each. What stays, stays to the last bit."""
-    sizes = [np.tile((boxes[:, 2:] - boxes[:, :2]).clip(1e-3), 2) for boxes in (old, new)]
-    corners = [np.tile(boxes[:, :2], 2) for boxes in (old, new)]
-    moved = corners[1] + (bodies - corners[0]) * (sizes[1] / sizes[0])
-    return np.where((old == new).all(1, keepdims=True), bodies, moved).astype(np.float32)
-
-
-def _code(crop: MaskCrop, body: Floats, image_size: tuple[int, int]) -> Floats:
+def _code(field: _Field, body: Floats) -> Floats:
     left, top, right, bottom = _region(body)
-    depth, x, y = _depth(crop, body, image_size)
-    rows = _averages(top - y, bottom - y, depth.shape[0])
-    columns = _averages(left - x, right - x, depth.shape[1])
-    # [CELLS, h] x [h, w] x [w, CELLS]; what no pixel covers is far from the mask
-    covered = rows.sum(1)[:, None] * columns.sum(1)
-    return np.asarray(rows @ depth @ columns.T - (1 - covered), np.float32)
+    depth, x, y = field
+    averaged, rows = _averages(depth, top - y, bottom - y)
+    # [CELLS, w] -> [CELLS, CELLS]
+    averaged, columns = _averages(averaged.T, left - x, right - x)
+    # what no pixel covers is far from the mask
+    return np.asarray(averaged.T - (1 - rows[:, None] * columns), np.float32)
 
 
 def _region(body: Floats) -> tuple[float, float, float, float]:
@@ -109,18 +117,20 @@ def _region(body: Floats) -> tuple[float, float, float, float]:
     return x1 - MARGIN * width, y1 - MARGIN * height, x1 + (1 + MARGIN) * width, y1 + (1 + MARGIN) * height
 
 
-def _depth(crop: MaskCrop, body: Floats, image_size: tuple[int, int]) -> tuple[Floats, int, int]:
-    """Signed distance from the mask's edge, [h, w], -1..1, and the frame pixel of its top left corner."""
+def _field(crop: MaskCrop, body: Floats, image_size: tuple[int, int]) -> _Field:
     left, top, right, bottom = _region(body)
     reach = max(DEPTH * float(np.sqrt((right - left) * (bottom - top))), 1.0)
     pad = int(np.ceil(reach)) + 1
     pixels = np.pad(crop.pixels.view(np.uint8), pad)
     _go_on_at_edges(pixels, pad, crop, image_size)
-    within = cv2.distanceTransform(pixels, cv2.DIST_L2, 5)
-    around = cv2.distanceTransform(1 - pixels, cv2.DIST_L2, 5)
+    within = cv2.distanceTransform(pixels, cv2.DIST_L2, 3)
+    around = cv2.distanceTransform(1 - pixels, cv2.DIST_L2, 3)
     # edges lie half a pixel from the pixels on either side
-    distance = np.where(pixels > 0, within - 0.5, 0.5 - around)
-    return (distance / reach).clip(-1, 1).astype(np.float32), crop.x - pad, crop.y - pad
+    depth: Floats = np.asarray(cv2.subtract(within, around), np.float32)
+    depth -= pixels - np.float32(0.5)
+    depth *= np.float32(1 / reach)
+    np.clip(depth, -1, 1, out=depth)
+    return _Field(depth, crop.x - pad, crop.y - pad)
 
 
 def _go_on_at_edges(pixels: NDArray[np.uint8], pad: int, crop: MaskCrop, image_size: tuple[int, int]) -> None:
@@ -136,22 +146,28 @@ def _go_on_at_edges(pixels: NDArray[np.uint8], pad: int, crop: MaskCrop, image_s
         pixels[:, -pad:] = pixels[:, -pad - 1, None]
 
 
-def _averages(low: float, high: float, pixels: int) -> Floats:
-    """[CELLS, pixels]: the weight of each pixel in each cell between low and high."""
-    edges = np.linspace(low, high, CELLS + 1)
-    index = np.arange(pixels)
-    covered = np.minimum(edges[1:, None], index + 1) - np.maximum(edges[:-1, None], index)
-    return (covered.clip(min=0) * CELLS / (high - low)).astype(np.float32)
+def _averages(values: Floats, low: float, high: float) -> tuple[Floats, Floats]:
+    """Sums of [n, m] over each cell between low and high along n, [CELLS, m], by the cell's size.
+
+    And the share of each cell that there are values of, [CELLS]. No matrix product: for so little work, to
+    wake the threads that share it takes longer than the work itself.
+    """
+    n = len(values)
+    edges = np.linspace(low, high, CELLS + 1).clip(0, n).astype(np.float32)
+    whole = np.minimum(edges.astype(np.int64), n - 1)
+    sums = np.zeros((n + 1, values.shape[1]), np.float32)
+    np.cumsum(values, axis=0, out=sums[1:])
+    upto = sums[whole] + (edges - whole)[:, None].astype(np.float32) * values[whole]
+    scale = np.float32(CELLS / (high - low))
+    return np.diff(upto, axis=0) * scale, np.diff(edges) * scale
 
 
 def _redrawn(
-    crop: MaskCrop, old_body: Floats, body: Floats, change: Floats, image_size: tuple[int, int]
+    field: _Field, old_body: Floats, body: Floats, change: Floats, image_size: tuple[int, int]
 ) -> MaskCrop:
     """change: [CELLS, CELLS], what is added to the code."""
-    if not crop.area:
-        return crop
     old, new = _region(old_body), _region(body)
-    depth, x, y = _depth(crop, old_body, image_size)
+    depth, x, y = field
     scale_x, scale_y = (new[2] - new[0]) / (old[2] - old[0]), (new[3] - new[1]) / (old[3] - old[1])
     # from a pixel of the crop's field to one of the frame; centres of pixels are halves
     shift_x = new[0] + (x + 0.5 - old[0]) * scale_x - 0.5
@@ -162,19 +178,16 @@ def _redrawn(
     if x2 <= x1 or y2 <= y1:
         return MaskCrop(x1, y1, np.zeros((0, 0), bool))
     motion = np.array([[scale_x, 0, shift_x - x1], [0, scale_y, shift_y - y1]])
-    field = cv2.warpAffine(depth, motion, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderValue=-1)
-    # [h, CELLS] x [CELLS, CELLS] x [CELLS, w]
-    bent = _interpolation(y1, y2, new[1], new[3]) @ change @ _interpolation(x1, x2, new[0], new[2]).T
-    return MaskCrop(x1, y1, field + bent > 0)
+    there = cv2.warpAffine(depth, motion, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderValue=-1)
+    cell_x, cell_y = (new[2] - new[0]) / CELLS, (new[3] - new[1]) / CELLS
+    spread = np.array(
+        [[cell_x, 0, new[0] + cell_x / 2 - 0.5 - x1], [0, cell_y, new[1] + cell_y / 2 - 0.5 - y1]]
+    )
+    bent = cv2.warpAffine(change, spread, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR)
+    return MaskCrop(x1, y1, there + bent > 0)
 
 
 def _within(low: float, high: float, limit: int) -> tuple[int, int]:
     """The whole pixels between low and high within 0..limit."""
     first, last = (min(max(int(edge), 0), limit) for edge in (np.floor(low), np.ceil(high)))
     return first, last
-
-
-def _interpolation(first: int, last: int, low: float, high: float) -> Floats:
-    """[last - first, CELLS]: the weight of each cell between low and high in each pixel; none outside."""
-    place = (np.arange(first, last) + 0.5 - low) * CELLS / (high - low) - 0.5
-    return (1 - np.abs(place[:, None] - np.arange(CELLS))).clip(min=0).astype(np.float32)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.tracking.filters import blurred, doubt, followed, gain, next_classes, steps
+from pipeline.tracking.filters import blurred, doubt, followed, gain, moved, next_classes, steps
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -96,7 +96,8 @@ class Tracks:
     time:       seconds, of the frame's own time stamp
     image_size: (height, width) of the frame in pixels
     bodies:     [N, 4] float32, x1 y1 x2 y2 in frame pixels: the rectangle that moves a mask along where its
-                code is one relative to it (`shapes.py`); None where boxes only crop masks, as in YOLACT
+                code is one relative to it (`shapes.py`), and its box with it; None where boxes only crop
+                masks, as in YOLACT
     """
 
     ids: Ints
@@ -269,14 +270,15 @@ def _with_rows(memory: _Memory, rows: Ints, new: _Memory) -> _Memory:
 def _result(tracks: Tracks, measured: _Memory, now: _Memory, order: Ints) -> Tracks:
     """measured, now: what the frame says, and what is made of it; order: their rows in `tracks`."""
     boxes, codes, classes = tracks.boxes.copy(), tracks.codes.copy(), tracks.classes.copy()
+    bodies = tracks.bodies
     new = np.flatnonzero((now.boxes != measured.boxes).any(1))
     low, high = now.boxes[new, :2], now.boxes[new, 2:]
     boxes[order[new]] = np.concatenate([np.minimum(low, high), np.maximum(low, high)], axis=1)
     codes[order], classes[order] = now.codes, now.classes
-    bodies = tracks.bodies
-    if bodies is not None:
-        bodies = bodies.copy()
+    if tracks.bodies is not None:
+        bodies = tracks.bodies.copy()
         # there and back through logarithms nothing would stay quite as it was
         new = np.flatnonzero((now.bodies != measured.bodies).any(1))
         bodies[order[new]] = _as_corners(now.bodies[new])
+        boxes = moved(tracks.boxes, tracks.bodies, bodies)
     return dataclasses.replace(tracks, boxes=boxes, codes=codes, classes=classes, bodies=bodies)

@@ -44,10 +44,11 @@ def tracks(
 
 
 def run(strength: Strength, boxes: NDArray[np.float64], rate: float = RATE) -> NDArray[np.float32]:
-    """One track's boxes, and the bodies that are the same: [T, 2, 4]."""
-    stabiliser = Stabiliser(strength)
-    out = [stabiliser(tracks(box, t / rate, bodies=box)) for t, box in enumerate(boxes)]
-    return np.stack([np.stack([one.boxes[0], one.bodies[0]]) for one in out if one.bodies is not None])
+    """One track's boxes, and what bodies that are the same come out as: [T, 2, 4]."""
+    cropping, moving = Stabiliser(strength), Stabiliser(strength)
+    crops = [cropping(tracks(box, t / rate)).boxes[0] for t, box in enumerate(boxes)]
+    bodies = [moving(tracks(box, t / rate, bodies=box)).bodies for t, box in enumerate(boxes)]
+    return np.stack([np.stack([one, other[0]]) for one, other in zip(crops, bodies, strict=True)])
 
 
 def noisy(frames: int, pixels: float, seed: int = 0) -> NDArray[np.float64]:
@@ -102,6 +103,15 @@ def test_jitter_of_a_still_body_is_less_than_it_was(strength):
     got = run(strength, measured)[50:, 1]
     assert np.diff(got, axis=0).std() < 0.8 * np.diff(measured, axis=0).std()
     assert (got - BOX).std() < 0.9 * (measured - BOX).std()
+
+
+def test_a_box_goes_where_its_body_goes():
+    stabiliser, around = Stabiliser(STRONG), np.array([-10, -20, 10, 20])
+    for t, body in enumerate(noisy(20, 2.0)):
+        got = stabiliser(tracks(body + around, t / RATE, bodies=body))
+    assert got.bodies is not None
+    np.testing.assert_allclose(got.boxes[0], got.bodies[0] + around, atol=0.5)
+    assert (got.boxes[0] != (body + around).astype(np.float32)).all()
 
 
 def test_strong_leaves_less_jitter_than_light():
