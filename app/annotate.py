@@ -19,6 +19,7 @@ from app.arguments import (
     add_tracking_arguments,
     at_least_one,
     follow_options,
+    refuse_early,
     zero_or_more,
 )
 from app.changes import CHANGEABLE, changes
@@ -230,11 +231,12 @@ def _tell_plan(photos: Sequence[Job], videos: Sequence[VideoJob], report: Report
 def _annotate_all(
     photos: Sequence[Job], videos: Sequence[VideoJob], args: argparse.Namespace, report: Report
 ) -> None:
-    _refuse_early(args)
+    refuse_early(args, args.weights)
     if args.compare is not None:
         from app.annotate_compare import annotate_compared, right_side
 
-        _refuse_early(right_side(args))
+        right = right_side(args)
+        refuse_early(right, right.weights)
         annotate_compared(videos, args, report)
         return
 
@@ -266,15 +268,3 @@ def _terminated_like_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _refuse_early(args: argparse.Namespace) -> None:
-    """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds."""
-    from model.catalog import CATALOG, DEFAULT_WEIGHTS, resolve_weights
-    from model.config import preset
-    from model.options import DetectOptions
-
-    resolve_weights(args.weights)
-    known = CATALOG.get(args.weights or DEFAULT_WEIGHTS)
-    if known is not None:  # a file of one's own says itself what it allows
-        DetectOptions(args.score_threshold, args.top_k, args.nms).check(preset(known.config))

@@ -11,13 +11,13 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from app.annotate_photos import is_lack_of_memory
 from app.annotate_report import Report
 from app.arguments import follow_options
 from app.drawing import overlay_style
-from app.progress import progress_bar
+from app.progress import frames_bar
 from app.threads import streams_for_files
 from app.timings import progress_text, table
 from model.errors import LiveMaskError, SinkError
@@ -119,7 +119,7 @@ def _watch(
     runner: Runner, metrics: Metrics, job: VideoJob, args: argparse.Namespace
 ) -> tuple[RunReport | None, bool]:
     """Show the progress until the run ends; Ctrl-C ends it in order. None when it does not end even then."""
-    with _progress(args) as progress:
+    with frames_bar(args.quiet) as progress:
         task = progress.add_task(job.name, total=None, status="opening")
         try:
             runner.start()
@@ -140,17 +140,6 @@ def _show(
     if info is not None and not info.live and info.frame_count:
         total = min(-(-info.frame_count // args.stride), args.max_frames or info.frame_count)
     progress.update(task, completed=snapshot.frames, total=total, status=progress_text(snapshot))
-
-
-def _progress(args: argparse.Namespace) -> Progress:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.completed}"),
-        TextColumn("{task.fields[status]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    return progress_bar(*columns, quiet=args.quiet)
 
 
 @contextmanager

@@ -127,6 +127,23 @@ def follow_options(args: argparse.Namespace) -> FollowOptions | None:
     return None
 
 
+def refuse_early(args: argparse.Namespace, weights: str | None) -> None:
+    """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds.
+
+    args: with those of `add_predictor_arguments`
+
+    Raises ConfigError and CheckpointError.
+    """
+    from model.catalog import CATALOG, DEFAULT_WEIGHTS, resolve_weights
+    from model.config import preset
+    from model.options import DetectOptions
+
+    resolve_weights(weights)
+    known = CATALOG.get(weights or DEFAULT_WEIGHTS)
+    if known is not None:  # a file of one's own says itself what it allows
+        DetectOptions(args.score_threshold, args.top_k, args.nms).check(preset(known.config))
+
+
 def fraction(text: str) -> float:
     """A number from 0 to 1."""
     try:

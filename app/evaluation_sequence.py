@@ -81,9 +81,9 @@ def find_sequence(folder: Path, limit: int | None = None) -> VideoSequence:
     """
     frames = _frames(folder / _FRAMES)[:limit]
     masks = _masks(folder / _MASKS, frames)
-    width, height = _size(frames[0])
+    width, height = upright_size(frames[0])
     for path in (*frames, *masks):
-        found = _size(path)
+        found = upright_size(path)
         if found != (width, height):
             raise DataError(
                 f"{path}: {found[0]} x {found[1]} pixels, expected the {width} x {height} of {frames[0].name}"
@@ -150,8 +150,8 @@ def _masks(folder: Path, frames: Sequence[Path]) -> tuple[Path, ...]:
     return masks
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, upright."""
+def upright_size(path: Path) -> tuple[int, int]:
+    """(width, height) of an image in pixels, upright. Raises DataError on one that cannot be read."""
     try:
         width, height, turned = read_size(path)
     except ValueError as error:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.arguments import add_predictor_arguments, at_least_one, zero_or_more
+from app.arguments import add_predictor_arguments, at_least_one, refuse_early, zero_or_more
 from model.errors import ConfigError
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
 
@@ -62,7 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure every input under every setting, and write the report; 1 when any of them failed."""
+    """Measure every input under every setting, and write the report.
+
+    1 when any of them failed, also where nothing was found: that is no stability.
+    """
     from app.cli import EXIT_FAILED, EXIT_OK
 
     strengths = _strengths(args.stabilise)
@@ -95,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
     if measured.runs:
         seconds = time.perf_counter() - started
         print(f"\n{len(measured.runs)} measured in {seconds:.1f} s -> {args.output / 'report.html'}")
-    return EXIT_FAILED if failures else EXIT_OK
+    failed = failures or any(run.summary.failed is not None for run in measured.runs)
+    return EXIT_FAILED if failed else EXIT_OK
 
 
 def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,12 +139,10 @@ def _strengths(listed: Sequence[str]) -> tuple[str, ...]:
 
 def _weights(args: argparse.Namespace) -> tuple[str | None, ...]:
     """The weights that were named, each once, None for the bundled ones; all of them are there."""
-    from model.catalog import resolve_weights
-
     named: tuple[str | None, ...] = tuple(dict.fromkeys(args.weights)) or (None,)
     if args.jitter is None:
         for weights in named:
-            resolve_weights(weights)
+            refuse_early(args, weights)
     return named
 
 

@@ -26,6 +26,7 @@ INK, MUTED, GRID = "#010100", "#010101", "#010102"
 _SETTINGS: Any = {
     "svg.fonttype": "none",  # letters stay letters: they can be read aloud, found and copied
     "font.size": 8,
+    "text.parse_math": False,  # names of files and classes may have dollars in them
     "text.color": INK,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,

@@ -11,10 +11,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
 from app.arguments import predictor_options
-from app.progress import progress_bar
+from app.progress import frames_bar
 from app.stability_inputs import Video
 from app.stability_sink import Curves, MeterSink
 from app.stability_synthetic import JITTER, ShakenTruth
@@ -212,7 +210,7 @@ def _measure(video: Video, setting: Setting, network: _Network, args: argparse.N
 
 def _watch(runner: Runner, metrics: Metrics, title: str, args: argparse.Namespace) -> RunReport:
     """Show the progress until the run ends. Raises KeyboardInterrupt once the user has ended it."""
-    with _progress(args) as progress:
+    with frames_bar(args.quiet) as progress:
         task = progress.add_task(title, total=None, status="opening")
         try:
             runner.start()
@@ -225,17 +223,6 @@ def _watch(runner: Runner, metrics: Metrics, title: str, args: argparse.Namespac
             runner.join(PATIENCE)
             raise
     return done
-
-
-def _progress(args: argparse.Namespace) -> Progress:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.completed}"),
-        TextColumn("{task.fields[status]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    return progress_bar(*columns, quiet=args.quiet)
 
 
 def _opener(video: Video) -> OpenSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,10 @@ class ShakenTruth:
         return self._threshold
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """The shaken masks of the next frames."""
+        """The shaken masks of the next frames. Raises DataError where there are more frames than masks."""
         return [found.select(found.scores > self._least) for found in self._source(frames)]
 
 
 def _masks(truth: Truth) -> Iterator[NDArray[np.uint8]]:
-    return (truth.labels(index) for index in range(len(truth.masks)))
+    # without an end: whoever asks for a mask that there is not is told so
+    return map(truth.labels, itertools.count())

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.evaluation_sequence import upright_size
 from model.errors import DataError, SourceError
-from model.training.image_files import read_size
 from model.training.label_images import read_label_image, regions
 from pipeline.sources.images import find_media
 
@@ -99,7 +99,7 @@ def common_size(images: Iterable[Path]) -> tuple[int, int]:
     """(width, height) in pixels, upright, of all images. Raises DataError when they differ, or are broken."""
     first: tuple[Path, tuple[int, int]] | None = None
     for path in images:
-        size = _size(path)
+        size = upright_size(path)
         first = first or (path, size)
         if size != first[1]:
             raise DataError(
@@ -108,14 +108,6 @@ def common_size(images: Iterable[Path]) -> tuple[int, int]:
             )
     assert first is not None
     return first[1]
-
-
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        width, height, turned = read_size(path)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
-    return (height, width) if turned else (width, height)
 
 
 def _read(path: Path, width: int, height: int) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@ configuration asks for before any tensor is allocated.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from model.anchors import make_anchors
-from model.checkpoint_file import load, outline
+from model.checkpoint_file import load, outline, save
 from model.config import PRESETS, YolactConfig
 from model.config_limits import check_limits
 from model.errors import CheckpointError, ConfigError
@@ -156,12 +155,7 @@ def save_checkpoint(
         "weights": weights,
         "training": training,
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        torch.save(content, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    save(path, content)
 
 
 def _stored(value: Tensor, half: bool) -> Tensor:

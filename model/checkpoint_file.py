@@ -7,6 +7,7 @@ that size is allocated.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import pickletools
 import re
@@ -53,6 +54,19 @@ def load(path: Path) -> Any:
     """What the file holds, tensors on the CPU. Raises CheckpointError as `outline`, which comes first."""
     with _refusal(path):
         return _load(path)
+
+
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Write what `load` gives back; a file of that name is replaced only when the new one is complete.
+
+    Raises OSError and RuntimeError where it cannot be written; nothing is left then.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        torch.save(content, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _load(path: Path) -> Any:

@@ -40,7 +40,7 @@ def check_limits(config: YolactConfig) -> None:
 
     checks = {
         "name": isinstance(config.name, str) and len(config.name) <= 200,
-        "class_names": _names(config.class_names),
+        "class_names": are_class_names(config.class_names),
         "backbone.name": isinstance(config.backbone.name, str),
         "backbone.width": _whole(config.backbone.width, 8, 256),
         "backbone.deformable_interval": _whole(config.backbone.deformable_interval, 0, 64),
@@ -97,7 +97,8 @@ def _detection_checks(config: DetectionConfig) -> dict[str, bool]:
     }
 
 
-def _names(value: Any) -> bool:
+def are_class_names(value: Any) -> bool:
+    """Whether it is a tuple of 1 to 10 000 texts of at most 200 letters."""
     return (
         isinstance(value, tuple)
         and 1 <= len(value) <= 10_000

@@ -7,7 +7,6 @@ built.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from model.checkpoint_file import load, outline, pickled
+from model.checkpoint_file import load, outline, pickled, save
 from model.classes import COCO_CATEGORY_IDS, COCO_CLASSES
-from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
+from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT, are_class_names
 from model.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ VERSION = 1
 VARIANTS = ("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
 
 _COCO_LABELS = 91  # background, 80 categories, and 10 numbers that COCO gave up
-_MOST_CLASSES = 10_000
 _NORM_EPS = 1e-5
 _MARK = b"roi_heads.mask_predictor."  # no other model's parameters are called so
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
@@ -148,12 +146,7 @@ def save_mask_rcnn(
         "notes": notes,
         "weights": {key: value.detach().cpu().clone() for key, value in state.items()},
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        torch.save(content, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    save(path, content)
 
 
 def empty_network(config: MaskRcnnConfig) -> MaskRCNN:
@@ -195,8 +188,8 @@ def _own(path: Path, sketch: Mapping[str, Any]) -> MaskRcnnConfig:
     checks = {
         "variant": variant in VARIANTS,
         "class_names": isinstance(names, list)
-        and 1 <= len(names) <= _MOST_CLASSES
-        and all(isinstance(name, str) and name for name in names)
+        and are_class_names(tuple(names))
+        and all(names)
         and len(set(names)) == len(names),
         "image_size": type(size) is int and SMALLEST_INPUT <= size <= LARGEST_INPUT,
         "norm_eps": isinstance(eps, float) and 0 <= eps <= 1,

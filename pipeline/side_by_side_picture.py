@@ -1,4 +1,4 @@
-"""One picture of two: beside or above each other, or parted by a line; and strips of text below them."""
+"""One picture of two, beside or above each other, with strips of text below them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.overlay import font_size
 from pipeline.overlay_text import Tag, paste
-from pipeline.palette import BLACK, Colour
+from pipeline.palette import BLACK
 
 Picture = NDArray[np.uint8]
 
 GAP = 4  # pixels between the pictures; even, so that the whole is
-LINE = 2  # pixels, of the line that parts two pictures
 WIDEST = 2  # times its height: a wider frame goes above the other one, not beside it
-LINE_COLOUR: Colour = (255, 255, 255)
 
 _SMALLEST = 8  # pixels, of letters that can still be read
 _ELLIPSIS = "..."
@@ -46,20 +44,6 @@ def compose(left: Picture, right: Picture, stacked: bool = False) -> Picture:
         whole = _canvas(height, 2 * width + GAP)
         whole[:height, width + GAP : 2 * width + GAP] = right
     whole[:height, :width] = left
-    return whole
-
-
-def split(left: Picture, right: Picture, x: int) -> Picture:
-    """The left picture up to column `x`, the right one from there on, and a line between them.
-
-    left, right: [H, W, 3] uint8 BGR, of the same frame. x: 0 shows the right one alone, W the left one.
-    The result is a new array of the same size. Raises ValueError when the sizes differ.
-    """
-    _check(left, right)
-    x = min(max(x, 0), left.shape[1])
-    whole = np.concatenate([left[:, :x], right[:, x:]], axis=1)
-    if 0 < x < left.shape[1]:
-        whole[:, max(x - LINE // 2, 0) : x + LINE // 2] = LINE_COLOUR
     return whole
 
 

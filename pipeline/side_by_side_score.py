@@ -7,12 +7,13 @@ from collections import deque
 from model.detections import Detections
 from pipeline.frame import Frame
 from pipeline.stability.meter import StabilityMeter
+from pipeline.stability.motion import Motion
 from pipeline.stability.records import StabilitySummary
 
 RECENT = 2.0  # seconds of film that are looked back
 
 
-class RunningScore:
+class SideMeter:
     """Measures the frames of a run one after another. See `pipeline.stability`. One thread at a time."""
 
     def __init__(self) -> None:
@@ -21,10 +22,10 @@ class RunningScore:
         self._sum = 0.0
         self._count = 0
 
-    def add(self, frame: Frame, detections: Detections) -> None:
-        """Measure the next frame. Raises ValueError without masks or tracks, as `StabilityMeter.add` does."""
+    def add(self, frame: Frame, detections: Detections, motion: Motion | None = None) -> None:
+        """Measure the next frame. Raises ValueError without masks or tracks; see `StabilityMeter.add`."""
         time = float(frame.time)
-        moments = self._meter.add(frame.image, detections, time).moments
+        moments = self._meter.add(frame.image, detections, time, motion=motion).moments
         jitters = tuple(moment.jitter for moment in moments if moment.jitter is not None)
         self._sum += sum(jitters)
         self._count += len(jitters)

@@ -12,6 +12,7 @@ from pipeline.live.settings import DetectionSettings
 
 SIDES = ("A", "B")
 SAME = "as A"
+PRIVATE = "Nothing is compared while people are hidden: one side could show whom the other one hides."
 _DASH = "–"
 
 
@@ -83,7 +84,7 @@ def standing_words(standing: Standing, wanted: bool) -> str:
 _STATES = {
     "off": "It begins with the next picture.",
     "waiting": "It begins once a source is open and a network is loaded.",
-    "private": "Nothing is compared while people are hidden: one side could show whom the other one hides.",
+    "private": PRIVATE,
     "loading": "The other network is being loaded …",
 }
 

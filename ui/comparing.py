@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from pipeline.live.settings import ComparisonSettings
+from pipeline.live.comparison import TOPIC
+from pipeline.live.settings import ComparisonSettings, DisplaySettings
+from ui.compare_words import PRIVATE
 from ui.notices import Level
 
 if TYPE_CHECKING:
     from ui.controller import Controller
 
 STEP = 0.05  # of the picture's width, that a key moves the line by
-TOPIC = "comparison"
-PRIVATE = "Nothing is compared while people are hidden: one side could show whom the other one hides."
 
 
 class Comparer(QObject):
@@ -28,6 +28,8 @@ class Comparer(QObject):
         self._controller = controller
         self._settings = ComparisonSettings()
         self._at = 0.5
+        self._private = controller.display.privacy
+        controller.display_changed.connect(self._on_display)
 
     @property
     def settings(self) -> ComparisonSettings:
@@ -54,9 +56,18 @@ class Comparer(QObject):
         self._settings = settings
         self._controller.session.compare(settings)
         self._controller.settled.emit(TOPIC)
-        if begins and self._controller.display.privacy:
+        if begins and self._private:
             self._controller.tell(Level.INFO, PRIVATE, topic=TOPIC)
         self.changed.emit(settings)
+
+    def _on_display(self, display: DisplaySettings) -> None:
+        if display.privacy == self._private:
+            return
+        self._private = display.privacy
+        if self._private and self._settings.on:
+            self._controller.tell(Level.INFO, PRIVATE, topic=TOPIC)
+        else:
+            self._controller.settled.emit(TOPIC)
 
     def toggle(self) -> None:
         """Begin to compare, or end it."""

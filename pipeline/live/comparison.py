@@ -37,6 +37,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class _Broken:
+    """What could not be loaded, or failed with a frame, and how that was told."""
+
+    settings: DetectionSettings
+    problem: str
+
+
+@dataclass(frozen=True)
 class _Left:
     """The left side. detector: of the source that is shown."""
 
@@ -65,7 +73,7 @@ class Comparison:
         self._left: _Left | None = None
         self._network: LoadedPredictor | None = None
         self._network_settings = DetectionSettings()  # those that it was loaded with, or is to be
-        self._broken: DetectionSettings | None = None  # what could not be loaded, or failed with a frame
+        self._broken: _Broken | None = None
         self._standing = Standing()
 
     @property
@@ -95,9 +103,9 @@ class Comparison:
     def broke(self, error: Exception) -> None:
         """The right side has failed with a frame: there is none until something else is chosen."""
         with self._lock:
-            if (right := self._standing.right) is not None:
-                self._broken = right
-                self._fail(error, right)
+            right = self._standing.right
+            if self._standing.state == "on" and right is not None:
+                self._break(error, right)
 
     def load(self) -> None:
         """Load the network that the right side needs. Raises nothing: what fails is told."""
@@ -110,8 +118,9 @@ class Comparison:
             warm_up(network)
         except Exception as error:
             with self._lock:
-                self._broken = wanted
-                self._fail(error, wanted)
+                right = self._standing.right if self._standing.state == "loading" else None
+                if right is not None and not right.needs_reload(wanted):  # else something else was chosen
+                    self._break(error, right)
             return
         with self._lock:
             self._network, self._network_settings = network, wanted
@@ -124,8 +133,8 @@ class Comparison:
             self._stand(self._idle_state())
             return
         right = self._settings.right_of(left.settings)
-        if self._broken is not None and not right.needs_reload(self._broken):
-            self._stand("failed", right, self._standing.problem)
+        if self._broken is not None and not right.needs_reload(self._broken.settings):
+            self._stand("failed", right, self._broken.problem)
             return
         try:
             predictor = self._predictor(left, right)
@@ -154,6 +163,10 @@ class Comparison:
         if not self._settings.on:
             return "off"
         return "waiting" if self._left is None else "private"
+
+    def _break(self, error: Exception, right: DetectionSettings) -> None:
+        self._fail(error, right)
+        self._broken = _Broken(right, self._standing.problem)
 
     def _fail(self, error: Exception, right: DetectionSettings) -> None:
         told = failed(TOPIC, error)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.catalog import DEFAULT_WEIGHTS, all_entries
 from model.config import YolactConfig
@@ -40,7 +41,7 @@ def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Pr
     """The network with the settings that need no other one.
 
     private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
-             can be, and no person that another class's box would suppress. `only_wanted` takes it away again.
+             can be, and no person that another class's box would suppress. `wanted_rows` leaves it out again.
 
     Raises ConfigError on what makes no sense for this network.
     """
@@ -68,8 +69,10 @@ def followed(settings: DetectionSettings, private: bool) -> FollowOptions:
     return FollowOptions() if private else options
 
 
-def only_wanted(settings: DetectionSettings, detections: Detections, private: bool = False) -> Detections:
-    """The detections that the settings ask for, of those that a network found which looked for more.
+def wanted_rows(
+    settings: DetectionSettings, detections: Detections, private: bool = False
+) -> NDArray[np.int64]:
+    """Which detections the settings ask for, where the network has looked for more: their rows, [n], rising.
 
     private: the network did, so that scores decide alone. Otherwise the stabiliser keeps a track for a while
              whose score has fallen below the threshold.
@@ -79,8 +82,7 @@ def only_wanted(settings: DetectionSettings, detections: Detections, private: bo
         wanted |= detections.track_ids >= 0
     if settings.classes is not None:
         wanted &= np.array([name in settings.classes for name in detections.names], dtype=bool)
-    rows = np.flatnonzero(wanted)[: settings.max_detections]
-    return detections if len(rows) == len(detections) else detections.select(rows)
+    return np.flatnonzero(wanted)[: settings.max_detections]
 
 
 def weights_path(settings: DetectionSettings) -> Path:

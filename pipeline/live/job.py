@@ -14,7 +14,7 @@ from time import monotonic
 from model.errors import SinkError, SourceError
 from pipeline.frame import Result
 from pipeline.live.events import Event, Failed, Progress, Saved
-from pipeline.live.fitting import fitted, followed, only_wanted
+from pipeline.live.fitting import fitted, followed, wanted_rows
 from pipeline.live.loading import LoadNetwork
 from pipeline.live.naming import OutputNames, stem_of
 from pipeline.live.opening import OpenSource
@@ -127,7 +127,7 @@ class AnnotationJob:
         display = dataclasses.replace(self._order.display, show_fps=False)
         network = fitted(self._load(detection), detection, display.privacy)
         follow = followed(detection, display.privacy)
-        painter = LivePainter(display, shown=partial(only_wanted, detection, private=display.privacy))
+        painter = LivePainter(display, shown=partial(wanted_rows, detection, private=display.privacy))
         if painter.picture_problem:
             self._emit(Failed("display", painter.picture_problem))
         detector = build_detector(network, self._metrics, style=None, follow=follow)

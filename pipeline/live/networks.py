@@ -9,12 +9,15 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model.detections import Detections
 from model.errors import ConfigError
 from pipeline.frame import Frame
 from pipeline.live.comparison import Comparison, Standing
 from pipeline.live.events import Event, Loaded, Loading
-from pipeline.live.fitting import fitted, followed, only_wanted, weights_path
+from pipeline.live.fitting import fitted, followed, wanted_rows, weights_path
 from pipeline.live.loading import LoadNetwork, warm_up
 from pipeline.live.settings import DetectionSettings
 from pipeline.live.troubles import failed
@@ -206,9 +209,9 @@ class Networks:
         So it is from the very moment of asking on, whatever keeps `keep_private` waiting."""
         return self._privacy_asked and frame.captured_at < self._private_since
 
-    def only_wanted(self, detections: Detections) -> Detections:
+    def wanted_rows(self, detections: Detections) -> NDArray[np.int64]:
         """See the function of that name. Never waits."""
-        return only_wanted(self._applied, detections, self._private)
+        return wanted_rows(self._applied, detections, self._private)
 
     def _look_for_everybody(self, private: bool) -> None:
         with self._lock:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from model.detections import Detections, no_detections
 from model.errors import SourceError
@@ -22,8 +23,8 @@ from pipeline.live.tracks import Counterparts, TrackTimes
 from pipeline.overlay import OverlayStyle, draw, line_width
 from pipeline.sources.images import read_image
 
-Shown = Callable[[Detections], Detections]
-"""Which detections are shown, by `Detections.select`."""
+Shown = Callable[[Detections], NDArray[np.int64]]
+"""Which of N detections are shown: their rows, [n], in the order in which they are."""
 
 _DIMMED = 0.4  # of the brightness of what is not selected
 
@@ -193,9 +194,7 @@ def _reduced(result: Result, shown: Shown | None) -> Result:
     if shown is None:
         return result
     everything = result.detections
-    # which ones were chosen is told by their rows, which travel as track ids
-    rows = shown(dataclasses.replace(everything, track_ids=np.arange(len(everything)))).track_ids
-    assert rows is not None, "`shown` has to choose by `Detections.select`"
+    rows = shown(everything)
     if len(rows) == len(everything):
         return result
     inspection = result.inspection

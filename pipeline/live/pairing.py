@@ -102,6 +102,14 @@ class PairedDetector:
         left, right = self._left.submit(frames), self._right
         return lambda: self._collect(frames, left, right)
 
+    def _drop_right(self) -> bool:
+        """End the comparison that goes on; False where another one was chosen, or none, meanwhile."""
+        with self._lock:
+            if self._wanted.right is not self._used.right:
+                return False
+            self._wanted = dataclasses.replace(self._wanted, right=None)
+            return True
+
     def _collect(
         self, frames: Sequence[Frame], left: Pending, right: SwitchableDetector | None
     ) -> list[Result]:
@@ -120,8 +128,8 @@ class PairedDetector:
         except Exception as error:
             if self._on_failure is None:
                 raise
-            self.compare(None)
-            self._on_failure(error)
+            if self._drop_right():
+                self._on_failure(error)
             return results
         self._metrics.add_now("masks", frames[0].index, begun)
         return [

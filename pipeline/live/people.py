@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from model.detections import MaskCrop
 from pipeline.frame import Frame
 from pipeline.live.cells import Cells, Grid, filled, in_blocks, stretched, widened
-from pipeline.live.matching import box_iou, pairs
+from pipeline.live.matching import pairs
+from pipeline.tracking.overlap import box_ious
 
 _MARGIN = 0.1  # of the smaller side of a person's box, and one cell at least
 _BLOCKS_ACROSS, _BLOCKS_ALONG = 8, 18  # at most, of the smaller and the larger side of a person's box
@@ -105,7 +106,7 @@ class People:
         """What is hidden in this frame: a region for each of `present`, in their order, then those held."""
         self._advance(frame)
         self._adapt(grid)
-        matched = pairs(box_iou(_boxes([k.region for k in self._known]), _boxes(present)), _SAME)
+        matched = pairs(box_ious(_boxes([k.region for k in self._known]), _boxes(present)), _SAME)
         lost = [known for row, known in enumerate(self._known) if row not in matched.values()]
         now = [
             self._followed(self._known[matched[i]] if i in matched else None, region)

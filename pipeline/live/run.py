@@ -74,7 +74,7 @@ class LiveRun:
         self.spans = RecentSpans()
         self.metrics = Metrics(self.spans)
         self.detector = PairedDetector(self.metrics, adopt, networks.compared_broke)
-        self.painter = LivePainter(display, shown=networks.only_wanted)
+        self.painter = LivePainter(display, shown=networks.wanted_rows)
         self.scorer = PairScorer()
         self.playback: Playback | None = None
         self.info: SourceInfo | None = None

@@ -10,15 +10,15 @@ from statistics import fmean
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from model.detections import Detections
-from pipeline.frame import Frame, Result
+from pipeline.frame import Result
 
 if TYPE_CHECKING:
     from pipeline.stability.meter import StabilityMeter
+    from pipeline.stability.motion import MotionEstimator
     from pipeline.stability.records import FrameScore
 
 RECENT = 5.0  # seconds that are looked back, by the clock of who watches: a film may begin again meanwhile
-_MOST_FRAMES = 2000  # that a meter measures before another one takes its place: it keeps numbers of each
+_MOST_FRAMES = 2000  # that meters measure before others take their place: they keep numbers of each
 _BURST = 4  # results that are measured in a row, for masks are compared from one frame to the very next
 _BREATH = 3.0  # after them it rests as many times as long, so that the network gets the cores
 _LONGEST_BREATH = 1.0  # seconds
@@ -124,14 +124,14 @@ class PairScorer:
         return (self._thread.name,) if running and self._thread is not None else ()
 
     def _work(self) -> None:
-        sides, measured = (_Side(), _Side()), -1
+        sides, measured = _Sides(), -1
         burst, worked = 0, 0.0
         while (given := self._next()) is not None:
             if given.round != measured:
-                sides, measured = (_Side(), _Side()), given.round
+                sides, measured = _Sides(), given.round
             began = monotonic()
             try:
-                scores = _measure(sides, given)
+                scores = sides.add(given.number, given.result)
             except Exception as error:  # a figure that cannot be had must not take the picture along
                 self._tell(given.round, None, f"Nothing can be measured: {error}")
                 continue
@@ -159,44 +159,62 @@ class PairScorer:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One frame's figures. follows: whether it came right after the one that was measured before it."""
+    """One frame's figures on both sides. follows: whether it came right after the one measured before it."""
 
-    score: FrameScore
+    sides: tuple[FrameScore, FrameScore]
+    time: float
     captured_at: float
     follows: bool
 
 
-class _Side:
-    """The meter of one side, and its newest figures."""
+class _Sides:
+    """The meters of both sides, which look at the same frames, and their newest figures."""
 
     def __init__(self) -> None:
-        self._meter: StabilityMeter | None = None
-        self._count = 0
+        self._motion: MotionEstimator | None = None
+        self._meters: tuple[StabilityMeter, ...] = ()
+        self._count = 0  # of the frames that these have measured
         self._number = 0
         self._recent: deque[_Measured] = deque()
 
-    def add(self, number: int, frame: Frame, detections: Detections) -> RunningScore:
+    def add(self, number: int, result: Result) -> Scores:
         """Measure one more frame. Raises ValueError as `StabilityMeter.add` does."""
-        from pipeline.stability.meter import StabilityMeter
-
-        if self._meter is None or self._count == _MOST_FRAMES:
-            self._meter, self._count = StabilityMeter(), 0
         follows, self._number = number == self._number + 1, number
-        time, recent = float(frame.time), self._recent
-        if recent and time == recent[-1].score.time:  # a picture that stands still comes again
-            return _summed(recent)
-        recent.append(_Measured(self._meter.add(frame.image, detections, time), frame.captured_at, follows))
+        frame, recent = result.frame, self._recent
+        time = float(frame.time)
+        if not recent or time != recent[-1].time:  # else it is a picture that stands still and comes again
+            recent.append(_Measured(self._measured(result, time), time, frame.captured_at, follows))
+            while frame.captured_at - recent[0].captured_at > RECENT:
+                recent.popleft()
+        return _summed(recent, 0), _summed(recent, 1)
+
+    def _measured(self, result: Result, time: float) -> tuple[FrameScore, FrameScore]:
+        from pipeline.stability.meter import StabilityMeter
+        from pipeline.stability.motion import MotionEstimator
+
+        if self._motion is None or self._count == _MOST_FRAMES:
+            self._motion, self._meters, self._count = (
+                MotionEstimator(),
+                (StabilityMeter(), StabilityMeter()),
+                0,
+            )
         self._count += 1
-        while frame.captured_at - recent[0].captured_at > RECENT:
-            recent.popleft()
-        return _summed(recent)
+        image, other = result.frame.image, result.other
+        assert other is not None, "only what has another side is measured"
+        motion = self._motion(image, time)
+        left, right = self._meters
+        return (
+            left.add(image, result.detections, time, motion=motion),
+            right.add(image, other, time, motion=motion),
+        )
 
 
-def _summed(measured: Collection[_Measured]) -> RunningScore:
-    """The figures of several frames in a row, at least one, as those of all of them."""
+def _summed(measured: Collection[_Measured], side: int) -> RunningScore:
+    """One side's figures of several frames in a row, at least one, as those of all of them."""
     captured = [one.captured_at for one in measured]
-    moments = [moment for one in measured for moment in one.score.moments]
-    followed = [moment for one in measured if one.follows for moment in one.score.moments]
+    scores = [one.sides[side] for one in measured]
+    moments = [moment for score in scores for moment in score.moments]
+    followed = [moment for one in measured if one.follows for moment in one.sides[side].moments]
     return RunningScore(
         frames=len(measured),
         seconds=captured[-1] - captured[0],
@@ -204,15 +222,8 @@ def _summed(measured: Collection[_Measured]) -> RunningScore:
         boundary_jitter=_mean(moment.boundary_jitter for moment in followed),
         gaps=sum(moment.missing_before > 0 for moment in moments),
         id_changes=sum(moment.replaced is not None for moment in moments),
-        coverage=sum(one.score.masks > 0 for one in measured) / len(measured),
+        coverage=sum(score.masks > 0 for score in scores) / len(measured),
     )
-
-
-def _measure(sides: tuple[_Side, _Side], given: _Given) -> Scores:
-    frame, other = given.result.frame, given.result.other
-    assert other is not None, "only what has another side is measured"
-    left, right = sides
-    return left.add(given.number, frame, given.result.detections), right.add(given.number, frame, other)
 
 
 def _mean(figures: Iterable[float | None]) -> float | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop, mask_iou
-from pipeline.live.matching import box_iou
+from pipeline.tracking.overlap import box_ious
 
 _LEAST = 0.25  # overlap of what is taken for the same instance
 _PATIENCE = 1.0  # seconds that it may be out of sight
@@ -87,7 +87,7 @@ def _tracks(detections: Detections) -> frozenset[int]:
 
 def _overlap(instance: Detections, detections: Detections) -> NDArray[np.float64]:
     """[N], how likely each detection is the instance: by box, and by mask too where there are masks."""
-    overlap = box_iou(instance.boxes, detections.boxes)[0]
+    overlap = box_ious(instance.boxes, detections.boxes)[0]
     if instance.crops is not None and detections.crops is not None:
         for i in np.flatnonzero(overlap):
             overlap[i] = (overlap[i] + mask_iou(instance.crops[0], detections.crops[i])) / 2

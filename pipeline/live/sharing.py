@@ -59,7 +59,7 @@ class _Recalling:
         self.name, self.precision, self.device, self.slots = said.name, said.precision, said.device, 1
 
     def start(self, images: Tensor) -> Callable[[], RawOutputs]:
-        """See `Engine.start`. images: [B, 0], looked at by nobody."""
+        """See `Engine.start`. images: [B, 0, 0, 0], looked at by nobody."""
         last = self._said.last
         assert last is not None, "the left side comes first"
         return lambda: last
@@ -69,8 +69,8 @@ class _Reader(Predictor):
     """A predictor whose engine needs no images."""
 
     def prepare(self, frames: Sequence[Frame]) -> Tensor:
-        """[B, 0] float32."""
-        return torch.empty(len(frames), 0)
+        """[B, 0, 0, 0] float32: without a pixel, but of as many dimensions as images have."""
+        return torch.empty(len(frames), 0, 0, 0)
 
 
 def _with_engine(kind: type[Predictor], predictor: Predictor, engine: Engine) -> Predictor:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections
-from pipeline.live.matching import box_iou, pairs
+from pipeline.live.matching import pairs
+from pipeline.tracking.overlap import box_ious
 
 _KEPT = 512  # tracks that are remembered, those seen last
 _SAME = 0.5  # IoU of two boxes of one frame that are taken for the same instance
@@ -46,11 +47,12 @@ class Counterparts:
 
     So both sides show somebody in one colour. A track keeps what it was given, and no two are given the same:
     where the right side loses somebody and takes them for another one, the colour changes there as it does on
-    the left. One thread uses it.
+    the left. One that the right side has found first gets the left one's id once the left side finds it too.
+    One thread uses it.
     """
 
     def __init__(self) -> None:
-        self._given: dict[int, int] = {}
+        self._given: dict[int, int] = {}  # to a track of the right side; its own plus `_APART`: nobody else's
 
     def forget(self) -> None:
         """Begin anew."""
@@ -60,21 +62,24 @@ class Counterparts:
         """The right ones with ids to draw them by; as they are where one side has no tracks."""
         if left.track_ids is None or right.track_ids is None:
             return right
-        new = [row for row, track in enumerate(right.track_ids.tolist()) if track not in self._given]
-        if new:
-            self._give(left, right.select(new))
+        alone = [row for row, track in enumerate(right.track_ids.tolist()) if self._is_alone(track)]
+        if alone:
+            self._give(left, right.select(alone))
         while len(self._given) > _KEPT:
             del self._given[next(iter(self._given))]
         ids: NDArray[np.int64] = np.array([self._given.get(t, t) for t in right.track_ids.tolist()], np.int64)
         return dataclasses.replace(right, track_ids=ids)
 
-    def _give(self, left: Detections, new: Detections) -> None:
+    def _is_alone(self, track: int) -> bool:
+        """Whether it may yet get the id of a track on the left."""
+        return track >= 0 and self._given.get(track, track + _APART) == track + _APART
+
+    def _give(self, left: Detections, alone: Detections) -> None:
         assert left.track_ids is not None
-        assert new.track_ids is not None
+        assert alone.track_ids is not None
         taken = set(self._given.values())
         free = left.select(np.array([t >= 0 and t not in taken for t in left.track_ids.tolist()], dtype=bool))
-        same = pairs(box_iou(free.boxes, new.boxes), _SAME)
-        for row, track in enumerate(new.track_ids.tolist()):
-            if track >= 0:
-                known = free.track_ids[same[row]] if row in same and free.track_ids is not None else None
-                self._given[track] = track + _APART if known is None else int(known)
+        same = pairs(box_ious(free.boxes, alone.boxes), _SAME)
+        for row, track in enumerate(alone.track_ids.tolist()):
+            known = free.track_ids[same[row]] if row in same and free.track_ids is not None else None
+            self._given[track] = track + _APART if known is None else int(known)

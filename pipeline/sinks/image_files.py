@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from model.errors import ConfigError, SinkError
 from pipeline.frame import Frame, Result
 from pipeline.sinks.base import SinkReport
 from pipeline.sinks.files import ENCODINGS, write_image
+from pipeline.sinks.frame_names import harmless, numbered
 from pipeline.sinks.image_folder import ImageFolder
 from pipeline.sinks.origin import origin_of
 from pipeline.sinks.span import Span
@@ -42,7 +42,6 @@ class ImagesSink:
         """Make the part folder. Raises SinkError as `ImageFolder` does."""
         self._info = info
         self._folder = ImageFolder(self._path, self._overwrite)
-        self._stem = _harmless(info.path.stem) if info.path else "frame"
 
     def write(self, result: Result) -> None:
         """Write one file. Raises SinkError when it cannot be written, or two frames have one name."""
@@ -76,10 +75,5 @@ class ImagesSink:
         return SinkReport(self._path if whole else folder.part, str(self._span), problems, whole)
 
     def _name(self, frame: Frame) -> str:
-        stem = _harmless(Path(frame.name).stem) if frame.name else ""
-        return (stem or f"{self._stem}_{frame.index:06d}") + self._suffix
-
-
-def _harmless(stem: str) -> str:
-    """A name without what could lead out of the folder, or what some file systems refuse."""
-    return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", stem).strip(". ")
+        own = harmless(Path(frame.name).stem) if frame.name else ""
+        return (own or numbered(self._info, frame)) + self._suffix

@@ -9,16 +9,14 @@ from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop
 from pipeline.stability.flicker import Places
-from pipeline.stability.flow import SAME_SHOT, Correspondence, FlowEstimator
+from pipeline.stability.flow import Correspondence
 from pipeline.stability.jitter import Jitter, jitter
 from pipeline.stability.ledger import Ledger, Measured
+from pipeline.stability.motion import Motion, MotionEstimator
 from pipeline.stability.records import FrameScore, StabilitySummary
 from pipeline.stability.sight import Sight, check, look, truth_objects
 from pipeline.stability.summing import summarise
 from pipeline.stability.truth import assign
-
-LONGEST_STEP = 1.0
-"""Seconds; frames farther apart are not compared: too much may have happened."""
 
 
 class StabilityMeter:
@@ -29,7 +27,7 @@ class StabilityMeter:
     """
 
     def __init__(self) -> None:
-        self._flow = FlowEstimator()
+        self._motion = MotionEstimator()
         self._places = Places()
         self._ledger = Ledger()
         self._last: Sight | None = None
@@ -40,24 +38,27 @@ class StabilityMeter:
         detections: Detections,
         time: float,
         truth: NDArray[np.uint8] | None = None,
+        motion: Motion | None = None,
     ) -> FrameScore:
         """Measure the next frame against the one before it.
 
         image:      [H, W, 3] uint8 BGR
         detections: with masks and track ids, of that frame; (H, W) is their `image_size`
-        time:       seconds, the frame's own; where it goes back, or on by more than `LONGEST_STEP`, a new
-                    shot begins
+        time:       seconds, the frame's own; see `MotionEstimator` for where a new shot begins
         truth:      [H, W] uint8 labels, 0 background, one value an object; the value is the object's
                     identity through the video. None: not known in this frame
+        motion:     what a `MotionEstimator` says of this frame, so that several meters of one video find it
+                    once. It gets the same frames as the meter, which is given its word for each or for none
 
         Raises ValueError when masks or track ids are missing, when an id occurs twice, or when the sizes do
         not agree; the frame is then not counted.
         """
         check(image, detections, truth)
         objects = truth_objects(truth)
-        sight = look(image, detections, time, objects)
-        moved, last = self._moved(sight), self._last
-        self._last = sight
+        motion = motion or self._motion(image, time)
+        sight = look(detections, objects, motion.grid)
+        last, self._last = self._last, sight
+        moved = motion.moved if last is not None else None
         if moved is None:
             self._places.forget()
         replaced = self._places.update(sight.masks, moved)
@@ -76,16 +77,6 @@ class StabilityMeter:
     def summary(self) -> StabilitySummary:
         """The figures of all frames so far; more may follow."""
         return summarise(self._ledger)
-
-    def _moved(self, sight: Sight) -> Correspondence | None:
-        """How the picture moved since the last frame; None where that is another shot."""
-        last = self._last
-        if last is None or last.image_size != sight.image_size:
-            return None
-        if not 0 <= sight.time - last.time <= LONGEST_STEP:
-            return None
-        moved = self._flow(last.picture, sight.picture)
-        return moved if moved.share_known >= SAME_SHOT else None
 
 
 def _jitters(

@@ -1,4 +1,4 @@
-"""What the measure keeps of one frame: its picture, its masks, its ground truth."""
+"""What the measure keeps of one frame: its masks, its ground truth."""
 
 from __future__ import annotations
 
@@ -9,38 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop
-from pipeline.stability.flow import Luminance, luminance
 from pipeline.stability.raster import objects, on_grid
 
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """One frame as it is compared with the next.
+    """One frame's masks as they are compared with those of the next, on the raster of the flow.
 
-    image_size: (height, width) of the frame, px
-    time:       seconds
-    picture:    [h, w] uint8 luminance, whose raster the masks lie on
-    masks:      by track, those that are not empty on the raster
-    objects:    the ground truth's, by label, on the raster
+    masks:   by track, those that are not empty on the raster
+    objects: the ground truth's, by label
     """
 
-    image_size: tuple[int, int]
-    time: float
-    picture: Luminance
     masks: dict[int, MaskCrop]
     objects: dict[int, MaskCrop]
 
 
-def look(image: NDArray[np.uint8], detections: Detections, time: float, truth: dict[int, MaskCrop]) -> Sight:
-    """Take down a frame, its detections, and the ground truth's objects, [H, W] masks by label."""
+def look(detections: Detections, truth: dict[int, MaskCrop], grid: tuple[int, int]) -> Sight:
+    """Take down a frame's detections and its ground truth's objects, masks of the frame's size by label.
+
+    grid: (height, width) px of the raster
+    """
     size = detections.image_size
-    picture = luminance(image)
-    grid: tuple[int, int] = (picture.shape[0], picture.shape[1])
     crops = {i: c for i, c in zip(ids(detections), detections.crops or (), strict=True) if i >= 0}
     return Sight(
-        image_size=size,
-        time=time,
-        picture=picture,
         masks=_not_empty({track: on_grid(crop, size, grid) for track, crop in crops.items()}),
         objects=_not_empty({label: on_grid(crop, size, grid) for label, crop in truth.items()}),
     )

@@ -58,7 +58,7 @@ class Strength:
 STRENGTHS: dict[str, Strength | None] = {
     "off": None,
     "light": Strength(
-        box=0.15,
+        box=0.16,
         centre=0.025,
         size=0.04,
         code=0.04,

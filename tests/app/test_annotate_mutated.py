@@ -110,7 +110,15 @@ def test_no_mutated_copy_hangs_the_program_or_ends_it_by_a_signal(
     original: bytes, weights: Path, tmp_path: Path, seeds: range
 ) -> None:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["app.annotate_videos", "torch", "tests.clips"])
+    context.set_forkserver_preload(
+        [
+            "app.annotate_videos",
+            "torch",
+            "pipeline.tracking.bytetrack",
+            "pipeline.tracking.cuts",
+            "tests.clips",
+        ]
+    )
     ends: dict[int, int | None] = {}
     waiting = list(seeds)
     running: dict[int, ForkServerProcess] = {}

@@ -81,6 +81,13 @@ def test_what_a_plot_refers_to_is_within_it_under_a_name_of_its_own(plot: Plot):
     assert plot.svg.count("url(#") == plot.svg.count("url(#p1-")
 
 
+@pytest.mark.parametrize("name", ["$\\nonsense{$", "10 $ or 20 $"])
+def test_dollars_in_a_name_are_dollars(name: str):
+    plot = over_time({"jitter": [Series(name, [0, 1], [0.1, 0.3])]}, [], "p1")
+
+    assert name in "".join(drawn(plot).itertext())
+
+
 def test_words_tell_what_a_plot_shows(plot: Plot):
     assert "jitter: off 20.00 %, <light> 20.00 %" in plot.alt
 

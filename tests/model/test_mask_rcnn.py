@@ -255,6 +255,7 @@ def test_a_file_that_is_not_as_it_should_be_is_refused_by_its_first_bad_key(stat
         ("variant", "maskrcnn_mobilenet"),
         ("class_names", []),
         ("class_names", ["cat", "cat"]),
+        ("class_names", ["cat" * 100]),
         ("class_names", "cat"),
         ("image_size", 1),
         ("image_size", 32.0),

@@ -16,7 +16,7 @@ from pipeline.runner import RunState
 from pipeline.side_by_side import OtherSide, Side, SideBySideDetector, build_side_by_side
 from pipeline.side_by_side_paint import SideBySidePaint, score_line
 from pipeline.side_by_side_picture import compose
-from pipeline.side_by_side_score import RECENT, RunningScore
+from pipeline.side_by_side_score import RECENT, SideMeter
 from pipeline.stability.meter import StabilityMeter
 from pipeline.stages import RunOptions
 from pipeline.tracking.following import make_detections_follower
@@ -185,6 +185,14 @@ def test_two_sides_on_one_engine_share_what_its_network_says():
     assert any((result.detections.scores <= middle).any() for result in sink.results)
 
 
+def test_the_last_batch_may_hold_fewer_frames_where_two_sides_share_an_engine():
+    predictor, sink = small_predictor(CPU, torch.clone), Sink()
+    report = run(Side(predictor, FOLLOW), Side(predictor.with_options(nms="exact"), FOLLOW), [sink], 5)
+    assert report is not None
+    assert report.error is None
+    assert sink.indices == list(range(5))
+
+
 def test_two_engines_have_rows_of_their_own_in_a_trace():
     spans = Trace()
     left, right = (Side(small_predictor(CPU, torch.clone), FOLLOW) for _ in range(2))
@@ -207,7 +215,7 @@ def test_yolact_and_any_other_predictor_can_be_compared():
 
 
 def test_the_running_score_agrees_with_the_meter_at_the_end():
-    score, meter = RunningScore(), StabilityMeter()
+    score, meter = SideMeter(), StabilityMeter()
     for result in compared(30):
         assert result.other is not None
         score.add(result.frame, result.other)
@@ -219,7 +227,7 @@ def test_the_running_score_agrees_with_the_meter_at_the_end():
 
 
 def test_lately_means_the_last_two_seconds_alone():
-    score = RunningScore()
+    score = SideMeter()
     still, shaken = (results(plain(shake), frames(6, speed=0)) for shake in (0, 2))
 
     def add(result: Result, time: int) -> None:
@@ -236,7 +244,7 @@ def test_lately_means_the_last_two_seconds_alone():
 
 
 def test_there_is_no_score_before_there_are_two_frames():
-    score = RunningScore()
+    score = SideMeter()
     (result,) = compared(1)
     assert score.recent is score.mean is None
     score.add(result.frame, result.detections)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.side_by_side_picture import GAP, captioned, compose, is_wide, split
+from pipeline.side_by_side_picture import GAP, captioned, compose, is_wide
 
 
 def plain(height: int, width: int, value: int) -> np.ndarray:
@@ -28,25 +28,9 @@ def test_frames_wider_than_two_to_one_are_wide():
     assert is_wide(100, 201)
 
 
-def test_a_line_parts_the_pictures_at_its_column():
-    left, right = plain(10, 40, 100), plain(10, 40, 200)
-    whole = split(left, right, 15)
-    assert (whole[:, :14] == 100).all()
-    assert (whole[:, 14:16] == 255).all()
-    assert (whole[:, 16:] == 200).all()
-    assert (left == 100).all()
-    assert (right == 200).all()
-
-
-@pytest.mark.parametrize(("x", "value"), [(0, 200), (-5, 200), (40, 100), (99, 100)])
-def test_at_the_edge_one_picture_is_whole(x, value):
-    assert (split(plain(10, 40, 100), plain(10, 40, 200), x) == value).all()
-
-
 def test_pictures_of_different_sizes_do_not_go_together():
-    for together in (compose, lambda a, b: split(a, b, 3)):
-        with pytest.raises(ValueError, match="pictures of one frame have one size"):
-            together(plain(10, 20, 0), plain(10, 21, 0))
+    with pytest.raises(ValueError, match="pictures of one frame have one size"):
+        compose(plain(10, 20, 0), plain(10, 21, 0))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97), (432, 768), (1080, 1920), (100, 20)])

@@ -11,8 +11,7 @@ from pipeline.live.comparison import Standing
 from pipeline.live.scoring import RunningScore
 from pipeline.live.settings import ComparisonSettings, DetectionSettings
 from tests.ui.standin_session import result_of
-from ui.compare_words import differing, score_words, standing_words
-from ui.comparing import PRIVATE
+from ui.compare_words import PRIVATE, differing, score_words, standing_words
 
 LEFT = DetectionSettings()
 SCORE = RunningScore(9, 1.5, 0.0661, None, 1, 2, 0.5)
@@ -54,6 +53,16 @@ def test_whoever_wants_to_compare_with_privacy_on_is_told_why_not(window, contro
     controller.set_display(privacy=True)
     controller.comparer.toggle()
     assert PRIVATE in [notice.text for notice in window.notices.notices]
+
+
+def test_privacy_that_comes_while_comparing_is_told_and_the_notice_goes_with_it(window, controller):
+    controller.comparer.toggle()
+    controller.set_display(privacy=True)
+    assert PRIVATE in [notice.text for notice in window.notices.notices]
+    controller.set_display(opacity=0.3)
+    assert PRIVATE in [notice.text for notice in window.notices.notices]
+    controller.set_display(privacy=False)
+    assert PRIVATE not in [notice.text for notice in window.notices.notices]
 
 
 def test_the_line_is_dragged_by_the_mouse_and_nothing_is_selected_by_that(window, session, qtbot):

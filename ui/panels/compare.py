@@ -93,6 +93,7 @@ class ComparePanel(PolledPanel):
         self._other_score.edited.connect(self._choose_score)
         self._file.clicked.connect(self._choose_file)
         self._comparer.changed.connect(self._follow)
+        self.controller.detection_changed.connect(self._show_score)
         self.due.connect(self.refresh)
         self._follow(self._comparer.settings)
         self.refresh()
@@ -105,12 +106,15 @@ class ComparePanel(PolledPanel):
         own = settings.score_threshold is not None
         self._other_score.show_value(own)
         self._score.setEnabled(own)
-        if not self._changes.holds("score_threshold"):
-            self._score.show_value(
-                self._comparer.settings.right_of(self.controller.detection).score_threshold
-            )
+        self._show_score()
         if self.isVisible():
             self.refresh()
+
+    def _show_score(self) -> None:
+        """The right side's threshold, which may be that of the left."""
+        if not self._changes.holds("score_threshold"):
+            right = self._comparer.settings.right_of(self.controller.detection)
+            self._score.show_value(right.score_threshold)
 
     def _choose_score(self, field: str, own: bool) -> None:
         self._comparer.change(score_threshold=self.controller.detection.score_threshold if own else None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from model.errors import ConfigError
 from pipeline.frame import Frame, Result
+from pipeline.sinks.frame_names import numbered
 from pipeline.sources.base import SourceInfo
 
 
@@ -74,14 +76,14 @@ def categories_of(result: Result) -> list[dict[str, object]]:
     return [{"id": number, "name": name} for number, name in enumerate(result.detections.class_names, 1)]
 
 
+def compact_json(record: Any) -> str:
+    """JSON without spaces. Raises ValueError on a number that is none."""
+    return json.dumps(record, separators=(",", ":"), allow_nan=False)
+
+
 def frame_name(info: SourceInfo, frame: Frame) -> str:
     """What to call a picture: its own name, or as it would be called in a folder of all frames."""
-    return frame.name or f"{stem_of(info)}_{frame.index:06d}.jpg"
-
-
-def stem_of(info: SourceInfo) -> str:
-    """What to call the frames of a source after."""
-    return info.path.stem if info.path else "frame"
+    return frame.name or f"{numbered(info, frame)}.jpg"
 
 
 def refuse_boxes_and_strangers(result: Result, what: str) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from pipeline.frame import Result
-from pipeline.sinks.tracks.base import Tally, categories_of, category_of, frame_name, tracks_of
+from pipeline.sinks.tracks.base import (
+    Tally,
+    categories_of,
+    category_of,
+    compact_json,
+    frame_name,
+    tracks_of,
+)
 from pipeline.sources.base import SourceInfo
 
 
@@ -33,12 +39,12 @@ class CocoJson:
         """See `TrackWriter.begin`."""
         self._info = info
         self._categories = categories_of(first)
-        return f'{{"info":{_json({"description": info.name})},"licenses":[],\n"annotations":['
+        return f'{{"info":{compact_json({"description": info.name})},"licenses":[],\n"annotations":['
 
     def frame(self, result: Result, time: float) -> str:
         """See `TrackWriter.frame`."""
         text = "".join(map(self._line, self._records(result)))
-        self._images.append(_json(self._image(result, time)))
+        self._images.append(compact_json(self._image(result, time)))
         for track in tracks_of(result):
             self._tally.add(track)
         return text
@@ -47,7 +53,7 @@ class CocoJson:
         """See `TrackWriter.end`."""
         yield '\n],\n"images":[\n'
         yield ",\n".join(self._images)
-        yield f'\n],\n"categories":{_json(self._categories)}}}\n'
+        yield f'\n],\n"categories":{compact_json(self._categories)}}}\n'
 
     def told(self) -> str:
         """See `TrackWriter.told`."""
@@ -56,7 +62,7 @@ class CocoJson:
     def _line(self, record: dict[str, Any]) -> str:
         self._annotations += 1
         comma = "," if self._annotations > 1 else ""
-        return f"{comma}\n{_json({'id': self._annotations, **record})}"
+        return f"{comma}\n{compact_json({'id': self._annotations, **record})}"
 
     def _image(self, result: Result, time: float) -> dict[str, Any]:
         height, width = result.frame.size
@@ -87,7 +93,3 @@ class CocoJson:
             if tracks[number] >= 0:
                 record["track_id"] = tracks[number]
             yield record
-
-
-def _json(record: Any) -> str:
-    return json.dumps(record, separators=(",", ":"), allow_nan=False)

@@ -43,8 +43,8 @@ class TracksSink:
     def write(self, result: Result) -> None:
         """Write what stands for one frame.
 
-        Raises SinkError when it cannot be written, or holds a number that is none, and ConfigError where the
-        format cannot hold such results at all.
+        Raises SinkError when it cannot be written, or holds a number or a letter that is none;
+        ConfigError where the format cannot hold such results at all.
         """
         begin = ""
         if self._origin is None:
@@ -52,11 +52,11 @@ class TracksSink:
             self._origin = origin_of(self._info, result.frame)
         time = result.frame.time - self._origin
         try:
-            text = begin + self._writer.frame(result, round(float(time), 9))
+            data = (begin + self._writer.frame(result, round(float(time), 9))).encode()
         except ValueError as error:
             number = result.frame.index
             raise SinkError(f"{self._path}: frame {number} cannot be written: {error}") from error
-        self._put(text)
+        self._put(data)
         self._span.add_time(time)
 
     def close(self, complete: bool) -> SinkReport:
@@ -69,7 +69,7 @@ class TracksSink:
         if self._failed:
             return SinkReport(part.keep(), f"broken off: {self._span}, {self._writer.told()}", whole=False)
         for text in self._writer.end():
-            self._put(text, follow=False)
+            self._put(text.encode(), follow=False)
         part.finish()
         problems = self._read_back(part.part)
         if whole := complete and not problems:
@@ -77,10 +77,9 @@ class TracksSink:
         summary = f"{self._span}, {self._writer.told()}"
         return SinkReport(self._path if whole else part.part, summary, problems, whole)
 
-    def _put(self, text: str, follow: bool = True) -> None:
+    def _put(self, data: bytes, follow: bool = True) -> None:
         """follow: bring it to the file at once, so that whoever follows it sees whole frames."""
         assert self._part is not None
-        data = text.encode()
         self._length += len(data)
         self._checksum = zlib.crc32(data, self._checksum)
         try:

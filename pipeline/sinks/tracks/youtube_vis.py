@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,13 +9,14 @@ from typing import Any
 
 from model.errors import SinkError
 from pipeline.frame import Result
+from pipeline.sinks.frame_names import stem_of
 from pipeline.sinks.tracks.base import (
     Tally,
     categories_of,
     category_of,
+    compact_json,
     frame_name,
     refuse_boxes_and_strangers,
-    stem_of,
     tracks_of,
 )
 from pipeline.sinks.tracks.runs import runs_of
@@ -40,7 +40,7 @@ class _Track:
         """frame: its place among those that were written. found: a record of `Detections.to_coco`"""
         self.frames.append(frame)
         self.codes.append(found["segmentation"]["counts"].encode("ascii"))
-        self.boxes.append(_json(found["bbox"]))
+        self.boxes.append(compact_json(found["bbox"]))
         self.areas.append(area)
         self._scores += found["score"]
         self._classes[category] += 1
@@ -65,54 +65,61 @@ class _Track:
         yield ",null" * (frames - last - 1) + "]"
 
 
-class _Tracks:
+class _HoldsTracks:
     """What both formats hold of a video until its end: of every mask its code, and some 100 bytes."""
 
     def __init__(self) -> None:
-        self.tracks: dict[int, _Track] = {}
-        self.tally = Tally()
-        self.names: list[str] = []
-        self.size = (0, 0)
+        self._tracks: dict[int, _Track] = {}
+        self._tally = Tally()
+        self._names: list[str] = []
+        self._size = (0, 0)
 
-    def begin(self, info: SourceInfo, first: Result) -> None:
-        """Raises ConfigError without masks or tracks."""
+    def begin(self, info: SourceInfo, first: Result) -> str:
+        """Nothing; raises ConfigError without masks or tracks."""
         refuse_boxes_and_strangers(first, "a YouTube-VIS file")
         self._info = info
-        self.title = info.name
-        self.size = first.frame.size
-        self.categories = categories_of(first)
+        self._size = first.frame.size
+        self._categories = categories_of(first)
+        return ""
 
-    def add(self, result: Result) -> None:
-        """Take one frame. Raises SinkError on one of another size, ValueError on a number that is none."""
-        if result.frame.size != self.size:
+    def frame(self, result: Result, time: float) -> str:
+        """Nothing yet; see `TrackWriter.frame`. Raises SinkError on a frame of another size."""
+        if result.frame.size != self._size:
             raise SinkError(
                 f"frame {result.frame.index} is of {result.frame.size[::-1]} pixels, those before of "
-                f"{self.size[::-1]}; a video of YouTube-VIS has one size, choose another format of tracks"
+                f"{self._size[::-1]}; a video of YouTube-VIS has one size, choose another format of tracks"
             )
         assert result.detections.crops is not None
         records = result.detections.to_coco()
-        _json([record["score"] for record in records])  # told with the frame, not at the end
+        compact_json([record["score"] for record in records])  # told with the frame, not at the end
         for number, (track, found) in enumerate(zip(tracks_of(result), records, strict=True)):
             area = result.detections.crops[number].area
             if track < 0 or not area:
-                self.tally.leave_out("in no track" if track < 0 else "without a pixel")
+                self._tally.leave_out("in no track" if track < 0 else "without a pixel")
                 continue
-            self.tally.add(track)
-            self.tracks.setdefault(track, _Track()).add(
-                len(self.names), category_of(result, number), area, found
+            self._tally.add(track)
+            self._tracks.setdefault(track, _Track()).add(
+                len(self._names), category_of(result, number), area, found
             )
         # readers take the folder for the video's name
-        self.names.append(f"{stem_of(self._info)}/{frame_name(self._info, result.frame)}")
+        self._names.append(f"{stem_of(self._info)}/{frame_name(self._info, result.frame)}")
+        return ""
 
-    def segmentations(self, track: _Track, unpacked: bool) -> Iterator[str]:
+    def told(self) -> str:
+        """See `TrackWriter.told`."""
+        return str(self._tally)
+
+    def _segmentations(self, track: _Track, unpacked: bool) -> Iterator[str]:
         """The masks of a track, a place for every frame; `unpacked`: as lengths of runs, not as letters."""
         codes = (code.decode("ascii") for code in track.codes)
-        size = list(self.size)
-        present = (_json({"size": size, "counts": runs_of(code) if unpacked else code}) for code in codes)
-        return track.over(len(self.names), present)
+        size = list(self._size)
+        present = (
+            compact_json({"size": size, "counts": runs_of(code) if unpacked else code}) for code in codes
+        )
+        return track.over(len(self._names), present)
 
 
-class YoutubeVisResults:
+class YoutubeVisResults(_HoldsTracks):
     """Writes what the challenge takes (youtube-vos.org/dataset/vis): a list with an entry for each track.
 
     video_id:      1
@@ -124,36 +131,19 @@ class YoutubeVisResults:
     no track, or a mask without a pixel, is left out and counted.
     """
 
-    def __init__(self) -> None:
-        self._found = _Tracks()
-
-    def begin(self, info: SourceInfo, first: Result) -> str:
-        """Nothing; raises ConfigError without masks or tracks."""
-        self._found.begin(info, first)
-        return ""
-
-    def frame(self, result: Result, time: float) -> str:
-        """Nothing yet; see `TrackWriter.frame`."""
-        self._found.add(result)
-        return ""
-
     def end(self) -> Iterator[str]:
         """All of it."""
         comma = "["
-        for track in self._found.tracks.values():
-            facts = _json({"video_id": _VIDEO, "category_id": track.category, "score": track.score})
+        for track in self._tracks.values():
+            facts = compact_json({"video_id": _VIDEO, "category_id": track.category, "score": track.score})
             yield f'{comma}\n{facts[:-1]},"segmentations":'
-            yield from self._found.segmentations(track, unpacked=False)
+            yield from self._segmentations(track, unpacked=False)
             yield "}"
             comma = ","
-        yield "\n]\n" if self._found.tracks else "[]\n"
-
-    def told(self) -> str:
-        """See `TrackWriter.told`."""
-        return str(self._found.tally)
+        yield "\n]\n" if self._tracks else "[]\n"
 
 
-class YoutubeVisDataset:
+class YoutubeVisDataset(_HoldsTracks):
     """Writes the form of the labels of YouTube-VIS, which also says what frames and classes are called.
 
     videos:      one: `id` 1, `width` and `height` in pixels, `length` in frames, `file_names`
@@ -166,35 +156,17 @@ class YoutubeVisDataset:
     Otherwise as `YoutubeVisResults`.
     """
 
-    def __init__(self) -> None:
-        self._found = _Tracks()
-
-    def begin(self, info: SourceInfo, first: Result) -> str:
-        """Nothing; raises ConfigError without masks or tracks."""
-        self._found.begin(info, first)
-        return ""
-
-    def frame(self, result: Result, time: float) -> str:
-        """Nothing yet; see `TrackWriter.frame`."""
-        self._found.add(result)
-        return ""
-
     def end(self) -> Iterator[str]:
         """All of it."""
-        found = self._found
-        yield f'{{"info":{_json({"description": found.title})},"licenses":[],\n"videos":['
-        yield _json({"id": _VIDEO, **self._extent(), "file_names": found.names})
-        yield f'],\n"categories":{_json(found.categories)},\n"annotations":['
+        yield f'{{"info":{compact_json({"description": self._info.name})},"licenses":[],\n"videos":['
+        yield compact_json({"id": _VIDEO, **self._extent(), "file_names": self._names})
+        yield f'],\n"categories":{compact_json(self._categories)},\n"annotations":['
         comma = ""
-        for number, (name, track) in enumerate(found.tracks.items(), 1):
+        for number, (name, track) in enumerate(self._tracks.items(), 1):
             yield f"{comma}\n"
             yield from self._annotation(number, name, track)
             comma = ","
         yield "\n]}\n"
-
-    def told(self) -> str:
-        """See `TrackWriter.told`."""
-        return str(self._found.tally)
 
     def _annotation(self, number: int, name: int, track: _Track) -> Iterator[str]:
         facts = {
@@ -206,19 +178,15 @@ class YoutubeVisDataset:
             **self._extent(),
             "score": track.score,
         }
-        length = len(self._found.names)
-        yield f'{_json(facts)[:-1]},"bboxes":'
+        length = len(self._names)
+        yield f'{compact_json(facts)[:-1]},"bboxes":'
         yield from track.over(length, track.boxes)
         yield ',"areas":'
         yield from track.over(length, map(str, track.areas))
         yield ',"segmentations":'
-        yield from self._found.segmentations(track, unpacked=True)
+        yield from self._segmentations(track, unpacked=True)
         yield "}"
 
     def _extent(self) -> dict[str, int]:
-        height, width = self._found.size
-        return {"width": width, "height": height, "length": len(self._found.names)}
-
-
-def _json(record: Any) -> str:
-    return json.dumps(record, separators=(",", ":"), allow_nan=False)
+        height, width = self._size
+        return {"width": width, "height": height, "length": len(self._names)}

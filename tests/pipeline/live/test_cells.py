@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from model.detections import MaskCrop
 from pipeline.live.cells import Grid, filled, in_blocks, stretched, widened, without
-from pipeline.live.matching import box_iou, pairs
+from pipeline.live.matching import pairs
 
 GRID = Grid(45, 70, 8)  # the last row and column of cells are cut
 
@@ -87,13 +87,6 @@ def test_a_box_outside_of_the_frame_touches_the_cells_next_to_it() -> None:
     assert touched(-50, -50, -40, -40) == [[0, 0]]
     assert touched(500, 20, 600, 20) == [[2, 8]]
     assert touched(7, 7, 8, 8) == [[0, 0], [0, 1], [1, 0], [1, 1]]
-
-
-def test_the_overlap_of_boxes_is_that_of_their_areas() -> None:
-    boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 20, 20]], np.float32)
-    expected = [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 0]]
-    assert np.allclose(box_iou(boxes, boxes), expected)
-    assert box_iou(boxes[:0], boxes).shape == (0, 3)
 
 
 def test_pairs_are_made_best_first_and_nobody_is_in_two() -> None:

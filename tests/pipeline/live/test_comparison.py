@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ class Told:
         self.asked = 0
         self.events: list[Event] = []
         self.loaded: list[DetectionSettings] = []
+        self.meanwhile: Callable[[], None] = lambda: None  # what happens while a network is loaded
         self.comparison = Comparison(self._load, self.events.append, self._ask)
         self.network = small_network()
 
@@ -44,6 +46,7 @@ class Told:
 
     def _load(self, settings: DetectionSettings) -> Predictor:
         self.loaded.append(settings)
+        self.meanwhile()
         if settings.weights == "missing":
             raise CheckpointError("no such weights")
         return small_network()
@@ -132,6 +135,37 @@ def test_a_right_side_that_failed_with_a_frame_stays_away_until_something_else_i
     assert len(told.events) == 1
     told.comparison.choose(replace(ON, stabilise="strong"))
     assert told.comparison.standing.state == "on"
+
+
+def test_weights_that_fail_after_others_were_chosen_do_not_stand_in_their_way(told: Told) -> None:
+    told.has_left()
+    told.meanwhile = lambda: told.comparison.choose(replace(ON, weights="other"))
+    told.comparison.choose(replace(ON, weights="missing"))
+    told.comparison.load()
+    assert (told.comparison.standing.state, told.events) == ("loading", [])
+    told.meanwhile = lambda: None
+    told.comparison.load()
+    assert told.comparison.standing.state == "on"
+    assert [settings.weights for settings in told.loaded] == ["missing", "other"]
+
+
+def test_a_frame_that_failed_says_nothing_of_a_network_that_is_only_being_loaded(told: Told) -> None:
+    told.has_left()
+    told.comparison.choose(replace(ON, weights="other"))
+    told.comparison.broke(OSError("no memory is left"))
+    told.comparison.load()
+    assert (told.comparison.standing.state, told.events) == ("on", [])
+
+
+def test_why_there_is_no_right_side_is_still_known_after_privacy(told: Told) -> None:
+    told.has_left()
+    told.comparison.choose(ON)
+    told.comparison.broke(OSError("no memory is left"))
+    problem = told.comparison.standing.problem
+    told.has_left(private=True)
+    told.has_left()
+    assert (told.comparison.standing.state, told.comparison.standing.problem) == ("failed", problem)
+    assert "no memory is left" in problem
 
 
 def test_with_privacy_there_is_no_right_side(told: Told) -> None:

@@ -12,7 +12,7 @@ import pytest
 from model.detections import Detections
 from model.errors import ConfigError
 from pipeline.frame import Frame
-from pipeline.live.fitting import fitted, followed, only_wanted
+from pipeline.live.fitting import fitted, followed, wanted_rows
 from pipeline.live.networks import Networks
 from pipeline.live.settings import DetectionSettings
 from tests.pipeline.live.sessions import small_network
@@ -101,15 +101,15 @@ def test_privacy_that_is_asked_for_again_before_it_has_ended_hides_until_it_has_
 def test_only_what_is_wanted_is_shown_by_class_score_and_number_best_first() -> None:
     found = detections(("person", 0.9), ("dog", 0.8), ("bird", 0.7), ("dog", 0.3), ("dog", 0.2))
     settings = DetectionSettings(score_threshold=0.3, classes=("dog", "bird"))
-    assert only_wanted(settings, found).box_scores.tolist() == pytest.approx([0.8, 0.7])
+    assert wanted_rows(settings, found).tolist() == [1, 2]
     few = dataclasses.replace(settings, max_detections=1)
-    assert only_wanted(few, found).names == ("dog",)
+    assert wanted_rows(few, found).tolist() == [1]
 
 
 def test_what_is_wanted_anyway_stays_as_it_is() -> None:
     found = detections(("person", 0.9), ("dog", 0.8))
-    assert only_wanted(DetectionSettings(), found) is found
-    assert len(only_wanted(DetectionSettings(), detections())) == 0
+    assert wanted_rows(DetectionSettings(), found).tolist() == [0, 1]
+    assert len(wanted_rows(DetectionSettings(), detections())) == 0
 
 
 def test_what_the_stabiliser_keeps_is_shown_though_its_score_has_fallen() -> None:
@@ -117,15 +117,15 @@ def test_what_the_stabiliser_keeps_is_shown_though_its_score_has_fallen() -> Non
         detections(("person", 0.9), ("person", 0.2), ("dog", 0.2)), track_ids=np.array([4, 5, -1])
     )
     still = DetectionSettings(stabilise="light")
-    assert only_wanted(still, found).box_scores.tolist() == pytest.approx([0.9, 0.2])
-    assert only_wanted(dataclasses.replace(still, classes=("dog",)), found).names == ()
-    assert only_wanted(DetectionSettings(), found).names == ("person",)
+    assert wanted_rows(still, found).tolist() == [0, 1]
+    assert len(wanted_rows(dataclasses.replace(still, classes=("dog",)), found)) == 0
+    assert wanted_rows(DetectionSettings(), found).tolist() == [0]
 
 
 def test_with_privacy_scores_decide_alone_and_nothing_is_smoothed() -> None:
     found = dataclasses.replace(detections(("person", 0.9), ("person", 0.2)), track_ids=np.array([4, 5]))
     still = DetectionSettings(stabilise="strong")
-    assert len(only_wanted(still, found, private=True)) == 1
+    assert wanted_rows(still, found, private=True).tolist() == [0]
     assert followed(still, private=False).stabilise == "strong"
     assert followed(still, private=True).stabilise == "off"
 

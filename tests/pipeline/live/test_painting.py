@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.detections import Detections, no_detections
+from pipeline.live.fitting import wanted_rows
 from pipeline.live.painting import LivePainter
-from pipeline.live.settings import DisplaySettings
+from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.overlay import OverlayStyle, draw
 from tests.pipeline.live.scenes import NAMES, SIZE, Box, changed, disc, found, inside, noise, result
 
@@ -20,9 +22,9 @@ THERE: Box = (700, 200, 900, 600)
 BARE = DisplaySettings(masks=False, outlines=False, boxes=False, labels=False)
 
 
-def best(detections: Detections) -> Detections:
+def best(detections: Detections) -> NDArray[np.int64]:
     """Only what scores over 0.5."""
-    return detections.select(detections.scores > 0.5)
+    return np.flatnonzero(detections.scores > 0.5)
 
 
 def test_a_result_is_drawn_as_the_settings_say() -> None:
@@ -67,8 +69,17 @@ def test_what_is_not_wanted_is_left_out_with_its_coefficients() -> None:
     assert np.array_equal(after.inspection.coefficients, np.zeros((1, 4)))
 
 
+def test_only_what_is_really_part_of_a_track_is_shown_with_a_low_score() -> None:
+    weak = dataclasses.replace(found([HERE, THERE]), track_ids=np.array([4, -1]))
+    weak = dataclasses.replace(weak, scores=weak.scores / 10, box_scores=weak.box_scores / 10)
+    still = DetectionSettings(score_threshold=0.5, stabilise="light")
+    after = LivePainter(BARE, lambda found: wanted_rows(still, found))(result(weak), 0)
+    assert after.detections.track_ids is not None
+    assert after.detections.track_ids.tolist() == [4]
+
+
 def test_the_rows_of_coefficients_follow_the_order_of_what_is_shown() -> None:
-    painter = LivePainter(BARE, lambda found: found.select([2, 0]))
+    painter = LivePainter(BARE, lambda _: np.array([2, 0]))
     before = result(found([HERE, THERE, HERE]), prototypes=np.zeros((8, 8, 4), np.float32))
     after = painter(before, 0)
     assert after.inspection is not None
@@ -221,7 +232,7 @@ def test_with_privacy_nothing_of_the_other_side_is_left() -> None:
 def test_tracks_keep_their_ids_and_colours_through_what_is_left_out_and_selected() -> None:
     ids = np.array([31, 40, 57])
     everything = dataclasses.replace(found([HERE, THERE, (0, 0, 90, 90)]), track_ids=ids)
-    painter = LivePainter(dataclasses.replace(BARE, masks=True), lambda found: found.select([2, 0]))
+    painter = LivePainter(dataclasses.replace(BARE, masks=True), lambda _: np.array([2, 0]))
     painter.select(everything.select([2]))
     after = painter(result(everything), 0)
     assert after.detections.track_ids is not None

@@ -200,3 +200,20 @@ def test_a_right_side_that_fails_ends_alone_and_is_told_once() -> None:
     check_equal(found, on_host(frames))
     assert {result.other for result in found} == {None}
     assert [type(error) for error in told] == [OSError]
+
+
+def test_what_fails_after_another_right_side_was_chosen_does_not_end_that_one() -> None:
+    told: list[Exception] = []
+    detector = PairedDetector(Metrics(), on_failure=told.append)
+
+    class Outdated(Broken):
+        def __call__(self, frames):
+            detector.compare(Oracle())  # type: ignore[arg-type]
+            return super().__call__(frames)
+
+    detector.use(small_predictor(CPU, torch.clone))
+    detector.compare(Outdated())  # type: ignore[arg-type]
+    first, second = results(detector, small_frames(2))
+    assert first.other is None
+    assert second.other is not None
+    assert told == []

@@ -54,7 +54,14 @@ def test_one_that_is_found_on_one_side_only_is_nobody_elses() -> None:
     same = Counterparts()
     (given,) = ids(same(tracked((HERE, 7)), tracked((FAR, 7))))
     assert given != 7
-    assert ids(same(tracked((HERE, 7), (FAR, 8)), tracked((FAR, 7)))) == [given]
+    assert ids(same(tracked((HERE, 7), (THERE, 8)), tracked((FAR, 7)))) == [given]
+
+
+def test_one_that_the_right_side_finds_first_gets_the_left_ones_id_once_that_is_found_too() -> None:
+    same = Counterparts()
+    same(tracked((HERE, 7)), tracked((FAR, 7)))
+    assert ids(same(tracked((HERE, 7), (FAR, 8)), tracked((FAR, 7)))) == [8]
+    assert ids(same(tracked((FAR, 9)), tracked((FAR, 7)))) == [8], "it keeps what it has"
 
 
 def test_an_instance_that_is_lost_and_taken_for_another_one_changes_its_id_on_that_side_too() -> None:

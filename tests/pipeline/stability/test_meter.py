@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from model.detections import Detections, no_detections
 from pipeline.stability.meter import StabilityMeter
+from pipeline.stability.motion import MotionEstimator
 from tests.pipeline.stability.scenes import (
     BOX,
     HEIGHT,
@@ -274,3 +275,24 @@ def test_no_frame_but_the_last_is_kept():
         del frame, mask
 
     assert [ref for ref in kept if ref() is not None] == []
+
+
+def test_several_meters_of_one_video_share_what_is_found_out_about_its_motion():
+    clip = still(4)
+    steady, trembling = ([found([shifted(x * (k % 2))]) for k in range(4)] for x in (0, 3))
+    alone = [measure(clip.frames, seen)[0] for seen in (steady, trembling)]
+    shared, motions = (StabilityMeter(), StabilityMeter()), MotionEstimator()
+    for k, frame in enumerate(clip.frames):
+        motion = motions(frame, k / 25)
+        for meter, seen in zip(shared, (steady, trembling), strict=True):
+            meter.add(frame, seen[k], k / 25, motion=motion)
+    assert [meter.summary() for meter in shared] == alone
+
+
+def test_a_meter_that_comes_later_has_nothing_to_compare_its_first_frame_with():
+    clip, motions = still(2), MotionEstimator()
+    motions(clip.frames[0], 0.0)
+    late = StabilityMeter()
+    assert not late.add(
+        clip.frames[1], found([shifted(0)]), 0.04, motion=motions(clip.frames[1], 0.04)
+    ).compared

@@ -31,6 +31,7 @@ def test_box_iou_is_that_of_torchvision():
     a, b = boxes(7, 0), boxes(5, 1)
     expected = box_iou(torch.from_numpy(a), torch.from_numpy(b)).numpy()
     np.testing.assert_allclose(box_ious(a, b), expected, atol=1e-6)
+    assert box_ious(a[:0], b).shape == (0, 5)
 
 
 def test_boxes_without_area_or_turned_inside_out_overlap_nothing():

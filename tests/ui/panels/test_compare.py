@@ -76,6 +76,7 @@ def test_another_score_threshold_begins_at_that_of_the_left(panel, controller, q
     controller.set_detection(score_threshold=0.6)
     slider = named(panel, QSlider, "Score threshold on the right")
     assert not slider.isEnabled()
+    assert slider.value() == 60
     qtbot.mouseClick(tick(panel, "Another score threshold"), Qt.MouseButton.LeftButton, pos=_box())
     assert controller.comparer.settings.score_threshold == 0.6
     qtbot.keyClick(slider, Qt.Key.Key_Right)

@@ -1,0 +1,23 @@
+"""What frames are called, as files in a folder and where a list of tracks names them."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.frame import Frame
+from pipeline.sources.base import SourceInfo
+
+
+def harmless(stem: str) -> str:
+    """A name without what could lead out of a folder, or what some file systems refuse; may be empty."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", stem).strip(". ")
+
+
+def stem_of(info: SourceInfo) -> str:
+    """What to call the frames of a source after: its file, or "frame" where there is none."""
+    return (harmless(info.path.stem) if info.path else "") or "frame"
+
+
+def numbered(info: SourceInfo, frame: Frame) -> str:
+    """What to call a frame that has no name of its own, without a suffix: `clip_000041`."""
+    return f"{stem_of(info)}_{frame.index:06d}"
