@@ -43,15 +43,6 @@ class Strength:
     dent: float
     keep: float
 
-    def scaled(self, amount: float) -> Strength:
-        """The same with more (`amount` > 1) or less smoothing; 0 smooths nothing.
-
-        Times grow by the amount, and what is let pass by its fourth root.
-        """
-        times = {name: getattr(self, name) * amount for name in ("box", "centre", "size", "code", "shape")}
-        gates = {name: getattr(self, name) * amount**0.25 for name in ("give", "sway", "bend", "dent")}
-        return dataclasses.replace(self, **times, **gates)
-
 
 # measured on people before webcams and on moving objects of which the ground truth was shaken: light is where
 # more smoothing begins to cost overlap with the ground truth
