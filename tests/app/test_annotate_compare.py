@@ -187,6 +187,7 @@ def test_frames_can_be_written_as_pictures(annotate: Annotate, clip: Path, tmp_p
     assert len(listing(tmp_path / "out" / "clip_compare")) == len(UNEVEN)
 
 
+@pytest.mark.slow
 def test_a_two_stage_model_can_stand_on_the_right(
     annotate: Annotate, clip: Path, tmp_path: Path, capsys
 ) -> None:

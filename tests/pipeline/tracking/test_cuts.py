@@ -47,6 +47,7 @@ def shared(name: str) -> Path:
     return DATA / name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CLIPS, *SEQUENCES])
 def test_nothing_within_a_clip_is_taken_for_a_cut_even_where_frames_are_dropped(name: str):
     every, every_other = CutDetector(), CutDetector()
