@@ -49,9 +49,9 @@ def test_prototypes_come_while_paused_and_follow_the_selection(controller, view,
     panel.show()
     qtbot.waitUntil(lambda: len(panel.grid.tiles) == 32, timeout=PATIENCE)
     assert "best-scored" in panel.said.text()
-    # of the weakest one, a pixel in the middle of what lies under no other one
-    *others, mask = controller.result.detections.masks
-    rows, columns = np.nonzero(mask & ~np.any(others, axis=0))
+    # a pixel in the middle of the largest part that belongs to one instance alone, whatever frame it is
+    masks = controller.result.detections.masks
+    rows, columns = np.nonzero(max(masks & (masks.sum(0) == 1), key=np.count_nonzero))
     middle = len(rows) // 2
     at = view.geometry_of_view.to_view(columns[middle] + 0.5, rows[middle] + 0.5)
     place = QPointF(*at).toPoint()
