@@ -50,11 +50,11 @@ class Scenes:
     def ended(self, frame: Frame) -> bool:
         """Whether nothing goes on from the frame before to this one.
 
-        So it is at a cut, where frames have another size, and where time goes back or on by more than a
-        track may be missed. A frame that comes again, with the same time, goes on.
+        So it is at a cut, where frames have another size, and where time leaps, on or back, by more than a
+        track may be missed. A frame that comes again goes on, and so does one that somebody steps back to.
         """
         size, time = frame.size, float(frame.time)
-        goes_on = self._size == size and 0 <= time - self._time <= LOST
+        goes_on = self._size == size and abs(time - self._time) <= LOST
         first = self._size is None
         self._size, self._time = size, time
         cut = self._is_cut(frame.image)

@@ -26,12 +26,17 @@ def found(window) -> bool:
     return window.controller.result is not None and len(window.controller.result.detections) > 0
 
 
-def rests(window) -> bool:
-    """Whether playing is paused, and the frame where it is paused is shown with its instances."""
-    playback = window.controller.session.playback
-    if playback is None or playback.playing or not found(window):
+def pauses(window) -> bool:
+    """Whether playing is paused, and the frame where it is paused is shown."""
+    playback, result = window.controller.session.playback, window.controller.result
+    if playback is None or playback.playing or result is None:
         return False
-    return abs(float(window.controller.result.frame.time) - playback.position) < 1e-3
+    return abs(float(result.frame.time) - playback.position) < 1e-3
+
+
+def rests(window) -> bool:
+    """The same, with the frame's instances."""
+    return pauses(window) and found(window)
 
 
 def told(window, level: Level, words: str) -> bool:
@@ -56,6 +61,10 @@ def pause_demo(window, until) -> None:
         controller.open(DEMO)
         until(lambda: found(window) and controller.session.playback is not None)
     controller.session.playback.pause()
+    until(lambda: pauses(window))
+    # that may be the very moment that is sought: the seek itself is waited for too
+    index = controller.result.frame.index
     controller.seek(1.0)
-    until(lambda: rests(window) and abs(float(controller.result.frame.time) - 1.0) < 0.05)
+    until(lambda: rests(window) and controller.result.frame.index > index)
+    assert abs(float(controller.result.frame.time) - 1.0) < 0.05
     window.menus.refresh()
