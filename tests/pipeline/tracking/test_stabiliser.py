@@ -153,7 +153,7 @@ def test_of_a_picture_what_changes_much_passes_and_the_rest_is_steadied(strength
         [stabiliser(tracks(BOX, t / RATE, codes=one[None])).codes[0] for t, one in enumerate(measured)]
     )
     error = got - truth
-    assert error[10:, 10:, 10:].std() < 0.7 * 0.1
+    assert error[10:, 10:, 10:].std() < 0.8 * 0.1
     assert np.abs(error[40, :7, :7].mean()) < 0.1, "the part that changed is there in its first frame"
 
 
