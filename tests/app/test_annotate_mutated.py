@@ -15,7 +15,7 @@ from tests.clips import write_clip
 
 PATIENCE = 60.0  # seconds; a file of a dozen small frames takes well under one
 AT_A_TIME = 2
-FEW, MANY = 12, 300
+FEW, MANY = 6, 300
 GOOD_ENDS = (0, 1)
 
 Mutation = Callable[[bytearray, random.Random], None]

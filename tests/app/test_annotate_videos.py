@@ -222,7 +222,7 @@ def test_what_cannot_be_made_is_refused_before_any_work(
     assert listing(tmp_path) == ["clip.mp4", "other.mp4"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ending_it_early_leaves_a_playable_part_and_no_whole_file(
     weights: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

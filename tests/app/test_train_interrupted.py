@@ -85,6 +85,7 @@ def killed_before_it_saved(shapes, tmp_path):
     raise AssertionError("each time a state was saved before the run was killed")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_any_moment_and_resumed_has_the_same_losses_as_one_that_was_not(
     shapes, tmp_path
 ):

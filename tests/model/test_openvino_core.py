@@ -47,6 +47,7 @@ assert told == [signal.SIGUSR1]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals with stacks of their own are POSIX")
 def test_a_signal_is_handled_after_engines_have_gone_in_the_order_in_which_they_came(tmp_path: Path):
     done = subprocess.run(
