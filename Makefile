@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# tests of one file stay together: they share what is costly to make; a process that dies ends the run
+# tests of one file stay together: they share what is costly to make; a process that dies ends the run; each
+# process computes in one thread: with more of them than cores they would mostly wait for one another
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --max-worker-restart=0
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: demo test test-slow check clean
 
@@ -13,10 +15,10 @@ demo: $(VENV)/.installed
 	@echo "The annotated video and photographs are in $(CURDIR)/out"
 
 test: check
-	$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
+	$(PYTEST) -m "not slow"
 
 test-slow: check
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(PYTEST)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

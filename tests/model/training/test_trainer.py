@@ -12,9 +12,8 @@ from model.training.recipe import Stage
 from model.training.saved_run import read_saved_run
 from tests.tiny_training import CONFIG, RECIPE, SIDE, endless, make_batch, make_network, make_trainer
 
-# on levels of a single pixel, as at this input size, a norm may take off again what a bias adds
-# each case takes seconds
 SLOW = pytest.mark.slow
+# on levels of a single pixel, as at this input size, a norm may take off again what a bias adds
 WITHOUT_EFFECT = {"fpn.downsample_layers.0.1.bias", "fpn.downsample_layers.1.1.bias"}
 
 

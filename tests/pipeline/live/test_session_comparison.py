@@ -62,8 +62,8 @@ def test_tracks_stay_through_a_pause_and_steps_and_end_at_a_jump(start: Start, t
     session.open(str(path))
     playback = playing(session)
     playback.pause()
-    playback.seek(0.5)
-    at = newest(session, lambda result: len(result.detections) and 0.47 < result.frame.time < 0.53)
+    playback.seek(1.5)
+    at = newest(session, lambda result: len(result.detections) and 1.47 < result.frame.time < 1.53)
     tracks = ids(at.detections)
     assert tracks[0] >= 0
     playback.again()
@@ -73,6 +73,10 @@ def test_tracks_stay_through_a_pause_and_steps_and_end_at_a_jump(start: Start, t
     on = newest(session, lambda result: result.frame.index > again.frame.index)
     assert on.frame.time > at.frame.time
     assert ids(on.detections) == tracks
+    playback.step(-1)
+    before = newest(session, lambda result: result.frame.index > on.frame.index)
+    assert before.frame.time == at.frame.time
+    assert ids(before.detections) == tracks
     playback.seek(0.1)
     back = newest(session, lambda result: result.frame.time < at.frame.time)
     assert min(ids(back.detections)) > max(tracks), "no id is used again"
