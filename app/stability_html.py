@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.stability_definitions import DEFINITIONS, definitions
 from app.stability_plots import TRUTH, Plot, Series, over_time, trade_off
 from app.stability_run import Run
 from app.stability_tables import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pipeline.stability.records import TrackScore
 
 TEMPLATE = "stability_report.html.j2"
-DEFINITIONS = Path("pipeline/stability/DEFINITIONS.md")
 FEW_TRACKS = 8  # whose table is open from the start
 TRACK_HEADS = (
     "frames", "seen", "missing", "pairs", "jitter", "boundary jitter", "excess", "worst in frame",
@@ -101,7 +101,7 @@ def page(runs: Sequence[Run], failures: Sequence[str], versions: Mapping[str, An
         failures=failures,
         versions=versions,
         settings=[(run.video.name, run.setting.label, _flat(run.facts)) for run in runs],
-        definitions=_definitions(),
+        definitions=definitions(),
         definitions_path=DEFINITIONS.as_posix(),
     )
 
@@ -223,7 +223,3 @@ def _leaves(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         else:
             yield name.replace("_", " "), value
-
-
-def _definitions() -> str:
-    return (Path(__file__).parents[1] / DEFINITIONS).read_text(encoding="utf-8")
