@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from app.tables import Table
@@ -11,6 +13,7 @@ from pipeline.tracking.options import STABILISE_KINDS
 
 if TYPE_CHECKING:
     from app.stability_run import Run
+    from app.stability_sink import Curves
     from pipeline.stability.records import StabilitySummary
 
 NONE = "–"  # where there was nothing to measure
@@ -103,12 +106,15 @@ class Gain:
     """What a strength of stabilising changes against none, all else alike.
 
     jitter, boundary_jitter, excess: relative change, -0.3 where 30 % of it are gone; None where there is none
+    like_jitter:                     that of the jitter over those pairs of frames alone in which both have
+                                     as many masks: what is found besides by one of them changes no mean
     iou, matched:                    difference of J and of the share that is found, negative where it costs
     missing, id_changes:             difference of their numbers
     """
 
     run: Run
     jitter: float | None
+    like_jitter: float | None
     boundary_jitter: float | None
     excess: float | None
     iou: float | None
@@ -119,9 +125,7 @@ class Gain:
 
 def gains(runs: Sequence[Run]) -> list[Gain]:
     """A record for each run that is stabilised and has its like that is not."""
-    plain = {
-        (run.video.name, run.setting.weights): run.summary for run in runs if run.setting.stabilise == PLAIN
-    }
+    plain = {(run.video.name, run.setting.weights): run for run in runs if run.setting.stabilise == PLAIN}
     found = []
     for run in runs:
         before = plain.get((run.video.name, run.setting.weights))
@@ -131,13 +135,21 @@ def gains(runs: Sequence[Run]) -> list[Gain]:
 
 
 GAIN_HEADS = (
-    "jitter", "boundary jitter", "excess", "J, points", "found, points", "missing frames", "id changes",
-)  # fmt: skip
+    "jitter",
+    "over as many masks",
+    "boundary jitter",
+    "excess",
+    "J, points",
+    "found, points",
+    "missing frames",
+    "id changes",
+)
 
 
 def gain_cells(gain: Gain) -> tuple[str, ...]:
     """The cells under `GAIN_HEADS`."""
-    relative = (_relative(value) for value in (gain.jitter, gain.boundary_jitter, gain.excess))
+    changes = (gain.jitter, gain.like_jitter, gain.boundary_jitter, gain.excess)
+    relative = map(_relative, changes)
     points = (percent(value, True) for value in (gain.iou, gain.matched))
     return (*relative, *points, f"{gain.missing:+d}", f"{gain.id_changes:+d}")
 
@@ -148,11 +160,12 @@ def gain_table(found: Sequence[Gain]) -> Table:
     return Table(f"against {PLAIN!r}", ("input, setting", *GAIN_HEADS), lines)
 
 
-def _gain(run: Run, before: StabilitySummary) -> Gain:
-    after = run.summary
+def _gain(run: Run, plain: Run) -> Gain:
+    after, before = run.summary, plain.summary
     return Gain(
         run,
         _change(after.jitter, before.jitter),
+        _change(*_like_jitters(run.curves, plain.curves)),
         _change(after.boundary_jitter, before.boundary_jitter),
         _change(after.excess, before.excess),
         _difference(after.iou, before.iou),
@@ -160,6 +173,17 @@ def _gain(run: Run, before: StabilitySummary) -> Gain:
         after.missing - before.missing,
         after.id_changes - before.id_changes,
     )
+
+
+def _like_jitters(one: Curves, other: Curves) -> tuple[float | None, float | None]:
+    """The mean jitter of both over the pairs of frames in which both have as many masks."""
+    frames = range(1, min(len(one.masks), len(other.masks)))
+    alike = [t for t in frames if one.masks[t - 1 : t + 1] == other.masks[t - 1 : t + 1]]
+    jitters = [(one.figures["jitter"][t], other.figures["jitter"][t]) for t in alike]
+    told = [pair for pair in jitters if not any(map(isnan, pair))]
+    if not told:
+        return None, None
+    return fmean(pair[0] for pair in told), fmean(pair[1] for pair in told)
 
 
 def _change(after: float | None, before: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,15 @@ KNOWN = Truth((Path("m/0.png"),), 8, 6)
 
 
 def run(
-    strength: str, summary: StabilitySummary, truth: Truth | None = KNOWN, weights: str | None = None
+    strength: str,
+    summary: StabilitySummary,
+    truth: Truth | None = KNOWN,
+    weights: str | None = None,
+    curves: Curves | None = None,
 ) -> Run:
     video = Video("clip", VideoInput("images", "clip"), truth)
     setting = Setting(weights, strength, None, strength)
-    return Run(video, setting, {}, (6, 8), None, summary, Curves(), (), ())
+    return Run(video, setting, {}, (6, 8), None, summary, curves or Curves(), (), ())
 
 
 def test_shares_are_told_as_percent_and_what_is_not_known_as_a_dash():
@@ -105,7 +110,26 @@ def test_a_gain_is_relative_for_jitter_and_a_difference_for_the_rest():
     assert gain.excess == pytest.approx(-0.5)
     assert gain.iou == pytest.approx(-0.01)
     assert gain.missing == -4
-    assert gain_cells(gain) == ("-25.0 %", "+0.0 %", "-50.0 %", "-1.00", "+10.00", "-4", "+0")
+    assert gain_cells(gain) == ("-25.0 %", "–", "+0.0 %", "-50.0 %", "-1.00", "+10.00", "-4", "+0")
+
+
+def curves(*frames: tuple[int, float]) -> Curves:
+    """Of so many masks and such a jitter each."""
+    made = Curves()
+    for masks, jitter in frames:
+        made.masks.append(masks)
+        made.figures["jitter"].append(jitter)
+    return made
+
+
+def test_masks_that_one_setting_shows_besides_do_not_count_over_as_many_masks():
+    plain = curves((1, nan), (1, 0.2), (0, nan), (1, nan), (1, 0.4), (2, 0.1), (2, nan))
+    steadier = curves((1, nan), (1, 0.1), (1, 0.9), (1, 0.9), (1, 0.2), (2, 0.05), (2, 0.3))
+
+    (gain,) = gains([run("off", GOOD, curves=plain), run("light", GOOD, curves=steadier)])
+
+    assert gain.like_jitter == pytest.approx((0.1 + 0.2 + 0.05) / (0.2 + 0.4 + 0.1) - 1)
+    assert gain_cells(gain)[1] == "-50.0 %"
 
 
 @pytest.mark.parametrize("before", [None, 0.0, -0.01])
