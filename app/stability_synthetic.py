@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from app.stability_truth import Truth
     from model.detections import Detections
 
-# about what a network of small input does to masks in video; every tenth mask scores too little to be shown
+# about what a network of small input does to masks in video: every tenth one scores too little to be
+# shown, and a few are not found at all
 AMOUNTS = JitterOptions(
     shift=1.5,
     scale=0.015,
     boundary=1.5,
     drop=0.1,
     dropped_score=0.2,
+    lost=0.03,
     score=0.7,
     score_noise=0.05,
     tracked=False,

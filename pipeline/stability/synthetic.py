@@ -31,6 +31,7 @@ class JitterOptions:
     drop:          probability that an object has no mask in a frame, 0..1
     dropped_score: None: such a mask is left out; a score: it is there, but with this score, for a run
                    whose threshold decides
+    lost:          probability that it is not found at all, whatever `dropped_score` says, 0..1
     score, score_noise: mean and standard deviation of the scores, cut to 0..1
     id_change:     probability that an object has another track id from this frame on, 0..1
     class_change:  probability that it has another class in this frame, 0..1; needs two class names
@@ -44,6 +45,7 @@ class JitterOptions:
     grain: float = 12.0
     drop: float = 0.0
     dropped_score: float | None = None
+    lost: float = 0.0
     score: float = 0.9
     score_noise: float = 0.0
     id_change: float = 0.0
@@ -56,7 +58,7 @@ class JitterOptions:
         amounts = {n: getattr(self, n) for n in ("shift", "scale", "boundary", "score_noise", "lag")}
         if wrong := {n: a for n, a in amounts.items() if not 0 <= a < math.inf}:
             raise ValueError(f"expected 0 or more, got {wrong}")
-        chances = {n: getattr(self, n) for n in ("drop", "id_change", "class_change")}
+        chances = {n: getattr(self, n) for n in ("drop", "lost", "id_change", "class_change")}
         if wrong := {n: c for n, c in chances.items() if not 0 <= c <= 1}:
             raise ValueError(f"expected a probability, 0..1, got {wrong}")
         if not self.grain > 0:
@@ -94,9 +96,10 @@ def jittered(
                 options.drop,
             )
             score = float(np.clip(options.score + options.score_noise * rng.standard_normal(), 0, 1))
+            lost = rng.random() < options.lost
             if change_id:
                 ids[label], fresh = fresh, fresh + 1
-            if shaken is None or (dropped and options.dropped_score is None):
+            if shaken is None or lost or (dropped and options.dropped_score is None):
                 continue
             if dropped and options.dropped_score is not None:
                 score = options.dropped_score

@@ -50,8 +50,8 @@ STRENGTHS: dict[str, Strength | None] = {
     "off": None,
     "light": Strength(
         box=0.16,
-        centre=0.022,
-        size=0.028,
+        centre=0.021,
+        size=0.03,
         code=0.04,
         shape=0.03,
         give=0.25,

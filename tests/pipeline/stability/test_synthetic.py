@@ -99,6 +99,15 @@ def test_a_dropped_mask_may_be_there_with_a_low_score():
     assert np.mean([frame.scores[0] < 0.2 for frame in faint]) == pytest.approx(0.3, abs=0.08)
 
 
+def test_what_is_lost_has_no_mask_however_weak_and_the_others_stay_as_they_are():
+    faint = shaken(JitterOptions(drop=0.3, dropped_score=0.1))
+    holed = shaken(JitterOptions(drop=0.3, dropped_score=0.1, lost=0.2))
+
+    there = [len(frame) for frame in holed]
+    assert np.mean(there) == pytest.approx(0.8, abs=0.08)
+    assert same([f for f, k in zip(faint, there, strict=True) if k], [h for h in holed if len(h)])
+
+
 def test_ids_change_for_good_and_classes_for_one_frame():
     frames = shaken(JitterOptions(id_change=0.1, class_change=0.2))
 
@@ -160,6 +169,7 @@ def test_it_stands_in_for_a_predictor():
         {"scale": float("nan")},
         {"boundary": float("inf")},
         {"drop": 1.1},
+        {"lost": -0.1},
         {"grain": 0},
         {"lag": -1},
     ],
