@@ -155,16 +155,26 @@ def _settings(args: argparse.Namespace) -> Settings:
 def _stopping(trainer: Trainer) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops the run in good order, the second one at once."""
 
-    def on_signal(number: int, _frame: object) -> None:
-        signal.signal(number, previous[signal.Signals(number)])
+    from app.cli import EXIT_INTERRUPTED
+
+    def tell(words: bytes) -> None:
         # not print: the signal may have come in the midst of one
-        os.write(sys.__stderr__.fileno(), b"\nstopping after this iteration; once more to stop at once\n")
+        os.write(sys.__stderr__.fileno(), words)
+
+    def at_once(_number: int, _frame: object) -> None:
+        tell(b"\ninterrupted\n")
+        # no exception: libraries that call back swallow it, or make another one of it
+        os._exit(EXIT_INTERRUPTED)
+
+    def in_good_order(number: int, _frame: object) -> None:
+        signal.signal(number, at_once)
+        tell(b"\nstopping after this iteration; once more to stop at once\n")
         trainer.stop()
 
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = {s: signal.getsignal(s) for s in signals}
     for s in signals:
-        signal.signal(s, on_signal)
+        signal.signal(s, in_good_order)
     try:
         yield
     finally:

@@ -124,15 +124,14 @@ def test_a_second_ctrl_c_ends_the_run_at_once(shapes, tmp_path):
     output = tmp_path / "run"
     # an iteration takes so long that both come within it
     slow = ("--batch-size", 128, "--stages", "1:256:none", "--precision", "fp32")
-    # without workers: Python swallows what a signal raises in the hooks of a fork
-    process = begin(*RUN, "--data", shapes, "--output", output, *slow, "--workers", 0)
+    process = begin(*RUN, "--data", shapes, "--output", output, *slow)
     wait_until(process, lambda: catches(process, signal.SIGTERM))  # as it does SIGINT, from the same time on
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert any("once more to stop at once" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=PATIENCE)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert "interrupted" in told
     assert rows(output) == []
 
