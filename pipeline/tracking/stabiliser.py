@@ -45,7 +45,7 @@ class Strength:
 
 
 # measured on people before webcams and on moving objects of which the ground truth was shaken: light takes
-# 30 % of the excess jitter off all of these; more costs overlap with the ground truth where shapes change
+# 30 % of the excess jitter off the latter; more costs overlap with the ground truth where shapes change
 STRENGTHS: dict[str, Strength | None] = {
     "off": None,
     "light": Strength(
