@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import SinkError
 from pipeline.frame import Result
+from pipeline.live.curtain import Curtain
 from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained, Warned
 from pipeline.live.naming import OutputNames, stem_of
 from pipeline.live.networks import Networks
@@ -86,7 +87,8 @@ class LiveRun:
         self._telling_of_recording = threading.Lock()
         self._lock = threading.Lock()
         self._closed_told = False
-        sinks = (self._recorder, self.latest)
+        self._curtain = Curtain(self.latest, networks, display)
+        sinks = (self._recorder, self._curtain)
         self._runner = Runner(self._open, self.detector, self._paint, sinks, self.metrics, RunOptions(room=1))
         self._watcher = threading.Thread(target=self._watch, name="livemask-watcher", daemon=True)
 
@@ -158,7 +160,7 @@ class LiveRun:
         self.painter.display = display
         if self.painter.picture_problem != problem:
             self._tell_picture_problem()
-        self._hide_what_is_shown(display)
+        self._curtain.draw(display)
 
     @property
     def recording(self) -> bool:
@@ -223,14 +225,6 @@ class LiveRun:
                     self.scorer.put(drawn, self._networks.compared)
                 return drawn
         return self.painter.hidden(result, fps)
-
-    def _hide_what_is_shown(self, display: DisplaySettings) -> None:
-        """Where privacy has begun: a lost camera, or a source that is over, gives no other picture."""
-        from pipeline.live.painting import LivePainter
-
-        shown = self.latest.peek()
-        if shown is not None and self._networks.overlooked(shown.frame):
-            self.latest.write(LivePainter(display).hidden(shown, 0.0))
 
     def _tell_picture_problem(self) -> None:
         if self.painter.picture_problem:

@@ -118,11 +118,24 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def newest(session: LiveSession, fits: Callable[[Result], object] = lambda result: True) -> Result:
-    """The newest result, once it fits."""
-    wait_until(lambda: (result := session.latest.peek()) is not None and fits(result))
-    result = session.latest.peek()
-    assert result is not None
-    return result
+    """The newest result, once one fits."""
+    fitting: list[Result] = []
+
+    def look() -> bool:
+        result = session.latest.peek()
+        if result is not None and fits(result):
+            fitting.append(result)
+        return bool(fitting)
+
+    wait_until(look)
+    return fitting[0]
+
+
+def some_more(session: LiveSession, count: int) -> None:
+    """Wait until so many more results are there; on a busy machine frames between them are dropped."""
+    for _ in range(count):
+        at = newest(session).frame.index
+        newest(session, lambda result, at=at: result.frame.index > at)  # type: ignore[misc]
 
 
 def playing(session: LiveSession) -> Playback:

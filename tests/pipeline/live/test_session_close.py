@@ -20,6 +20,8 @@ from tests.pipeline.live.sessions import (
     OpensWhatItIsTold,
     Start,
     newest,
+    playing,
+    some_more,
     wait_until,
 )
 from tests.pipeline.standins import Source as CountedSource
@@ -144,10 +146,10 @@ def test_while_something_is_recorded_which_is_whole_then(
 ) -> None:
     session = start()
     session.open(clip)
-    at = newest(session).frame.index
+    playing(session)
     session.record(tmp_path / "out", with_json=True)
     listener.wait_for(Recording)
-    newest(session, lambda result: result.frame.index > at + 4)
+    some_more(session, 4)
     assert closes_in_time(session)
     (saved,) = listener.all(Saved)
     assert saved.problems == ()

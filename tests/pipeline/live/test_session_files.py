@@ -12,7 +12,15 @@ import numpy as np
 from pipeline.live.events import Closed, Failed, Loaded, Recording, Saved
 from tests.clips import write_clip
 from tests.full_disk import no_file_longer_than
-from tests.pipeline.live.sessions import Listener, OpensWhatItIsTold, Start, newest, playing, wait_until
+from tests.pipeline.live.sessions import (
+    Listener,
+    OpensWhatItIsTold,
+    Start,
+    newest,
+    playing,
+    some_more,
+    wait_until,
+)
 from tests.pipeline.standins import Source as CountedSource
 
 
@@ -24,10 +32,10 @@ def frames_of(path: Path) -> int:
 def record(start: Start, clip: str, folder: Path, with_json: bool = False):
     session = start()
     session.open(clip)
-    at = newest(session).frame.index
+    playing(session)
     session.record(folder, with_json)
     wait_until(lambda: session.recording)
-    newest(session, lambda result: result.frame.index > at + 8)
+    some_more(session, 8)
     return session
 
 
@@ -55,8 +63,7 @@ def test_a_recording_may_follow_another_at_once_and_gets_a_name_of_its_own(
     session.stop_recording()
     session.record(tmp_path / "out")
     wait_until(lambda: session.recording)
-    at = newest(session).frame.index
-    newest(session, lambda result: result.frame.index > at + 3)
+    some_more(session, 3)
     session.stop_recording()
     saved = [listener.wait_for(Saved, count).paths[0] for count in (1, 2)]
     assert len(set(saved)) == 2
