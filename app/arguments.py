@@ -98,7 +98,8 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
         "--stabilise",
         choices=STABILISE_KINDS,
         default=STABILISE_KINDS[0],
-        help="keep masks from jittering from frame to frame (default: %(default)s)",
+        help="keep masks from jittering from frame to frame; a track then goes on while it scores half "
+        "the threshold or a little more (default: %(default)s)",
     )
     group.add_argument(
         "--tracks-as",

@@ -146,9 +146,18 @@ def _weights(args: argparse.Namespace) -> tuple[str | None, ...]:
     return named
 
 
+def _asks_of_a_network(args: argparse.Namespace) -> list[str]:
+    """The options that were given and that only a network heeds."""
+    parser = argparse.ArgumentParser(conflict_handler="resolve")
+    add_arguments(parser)
+    names = ("weights", "device", "engine", "precision", "image_size", "top_k", "nms", "classes")
+    given = (name for name in names if getattr(args, name) != parser.get_default(name))
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
 def _refuse_odd_mixtures(args: argparse.Namespace) -> None:
-    if args.jitter is not None and args.weights:
-        raise ConfigError("--jitter measures no network; leave --weights out")
+    if args.jitter is not None and (given := _asks_of_a_network(args)):
+        raise ConfigError(f"--jitter measures no network; leave {', '.join(given)} out")
     if args.masks is not None and not args.masks.is_dir():
         raise ConfigError(f"--masks {args.masks}: no such folder; expected one with a PNG for each frame")
 

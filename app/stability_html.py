@@ -201,6 +201,8 @@ def _sentence(gain: Gain) -> str:
     told = f"there was no {name} to compare" if change is None else f"{name} is {_less(change, '.0f', ' %')}"
     if gain.iou is not None:
         told += f", J {_less(gain.iou, '.2f', ' points')}"
+        if gain.like_iou is not None:
+            told += f", {_less(gain.like_iou, '.2f', ' points')} over as many masks"
     return f"{run.video.name}, {run.setting.label}, against {PLAIN}: {told}."
 
 

@@ -106,9 +106,9 @@ class Gain:
     """What a strength of stabilising changes against none, all else alike.
 
     jitter, boundary_jitter, excess: relative change, -0.3 where 30 % of it are gone; None where there is none
-    like_jitter:                     that of the jitter over those pairs of frames alone in which both have
-                                     as many masks: what is found besides by one of them changes no mean
     iou, matched:                    difference of J and of the share that is found, negative where it costs
+    like_jitter, like_iou:           change of jitter and difference of J over those pairs of frames alone in
+                                     which both have as many masks: what is found besides changes no mean
     missing, id_changes:             difference of their numbers
     """
 
@@ -118,6 +118,7 @@ class Gain:
     boundary_jitter: float | None
     excess: float | None
     iou: float | None
+    like_iou: float | None
     matched: float | None
     missing: int
     id_changes: int
@@ -140,6 +141,7 @@ GAIN_HEADS = (
     "boundary jitter",
     "excess",
     "J, points",
+    "over as many masks",
     "found, points",
     "missing frames",
     "id changes",
@@ -150,7 +152,7 @@ def gain_cells(gain: Gain) -> tuple[str, ...]:
     """The cells under `GAIN_HEADS`."""
     changes = (gain.jitter, gain.like_jitter, gain.boundary_jitter, gain.excess)
     relative = map(_relative, changes)
-    points = (percent(value, True) for value in (gain.iou, gain.matched))
+    points = (percent(value, True) for value in (gain.iou, gain.like_iou, gain.matched))
     return (*relative, *points, f"{gain.missing:+d}", f"{gain.id_changes:+d}")
 
 
@@ -165,22 +167,23 @@ def _gain(run: Run, plain: Run) -> Gain:
     return Gain(
         run,
         _change(after.jitter, before.jitter),
-        _change(*_like_jitters(run.curves, plain.curves)),
+        _change(*_means_alike("jitter", run.curves, plain.curves)),
         _change(after.boundary_jitter, before.boundary_jitter),
         _change(after.excess, before.excess),
         _difference(after.iou, before.iou),
+        _difference(*_means_alike("iou", run.curves, plain.curves)),
         _difference(after.matched, before.matched),
         after.missing - before.missing,
         after.id_changes - before.id_changes,
     )
 
 
-def _like_jitters(one: Curves, other: Curves) -> tuple[float | None, float | None]:
-    """The mean jitter of both over the pairs of frames in which both have as many masks."""
+def _means_alike(figure: str, one: Curves, other: Curves) -> tuple[float | None, float | None]:
+    """The means of a figure of both over the pairs of frames in which both have as many masks."""
     frames = range(1, min(len(one.masks), len(other.masks)))
     alike = [t for t in frames if one.masks[t - 1 : t + 1] == other.masks[t - 1 : t + 1]]
-    jitters = [(one.figures["jitter"][t], other.figures["jitter"][t]) for t in alike]
-    told = [pair for pair in jitters if not any(map(isnan, pair))]
+    pairs = [(one.figures[figure][t], other.figures[figure][t]) for t in alike]
+    told = [pair for pair in pairs if not any(map(isnan, pair))]
     if not told:
         return None, None
     return fmean(pair[0] for pair in told), fmean(pair[1] for pair in told)

@@ -328,6 +328,7 @@ def write_video(path: Path) -> Path:
         (("--jitter", 1), "--jitter moves known masks"),
         (("--masks", "nowhere"), "no such folder"),
         (("--jitter", 1, "--weights", "x.pt"), "leave --weights out"),
+        (("--jitter", 1, "--device", "cuda", "--top-k", 3), "leave --device, --top-k out"),
         (("0",), "--max-frames"),
         (("--top-k", 400), "at most 1 to 100"),
         (("",), "no name"),

@@ -110,15 +110,16 @@ def test_a_gain_is_relative_for_jitter_and_a_difference_for_the_rest():
     assert gain.excess == pytest.approx(-0.5)
     assert gain.iou == pytest.approx(-0.01)
     assert gain.missing == -4
-    assert gain_cells(gain) == ("-25.0 %", "–", "+0.0 %", "-50.0 %", "-1.00", "+10.00", "-4", "+0")
+    assert gain_cells(gain) == ("-25.0 %", "–", "+0.0 %", "-50.0 %", "-1.00", "–", "+10.00", "-4", "+0")
 
 
 def curves(*frames: tuple[int, float]) -> Curves:
-    """Of so many masks and such a jitter each."""
+    """Of so many masks and such a jitter each, J being its double."""
     made = Curves()
     for masks, jitter in frames:
         made.masks.append(masks)
         made.figures["jitter"].append(jitter)
+        made.figures["iou"].append(2 * jitter)
     return made
 
 
@@ -129,6 +130,7 @@ def test_masks_that_one_setting_shows_besides_do_not_count_over_as_many_masks():
     (gain,) = gains([run("off", GOOD, curves=plain), run("light", GOOD, curves=steadier)])
 
     assert gain.like_jitter == pytest.approx((0.1 + 0.2 + 0.05) / (0.2 + 0.4 + 0.1) - 1)
+    assert gain.like_iou == pytest.approx(2 * (0.1 + 0.2 + 0.05 - 0.2 - 0.4 - 0.1) / 3)
     assert gain_cells(gain)[1] == "-50.0 %"
 
 
