@@ -148,7 +148,7 @@ def _weights(args: argparse.Namespace) -> tuple[str | None, ...]:
 
 def _asks_of_a_network(args: argparse.Namespace) -> list[str]:
     """The options that were given and that only a network heeds."""
-    parser = argparse.ArgumentParser(conflict_handler="resolve")
+    parser = argparse.ArgumentParser()
     add_arguments(parser)
     names = ("weights", "device", "engine", "precision", "image_size", "top_k", "nms", "classes")
     given = (name for name in names if getattr(args, name) != parser.get_default(name))

@@ -135,7 +135,7 @@ def some_more(session: LiveSession, count: int) -> None:
     """Wait until so many more results are there; on a busy machine frames between them are dropped."""
     for _ in range(count):
         at = newest(session).frame.index
-        newest(session, lambda result, at=at: result.frame.index > at)  # type: ignore[misc]
+        newest(session, lambda result, at=at: result.frame.index > at)
 
 
 def playing(session: LiveSession) -> Playback:
@@ -145,6 +145,11 @@ def playing(session: LiveSession) -> Playback:
     assert playback is not None
     playback.loop = True
     return playback
+
+
+def detail(image: np.ndarray) -> float:
+    """How much neighbouring pixels differ on average: much in noise, nearly nothing in large blocks."""
+    return float(np.abs(np.diff(image.astype(int), axis=1)).mean())
 
 
 def blotches(number: int, width: int, height: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.frame import Image, Result
+from pipeline.frame import Result
 from pipeline.live.events import Closed, Failed, Loaded, Loading, Saved
 from pipeline.live.settings import DisplaySettings
 from tests.clips import write_clip
@@ -25,6 +25,7 @@ from tests.pipeline.live.sessions import (
     OpensWhatItIsTold,
     Start,
     blotches,
+    detail,
     newest,
     only_file,
     playing,
@@ -37,11 +38,6 @@ from tests.pipeline.standins import fail
 BARE = DisplaySettings(masks=False, outlines=False, boxes=False, labels=False)  # lines would be detail
 PRIVATE = dataclasses.replace(BARE, privacy=True)
 WHOLE = (160, 120)  # width and height of a clip of noise
-
-
-def detail(image: Image) -> float:
-    """How much neighbouring pixels differ on average: much in noise, nearly nothing in large blocks."""
-    return float(np.abs(np.diff(image.astype(int), axis=1)).mean())
 
 
 class SeesOnePerson(LinearEngine):
