@@ -54,13 +54,14 @@ class Reference:
 
     def prove(self, model: openvino.Model, images: ProofSet, float_precision: str) -> Proof:
         """Compare a model with the reference on every image. Raises SourceError on a broken one."""
+        config = self.predictor.config
         exported = self.predictor_of(model, float_precision)
         compared: list[ImageComparison] = []
         counted = _Counted(images.labels), _Counted(images.labels)
         for index, ours, theirs in _both(self.predictor, exported, images):
             counted[0].add(index, ours)
             counted[1].add(index, theirs)
-            compared.append(compare(ours, theirs, self.predictor.config.image_size))
+            compared.append(compare(ours, theirs, config.image_size, config.keeps_aspect_ratio))
         reference, other = (counter.metrics() for counter in counted)
         return Proof(_with_losses(summarise(compared), reference, other), reference, other)
 

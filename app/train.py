@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from app.arguments import at_least_one, input_size, name_list, zero_or_more
 from model.config import PRESETS
 from model.errors import ConfigError
+from model.training.recipe import FROZEN
 
 if TYPE_CHECKING:
     from app.training_settings import Settings
@@ -74,6 +75,21 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_how(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is learned (default: the configuration's recipe)")
     group.add_argument("--weights", metavar="FILE", help="start from these weights")
+    group.add_argument(
+        "--init",
+        metavar="FILE",
+        help="start from these weights, whatever classes they know, or from NanoDet-g's graph, a .json",
+    )
+    group.add_argument(
+        "--teacher",
+        metavar="FILE",
+        help="weights or graph of the same classes that stand in for labels that are not there",
+    )
+    group.add_argument(
+        "--freeze",
+        choices=FROZEN,
+        help="what is not trained: the backbone, or the whole detector (all but what makes masks)",
+    )
     group.add_argument(
         "--backbone",
         choices=("auto", "imagenet", "scratch"),

@@ -28,6 +28,7 @@ from model.training.augment import augmentation
 from model.training.data_formats import load_all
 from model.training.dataset import InstanceDataset
 from model.training.distributed import from_first, is_first, rank, world_size
+from model.training.initialisation import initialise_from
 from model.training.loader import Batch, build_loader
 from model.training.pretrained import load_imagenet
 from model.training.recipe import Recipe, Stage
@@ -72,6 +73,7 @@ def build_trainer(
                 settings.save_every,
                 settings.licence,
                 fingerprint(annotations),
+                _teacher(settings, config),
             )
             if saved is not None:
                 trainer.resume(saved)
@@ -187,11 +189,25 @@ def _network(
         return build_yolact(config), recipe
     if settings.weights is not None:
         network, pretrained = load_checkpoint(resolve_weights(settings.weights), config), True
+    elif settings.init is not None:
+        network, pretrained = build_yolact(config), True
+        initialise_from(network, settings.init)
     else:
         network = build_yolact(config)
         pretrained = from_first(is_first() and _start_from_imagenet(network, settings.backbone, watcher))
     freeze = pretrained and recipe.batch_size < SMALLEST_BATCH_FOR_NORMS
     return network, dataclasses.replace(recipe, freeze_norms=freeze)
+
+
+def _teacher(settings: Settings, config: YolactConfig) -> Yolact | None:
+    """The network that stands in for missing labels. Raises ConfigError where the loss knows no teacher."""
+    if settings.teacher is None:
+        return None
+    if config.anchor_free is None:
+        raise ConfigError(f"--teacher: the loss of {config.name} knows no teacher; livemask_n, _s and _m do")
+    teacher = build_yolact(config)
+    initialise_from(teacher, settings.teacher)
+    return teacher
 
 
 def _start_from_imagenet(network: Yolact, wish: str, watcher: RunWatcher) -> bool:

@@ -32,6 +32,9 @@ class Settings:
     val_images: str | None = None
     val_limit: int | None = None
     weights: str | None = None
+    init: str | None = None
+    teacher: str | None = None
+    freeze: str | None = None
     backbone: str = "auto"
     iterations: int | None = None
     batch_size: int | None = None
@@ -87,6 +90,7 @@ class Settings:
             "precision": self.precision,
             "stages": None if self.stages is None else parse_stages(self.stages),
             "seed": self.seed,
+            "freeze": self.freeze,
         }
         recipe = dataclasses.replace(recipe, **{k: v for k, v in changes.items() if v is not None})
         recipe.check()
@@ -162,7 +166,7 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the arguments that are settings, as json has them; paths no longer hang on the folder."""
     values = {f.name: arguments[f.name] for f in fields(Settings)}
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-    for name in ("images", "val", "val_images", "weights"):
+    for name in ("images", "val", "val_images", "weights", "init", "teacher"):
         if values[name] and Path(values[name]).exists():  # else it is a name of the catalogue, or an error
             values[name] = str(Path(values[name]).resolve())
     values["data"] = [str(Path(path).resolve()) for path in values["data"]]

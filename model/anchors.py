@@ -1,18 +1,46 @@
-"""Anchor boxes: where the network starts from when it predicts a box."""
+"""Anchor boxes and grid cells: where the network starts from when it predicts a box."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from model.config import AnchorConfig
+from model.config import AnchorConfig, YolactConfig
+from model.input_shape import InputShape
 
 STRIDES = (8, 16, 32, 64, 128)
+ANCHOR_FREE_STRIDES = (8, 16, 32)
 
 
 def grid_sides(image_size: int) -> tuple[int, ...]:
     """Cells along one side of P3 to P7 for a square input of `image_size` pixels."""
     return tuple(-(-image_size // stride) for stride in STRIDES)
+
+
+def starting_boxes(config: YolactConfig, shape: InputShape) -> Tensor:
+    """Where the boxes of a network of this configuration start from, for an input of that shape.
+
+    [A, 4] float32, cx cy w h relative to the input's content, not clipped: anchors, or the grid's cells.
+    """
+    if config.anchors is not None:
+        return make_anchors(config.anchors, shape.padded[0])
+    return make_cells(shape)
+
+
+def make_cells(shape: InputShape) -> Tensor:
+    """The cells of an anchor-free head's levels: [A, 4] float32, cx cy w h relative to the content.
+
+    Rows are ordered level, y, x. A cell is as large as its level's stride; those of the padding lie beyond 1.
+    """
+    content = torch.tensor([shape.content[1], shape.content[0]], dtype=torch.float64)
+    levels = []
+    for stride in ANCHOR_FREE_STRIDES:
+        rows, columns = (torch.arange(side // stride, dtype=torch.float64) + 0.5 for side in shape.padded)
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        # [h, w, 2] strides -> [h·w, 2] relative
+        centres = torch.stack([x, y], dim=-1).reshape(-1, 2) * stride / content
+        levels.append(torch.cat([centres, (stride / content).expand(len(centres), -1)], dim=1))
+    return torch.cat(levels).float()
 
 
 def make_anchors(config: AnchorConfig, image_size: int) -> Tensor:

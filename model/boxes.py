@@ -29,6 +29,16 @@ def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
     return to_corners(torch.cat([centre, size], dim=-1))
 
 
+def decode_distances(distances: Tensor, cells: Tensor) -> Tensor:
+    """Boxes of an anchor-free head: [..., A, 4] x1 y1 x2 y2, not clipped.
+
+    distances: [..., A, 4] left, top, right and bottom of a cell's centre, in sides of the cell; cells:
+    [..., A, 4] cx cy w h.
+    """
+    centre, size = cells[..., :2], cells[..., 2:]
+    return torch.cat([centre - distances[..., :2] * size, centre + distances[..., 2:] * size], dim=-1)
+
+
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     """The inverse of `decode`. boxes: [..., 4] x1 y1 x2 y2, with area; anchors: [..., 4] cx cy w h."""
     target = to_centres(boxes)

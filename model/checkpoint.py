@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.anchors import make_anchors
 from model.checkpoint_file import load, outline, save
 from model.config import PRESETS, YolactConfig
 from model.config_limits import check_limits
@@ -71,7 +70,7 @@ def build_from(checkpoint: Checkpoint) -> Yolact:
         network = build_yolact(config)
     state = {k: v.float() if v.is_floating_point() else v for k, v in _best_state(checkpoint).items()}
     network.load_state_dict(state, assign=True)
-    network.anchors = make_anchors(config.anchors, config.image_size)
+    network.set_image_size(config.image_size)
     return network.eval()
 
 

@@ -49,6 +49,20 @@ class AnchorConfig:
 
 
 @dataclass(frozen=True)
+class AnchorFreeConfig:
+    """NanoDet's neck and head in place of FPN and anchors, with YOLACT's mask branch on top.
+
+    `bins` is the number of whole distances, 0 to `bins` - 1 strides, that a box side's distribution is
+    over; `mask_channels` those of the 3x3 before the mask coefficients; `fine_layers` the 3x3 convolutions
+    of the protonet at stride 4.
+    """
+
+    bins: int = 11
+    mask_channels: int = 64
+    fine_layers: int = 1
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """Weights and rules of the training loss; the defaults are the published ones.
 
@@ -72,21 +86,31 @@ class LossConfig:
     box_loss: Literal["smooth_l1", "giou"] = "smooth_l1"
 
 
+DEFAULT_THRESHOLD = 0.3
+"""The score that a detection exceeds to be shown, where the weights bring no thresholds of their own."""
+
+
 @dataclass(frozen=True)
 class DetectionConfig:
-    """Constants of the detection step (paper, section 3.3); the user's score threshold is not one of them."""
+    """Constants of the detection step (paper, section 3.3).
+
+    `class_thresholds` holds the score, 0..1, that a detection of each class exceeds by default; empty stands
+    for `DEFAULT_THRESHOLD` for every class.
+    """
 
     confidence_threshold: float = 0.05
     nms_iou_threshold: float = 0.5
     nms_top_k: int = 200
     max_detections: int = 100
+    class_thresholds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class YolactConfig:
     """All that decides a network's shape, its input and its loss.
 
-    `image_size` is the input's side in pixels; `pixel_mean` and `pixel_std` are in RGB order and on the
+    `image_size` is the input's side in pixels, or the longer one where the aspect ratio is kept; exactly
+    one of `anchors` and `anchor_free` is given; `pixel_mean` and `pixel_std` are in RGB order and on the
     0..255 scale; `protonet_channels` are those of the 3x3 convolutions before the upsampling and
     `protonet_out_channels` of the one after it; `batch_norm` puts a batch norm behind each convolution
     of FPN, head and protonet but the last ones; `mask_iou` adds the re-scoring network of YOLACT++.
@@ -95,7 +119,7 @@ class YolactConfig:
     name: str
     image_size: int
     backbone: BackboneConfig
-    anchors: AnchorConfig
+    anchors: AnchorConfig | None
     class_names: tuple[str, ...] = COCO_CLASSES
     pixel_mean: tuple[float, float, float] = (123.68, 116.78, 103.94)
     pixel_std: tuple[float, float, float] = (58.40, 57.12, 57.38)
@@ -107,6 +131,12 @@ class YolactConfig:
     mask_iou: bool = False
     loss: LossConfig = LossConfig()
     detection: DetectionConfig = DetectionConfig()
+    anchor_free: AnchorFreeConfig | None = None
+
+    @property
+    def keeps_aspect_ratio(self) -> bool:
+        """True when frames are resized as a whole and padded, False when stretched to a square."""
+        return self.anchor_free is not None
 
     @property
     def num_classes(self) -> int:
@@ -120,6 +150,8 @@ class YolactConfig:
     @staticmethod
     def from_dict(values: dict[str, Any]) -> YolactConfig:
         """The inverse of `to_dict`. Raises ConfigError on unknown or absent keys.
+
+        Settings that the format got later (`_ADDED_LATER`) may be absent and then have their defaults.
 
         The values are taken as they are; `model.config_limits` judges those of a file.
         """
@@ -139,21 +171,29 @@ def _frozen(value: Any) -> Any:
 _NESTED: dict[str, type] = {
     "backbone": BackboneConfig,
     "anchors": AnchorConfig,
+    "anchor_free": AnchorFreeConfig,
     "loss": LossConfig,
     "detection": DetectionConfig,
 }
+
+
+_OPTIONAL = frozenset({"anchors", "anchor_free"})
+_ADDED_LATER = frozenset({"anchor_free", "class_thresholds"})
 
 
 def _build(kind: type, values: Any, where: str) -> Any:
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: expected a table of settings, got {type(values).__name__}")
     known = {f.name for f in dataclasses.fields(kind)}
-    if values.keys() != known:
-        odd = sorted(values.keys() ^ known)[0]
+    odd_ones = (values.keys() - known) | (known - values.keys() - _ADDED_LATER)
+    if odd_ones:
+        odd = sorted(odd_ones)[0]
         state = "unknown" if odd in values else "missing"
         raise ConfigError(f"{where}: setting {odd!r} is {state}; were the weights made by another version?")
     parts = {
-        key: _build(_NESTED[key], value, f"{where}.{key}") if key in _NESTED else _frozen(value)
+        key: _build(_NESTED[key], value, f"{where}.{key}")
+        if key in _NESTED and (value is not None or key not in _OPTIONAL)
+        else _frozen(value)
         for key, value in values.items()
     }
     return kind(**parts)
@@ -173,13 +213,12 @@ _PLUS_ANCHORS = AnchorConfig(
     ratios=(1.0, 0.5, 2.0),
     reference_size=550,
 )
-# ratios for people, who are taller than wide
-_COMPACT_ANCHORS = AnchorConfig(
-    sides=((24.0,), (48.0,), (96.0,), (192.0,), (320.0,)), ratios=(1.0, 0.5, 0.25), reference_size=416
+# GIoU, and a mask loss that is a mean over the box (see `model.training.anchor_free_loss`)
+_ANCHOR_FREE_LOSS = LossConfig(
+    class_weight=1.0, box_weight=2.0, mask_weight=1.0, max_masks_per_image=100, box_loss="giou"
 )
-# lower thresholds, since a person among so few anchors has three that overlap by half; and negatives in
-# every image, since images without people must teach too
-_COMPACT_LOSS = LossConfig(positive_iou=0.35, negative_iou=0.3, min_negatives=30, max_masks_per_image=40)
+# of a published detector, on the RGB scale
+_NANODET_MEAN, _NANODET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def _official(name: str, backbone: BackboneConfig, image_size: int = 550, **changes: Any) -> YolactConfig:
@@ -187,17 +226,21 @@ def _official(name: str, backbone: BackboneConfig, image_size: int = 550, **chan
     return YolactConfig(name=name, image_size=image_size, backbone=backbone, **values)
 
 
-def _compact(name: str, width: int, channels: int) -> YolactConfig:
+def _anchor_free(name: str, image_size: int) -> YolactConfig:
     return YolactConfig(
         name=name,
-        image_size=416,
-        backbone=BackboneConfig("resnet18", width=width),
-        anchors=_COMPACT_ANCHORS,
-        fpn_channels=channels,
-        protonet_channels=(channels // 2 + channels // 4,) * 2,
-        protonet_out_channels=channels // 2,
+        image_size=image_size,
+        backbone=BackboneConfig("csp", width=32),
+        anchors=None,
+        anchor_free=AnchorFreeConfig(),
+        pixel_mean=_NANODET_MEAN,
+        pixel_std=_NANODET_STD,
+        fpn_channels=128,
+        protonet_channels=(64,),
+        protonet_out_channels=48,
         batch_norm=True,
-        loss=_COMPACT_LOSS,
+        loss=_ANCHOR_FREE_LOSS,
+        detection=DetectionConfig(nms_iou_threshold=0.6),
     )
 
 
@@ -237,8 +280,9 @@ PRESETS: dict[str, YolactConfig] = {
             anchors=_PLUS_ANCHORS,
             mask_iou=True,
         ),
-        _compact("livemask_s", width=64, channels=128),
-        _compact("livemask_n", width=32, channels=64),
+        _anchor_free("livemask_n", image_size=320),
+        _anchor_free("livemask_s", image_size=416),
+        _anchor_free("livemask_m", image_size=512),
     )
 }
 

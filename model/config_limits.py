@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from model.config import AnchorConfig, DetectionConfig, LossConfig, YolactConfig
+from model.config import AnchorConfig, AnchorFreeConfig, DetectionConfig, LossConfig, YolactConfig
 from model.errors import ConfigError
+from model.input_shape import PADDED_TO
 
 MAX_ANCHORS = 4_000_000
 # sides of the network's input, in pixels
@@ -26,6 +27,11 @@ def check_input_size(config: YolactConfig, image_size: int, name: str = "the inp
     `name` is what the message calls it.
     """
     smallest = smallest_input(config)
+    if config.keeps_aspect_ratio and _whole(image_size, smallest, LARGEST_INPUT) and image_size % PADDED_TO:
+        near = max(round(image_size / PADDED_TO) * PADDED_TO, smallest)
+        raise ConfigError(
+            f"{name} must be a multiple of {PADDED_TO} pixels, such as {near}, got {image_size}"
+        )
     if not _whole(image_size, smallest, LARGEST_INPUT):
         reason = f" ({config.name} re-scores masks)" if config.mask_iou else ""
         raise ConfigError(f"{name} must be {smallest} to {LARGEST_INPUT} pixels{reason}, got {image_size!r}")
@@ -36,8 +42,6 @@ def check_limits(config: YolactConfig) -> None:
 
     Raises ConfigError naming the first bad setting.
     """
-    from model.anchors import grid_sides  # here: the command line wants the limits without PyTorch
-
     checks = {
         "name": isinstance(config.name, str) and len(config.name) <= 200,
         "class_names": are_class_names(config.class_names),
@@ -54,14 +58,25 @@ def check_limits(config: YolactConfig) -> None:
         "pixel_mean": len(config.pixel_mean) == 3 and all(_number(v, -1e6, 1e6) for v in config.pixel_mean),
         "pixel_std": len(config.pixel_std) == 3 and all(_number(v, 1e-6, 1e6) for v in config.pixel_std),
     }
-    checks |= _anchor_checks(config.anchors)
+    checks["anchors"] = (config.anchors is None) != (config.anchor_free is None)
+    if config.anchors is not None:
+        checks |= _anchor_checks(config.anchors)
+    if config.anchor_free is not None:
+        checks |= _anchor_free_checks(config.anchor_free)
     checks |= _loss_checks(config.loss)
-    checks |= _detection_checks(config.detection)
+    checks |= _detection_checks(config.detection, config.class_names)
     for setting, good in checks.items():
         if not good:
             raise ConfigError(f"config: {setting} is out of range or of a wrong type")
     check_input_size(config, config.image_size, "config: image_size")
-    anchors = sum(cells**2 for cells in grid_sides(config.image_size)) * config.anchors.per_cell
+    if config.anchors is not None:
+        _check_anchor_count(config.anchors, config.image_size)
+
+
+def _check_anchor_count(config: AnchorConfig, image_size: int) -> None:
+    from model.anchors import grid_sides  # here: the command line wants the limits without PyTorch
+
+    anchors = sum(cells**2 for cells in grid_sides(image_size)) * config.per_cell
     if anchors > MAX_ANCHORS:
         raise ConfigError(f"config: {anchors} anchors are too many; expected {MAX_ANCHORS} at most")
 
@@ -79,6 +94,14 @@ def _anchor_checks(config: AnchorConfig) -> dict[str, bool]:
     }
 
 
+def _anchor_free_checks(config: AnchorFreeConfig) -> dict[str, bool]:
+    return {
+        "anchor_free.bins": _whole(config.bins, 2, 64),
+        "anchor_free.mask_channels": _whole(config.mask_channels, 1, 2048),
+        "anchor_free.fine_layers": _whole(config.fine_layers, 0, 16),
+    }
+
+
 def _loss_checks(config: LossConfig) -> dict[str, bool]:
     settings = dataclasses.asdict(config)
     box_loss = settings.pop("box_loss")
@@ -88,8 +111,11 @@ def _loss_checks(config: LossConfig) -> dict[str, bool]:
     }
 
 
-def _detection_checks(config: DetectionConfig) -> dict[str, bool]:
+def _detection_checks(config: DetectionConfig, class_names: tuple[str, ...]) -> dict[str, bool]:
     return {
+        "detection.class_thresholds": isinstance(config.class_thresholds, tuple)
+        and len(config.class_thresholds) in (0, len(class_names))
+        and all(_number(threshold, 0, 1) for threshold in config.class_thresholds),
         "detection.confidence_threshold": _number(config.confidence_threshold, 0, 1),
         "detection.nms_iou_threshold": _number(config.nms_iou_threshold, 0, 1),
         "detection.nms_top_k": _whole(config.nms_top_k, 1, 1000),

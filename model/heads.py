@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.layers import conv, initialise
+from model.layers import NEGATIVE_SLOPE, conv, initialise
 
 
 class HeadOutputs(NamedTuple):
     """Rows are ordered level, y, x, anchor."""
 
     box_deltas: Tensor  # [B, A, 4]
-    class_logits: Tensor  # [B, A, C + 1]
+    class_logits: Tensor  # [B, A, C + 1], or [B, A, C] of an anchor-free head
     mask_coefficients: Tensor  # [B, A, K]
+    box_distribution: Tensor | None = None  # [B, A, 4, bins] logits, of an anchor-free head in training
 
 
 class PredictionHead(nn.Module):
@@ -60,6 +62,50 @@ class PredictionHead(nn.Module):
         flat = torch.cat([m.flatten(2) for m in maps], dim=2)[..., None]
         parts = F.relu(norm(flat)).squeeze(3).split([m[0, 0].numel() for m in maps], dim=2)
         return [part.reshape(m.shape) for part, m in zip(parts, maps, strict=True)]
+
+
+class AnchorFreeHead(nn.Module):
+    """NanoDet's head: for each level of its own a 3x3, then a 1x1 to classes and box sides.
+
+    A side's distance is a distribution over `bins` whole numbers of strides (Li et al., arXiv:2006.04388).
+    Mask coefficients come from a branch of their own: a 3x3 with batch norm to `mask_channels`, then a 1x1.
+    """
+
+    def __init__(
+        self, channels: int, num_classes: int, num_prototypes: int, bins: int, mask_channels: int, levels: int
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.num_prototypes = num_prototypes
+        self.bins = bins
+        self.tower = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(levels))
+        self.output = nn.ModuleList(nn.Conv2d(channels, num_classes + 4 * bins, 1) for _ in range(levels))
+        self.mask_tower = nn.ModuleList(
+            conv(channels, mask_channels, 3, batch_norm=True) for _ in range(levels)
+        )
+        self.mask_layer = nn.ModuleList(nn.Conv2d(mask_channels, num_prototypes, 1) for _ in range(levels))
+        initialise(self)
+        for layer in self.output:
+            # as in RetinaNet (arXiv:1708.02002, section 4.1): at first every class has a score of 0.01
+            assert isinstance(layer, nn.Conv2d)
+            assert layer.bias is not None
+            nn.init.constant_(layer.bias[:num_classes], -math.log(99))
+
+    def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
+        """levels: [B, channels, h, w] each, P3 first. Box deltas are distances in strides: l t r b."""
+        towers = zip(levels, self.tower, self.output, strict=True)
+        outputs = [last(F.leaky_relu(tower(x), NEGATIVE_SLOPE)) for x, tower, last in towers]
+        masks = zip(levels, self.mask_tower, self.mask_layer, strict=True)
+        coefficients = _rows([last(F.relu(tower(x))) for x, tower, last in masks], self.num_prototypes)
+        rows = _rows(outputs, self.num_classes + 4 * self.bins)
+        logits, sides = rows.split([self.num_classes, 4 * self.bins], dim=2)
+        # [B, A, 4·bins] -> [B, A, 4, bins]
+        distribution = sides.unflatten(2, (4, self.bins))
+        bins = torch.arange(self.bins, dtype=distribution.dtype, device=distribution.device)
+        distances = (distribution.softmax(-1) * bins).sum(-1)
+        return HeadOutputs(
+            distances, logits, coefficients.tanh(), distribution.float() if self.training else None
+        )
 
 
 def _rows(maps: list[Tensor], width: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The one small building block that FPN, protonet and head share."""
+"""The small building blocks that necks, protonets and heads share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,17 @@ def conv(
     """A convolution that keeps the size (at stride 1), followed by a batch norm if asked for."""
     layer = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm)
     return nn.Sequential(layer, nn.BatchNorm2d(out_channels)) if batch_norm else layer
+
+
+NEGATIVE_SLOPE = 0.1  # of NanoDet's activations
+
+
+def leaky_conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """A 3x3 convolution with a bias, padding 1, followed by a leaky ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1),
+        nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True),
+    )
 
 
 def initialise(network: nn.Module) -> None:

@@ -11,13 +11,14 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from model.anchors import make_anchors
+from model.anchors import starting_boxes
 from model.config import YolactConfig
 from model.config_limits import check_input_size
 from model.engines.base import Engine
 from model.engines.choice import Choice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
 from model.errors import CheckpointError, ConfigError
+from model.input_shape import InputShape
 from model.postprocessing import Decoder, Decoding
 from model.weight_pins import sha256_of
 
@@ -104,8 +105,10 @@ class _OnOpenVino:
         mask_iou_net = self._model.mask_iou_net() if self.config.mask_iou else None
         compiler = Compiler(self._model.build, self._key, self._cache, self._float_precision, streams)
         engine = OpenVinoEngine(compiler, self._precision, slots=streams)
-        engine.prepare_for(batch)
-        anchors = make_anchors(self.config.anchors, self.config.image_size)
+        square = (self.config.image_size, self.config.image_size)
+        if not self.config.keeps_aspect_ratio:  # else the first frame tells
+            engine.prepare_for((batch, 3, *square))
+        anchors = starting_boxes(self.config, InputShape(square, square))
         return engine, Decoding(self.config, anchors, mask_iou_net)
 
 
@@ -166,6 +169,9 @@ class _ExportedModel:
 
     def config(self) -> YolactConfig:
         config = _facts(self._path).config
+        if self._image_size is not None and config.keeps_aspect_ratio:
+            check_input_size(config, self._image_size)
+            return dataclasses.replace(config, image_size=self._image_size)
         if self._image_size not in (None, config.image_size):
             raise ConfigError(
                 f"{self._path} was exported for inputs of {config.image_size} pixels, not "
@@ -229,8 +235,11 @@ def _int8_of(weights: Path, image_size: int | None) -> Path | None:
     path = int8_beside(weights)
     if path is None:
         return None
+    config = _facts(path).config
+    if config.keeps_aspect_ratio:
+        return path
     wanted = image_size or _own_image_size(weights)
-    return path if _facts(path).config.image_size == wanted else None
+    return path if config.image_size == wanted else None
 
 
 def _own_image_size(weights: Path) -> int:

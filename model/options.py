@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.config import YolactConfig
+from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.errors import ConfigError
 from model.names import did_you_mean
 
@@ -16,21 +16,29 @@ NMS_KINDS = ("fast", "class-agnostic", "exact")
 class DetectOptions:
     """How raw outputs become detections.
 
-    `score_threshold` in 0..1 is compared with the class score after NMS; `max_detections` is 1..100;
+    `score_threshold` in 0..1 is compared with the class score after NMS, None stands for the weights' own
+    threshold of each class; `threshold_scale` in 0..1 multiplies either; `max_detections` is 1..100;
     `nms` one of `NMS_KINDS`; `classes` the indices to look for, None for all; `crop_masks` False leaves
     masks uncropped, which shows how prototypes localise (paper, section 5, figure 5) and where they leak.
     """
 
-    score_threshold: float = 0.3
+    score_threshold: float | None = None
     max_detections: int = 100
     nms: str = "fast"
     classes: tuple[int, ...] | None = None
     crop_masks: bool = True
+    threshold_scale: float = 1.0
+
+    def thresholds(self, config: YolactConfig) -> tuple[float, ...]:
+        """The score, 0..1, that a detection of each of the C classes exceeds."""
+        given = self.score_threshold
+        own = config.detection.class_thresholds or (DEFAULT_THRESHOLD,) * config.num_classes
+        return tuple(self.threshold_scale * (t if given is None else given) for t in own)
 
     def check(self, config: YolactConfig) -> None:
         """Raise ConfigError on the first setting that is out of range for this configuration."""
         most = config.detection.max_detections
-        if not 0 <= self.score_threshold <= 1:
+        if self.score_threshold is not None and not 0 <= self.score_threshold <= 1:
             raise ConfigError(f"the score threshold must be 0 to 1, got {self.score_threshold}")
         if not 1 <= self.max_detections <= most:
             raise ConfigError(f"at most 1 to {most} detections can be asked for, got {self.max_detections}")

@@ -1,4 +1,4 @@
-"""From raw outputs to detections: softmax, decoding, NMS, mask assembly, re-scoring, threshold."""
+"""From raw outputs to detections: scores, decoding, NMS, mask assembly, re-scoring, threshold."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.boxes import decode
+from model.anchors import make_cells
+from model.boxes import decode, decode_distances
 from model.config import YolactConfig
 from model.detections import Detections
 from model.heads import MaskIoUNet
+from model.input_shape import CONTENT_STEP, InputShape, input_shape
 from model.masks import assemble, crop_bounds, enlarge, inside
 from model.nms import NMS, rows_at
 from model.options import DetectOptions
@@ -27,7 +29,7 @@ class Decoder(Protocol):
 
     @property
     def anchors(self) -> Tensor:
-        """[A, 4] float32, cx cy w h relative to the image."""
+        """[A, 4] float32, cx cy w h relative to the image; without anchors the grid's cells."""
 
     @property
     def config(self) -> YolactConfig:
@@ -48,6 +50,31 @@ class Decoding:
     config: YolactConfig
     anchors: Tensor
     mask_iou_net: MaskIoUNet | None = None
+
+
+def for_frames(raw: RawOutputs, decoder: Decoder, frame_size: tuple[int, int]) -> tuple[RawOutputs, Decoder]:
+    """The outputs for letterboxed frames without their padding, and the decoder that reads those.
+
+    raw:        of frames of one size, (height, width) in pixels
+    decoder:    of the network
+
+    Where frames are stretched to a square both are returned as they are.
+    """
+    if not decoder.config.keeps_aspect_ratio:
+        return raw, decoder
+    shape = input_shape(decoder.config, frame_size)
+    cells = _cells(shape, raw.box_deltas.device)
+    if raw.prototypes is not None:
+        rows, columns = (side // CONTENT_STEP for side in shape.content)
+        raw = raw._replace(prototypes=raw.prototypes[:, :rows, :columns])
+    return raw, Decoding(decoder.config, cells, decoder.mask_iou_net)
+
+
+@lru_cache(maxsize=16)
+def _cells(shape: InputShape, device: torch.device) -> Tensor:
+    """Kept, because each upload would wait for the device."""
+    with torch.inference_mode(False):
+        return make_cells(shape).to(device)
 
 
 class Found(NamedTuple):
@@ -72,7 +99,7 @@ def postprocess(
     raw: RawOutputs,
     network: Decoder,
     image_sizes: Sequence[tuple[int, int]],
-    score_threshold: float = 0.3,
+    score_threshold: float | None = None,
     max_detections: int = 100,
     nms: str = "fast",
     classes: tuple[int, ...] | None = None,
@@ -80,10 +107,15 @@ def postprocess(
 ) -> list[Detections]:
     """One `Detections` an image. image_sizes: (height, width) of each frame in pixels.
 
-    The other arguments are those of `DetectOptions`. Raises ConfigError when one is out of range.
+    The other arguments are those of `DetectOptions`. Raises ConfigError when one is out of range, and
+    ValueError when frames are letterboxed and of several shapes.
     """
     options = DetectOptions(score_threshold, max_detections, nms, classes, crop_masks)
     options.check(network.config)
+    if len({input_shape(network.config, size) for size in image_sizes}) > 1:
+        raise ValueError(f"frames of one batch are of one shape; got {list(image_sizes)}")
+    if image_sizes:
+        raw, network = for_frames(raw, network, image_sizes[0])
     found = find(raw, network, options)
     return to_detections(found, image_sizes, network.config.class_names)
 
@@ -110,9 +142,13 @@ def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found
 
 
 def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: DetectOptions) -> Found:
-    boxes = decode(raw.box_deltas, anchors)
-    # [B, A, C + 1] -> [B, C, A], background left out
-    scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
+    if config.anchor_free is not None:
+        boxes = decode_distances(raw.box_deltas, anchors)
+        scores = raw.class_logits.sigmoid().transpose(1, 2)  # [B, A, C] -> [B, C, A]
+    else:
+        boxes = decode(raw.box_deltas, anchors)
+        # [B, A, C + 1] -> [B, C, A], background left out
+        scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
     # a box that is not finite is void, and must not suppress others either
     candidates = boxes.nan_to_num(0.0, 0.0, 0.0)
     if options.classes is None:
@@ -122,7 +158,10 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
         kept = NMS[options.nms](candidates, scores[:, chosen], config.detection)
         kept = kept._replace(classes=chosen[kept.classes])
     picked = rows_at(boxes, kept.anchors)
-    valid = kept.valid & (kept.scores > options.score_threshold) & picked.isfinite().all(-1)
+    thresholds = _per_class(options.thresholds(config), scores.device)
+    valid = kept.valid & (kept.scores > thresholds[kept.classes]) & picked.isfinite().all(-1)
+    if config.anchor_free is not None:  # what lies in the padding is of no frame
+        valid &= (anchors[kept.anchors, :2] < 1).all(-1)
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None, None)
     if raw.prototypes is None:
         return found
@@ -133,11 +172,17 @@ def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOption
     """The rows, [R] int64 and at least one, that can make a difference in any image.
 
     What scores no more than the user's threshold is not shown, and suppresses only what scores less still.
-    A class scores over t only if its logit exceeds the background's by more than the logit of t.
+    A class scores over t only if its logit exceeds the background's, or 0 where there is none, by more than
+    the logit of t.
     """
-    threshold = max(options.score_threshold, config.detection.confidence_threshold)
+    thresholds = options.thresholds(config)
+    wanted = thresholds if options.classes is None else [thresholds[c] for c in options.classes]
+    threshold = max(min(wanted), config.detection.confidence_threshold)
     margin = float(torch.tensor(threshold).logit())
-    ahead = class_logits[..., 1:].amax(-1) - class_logits[..., 0]  # [B, A]
+    if config.anchor_free is not None:
+        ahead = class_logits.amax(-1)  # [B, A]
+    else:
+        ahead = class_logits[..., 1:].amax(-1) - class_logits[..., 0]
     rows = (ahead > margin - _ROUNDING).any(0).nonzero().squeeze(1)
     return rows if len(rows) else rows.new_zeros(1)
 
@@ -213,6 +258,13 @@ def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
 def _class_index(classes: tuple[int, ...], device: torch.device) -> Tensor:
     """The classes as a tensor; kept, because each upload would wait for the device."""
     return torch.tensor(sorted(set(classes)), device=device)
+
+
+@lru_cache(maxsize=8)
+def _per_class(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """[C] float32; kept, because each upload would wait for the device."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 def _with_masks(

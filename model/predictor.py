@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,9 +19,10 @@ from model.engines.base import Engine
 from model.engines.choice import Choice, choose, look_around
 from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
+from model.input_shape import InputShape, input_shape
 from model.loading import open_weights, weights_facts
 from model.options import DetectOptions, class_indices
-from model.postprocessing import Decoder, find, to_detections
+from model.postprocessing import Decoder, find, for_frames, to_detections
 from model.preprocessing import preprocess
 
 if TYPE_CHECKING:
@@ -64,8 +66,8 @@ class Predictor:
 
     @property
     def score_threshold(self) -> float:
-        """What a detection scores more than, 0..1."""
-        return self.options.score_threshold
+        """What a detection scores more than, 0..1; the least of all classes where they differ."""
+        return min(self.options.thresholds(self.config))
 
     @property
     def device(self) -> torch.device:
@@ -82,11 +84,17 @@ class Predictor:
 
     @torch.no_grad()
     def prepare(self, frames: Sequence[Frame]) -> torch.Tensor:
-        """Frames of any sizes, each [H, W, 3] uint8 BGR, as the engine expects them: [B, 3, S, S] float32.
+        """Frames, each [H, W, 3] uint8 BGR, as the engine expects them: [B, 3, h, w] float32.
 
-        There is at least one frame. The result is on the engine's device and shares no memory with the
-        frames. Raises ValueError on another shape or dtype.
+        There is at least one frame; where the aspect ratio is kept all are of one size, else of any. The
+        result is on the engine's device and shares no memory with the frames. Raises ValueError on another
+        shape or dtype, and where the sizes would need inputs of several shapes.
         """
+        if len({self._shape(frame) for frame in frames if frame.ndim == 3}) > 1:
+            sizes = ", ".join(sorted({f"{frame.shape[1]} x {frame.shape[0]}" for frame in frames}))
+            raise ValueError(
+                f"frames of one batch are of one size where the aspect ratio is kept, got {sizes}"
+            )
         prepared = [preprocess(_as_tensor(frame)[None].to(self.device), self.config) for frame in frames]
         return prepared[0] if len(prepared) == 1 else torch.cat(prepared)
 
@@ -109,12 +117,20 @@ class Predictor:
         for i, frame in enumerate(frames):
             if not isinstance(frame, np.ndarray):
                 raise ValueError(f"frame {i}: expected an array [H, W, 3] uint8 BGR, got {_kind(frame)}")
-        return self._predict(frames) if frames else []
+        return [found for _, run in groupby(frames, self._shape) for found in self._predict(list(run))]
+
+    def _shape(self, frame: Frame) -> InputShape | None:
+        """The input that a frame needs; None for what is no frame, which `prepare` refuses."""
+        return (
+            input_shape(self.config, (frame.shape[0], frame.shape[1]))
+            if min(frame.shape[:2], default=0)
+            else None
+        )
 
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
-        raw = self.engine.start(self.prepare(frames))()
-        found = find(raw, self.decoder, self.options)
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
+        raw, decoder = for_frames(self.engine.start(self.prepare(frames))(), self.decoder, sizes[0])
+        found = find(raw, decoder, self.options)
         return to_detections(found, sizes, self.config.class_names)
 
 
@@ -130,7 +146,7 @@ def _as_tensor(frame: Frame) -> torch.Tensor:
 def load_predictor(
     weights: str | Path | None = None,
     device: str = "auto",
-    score_threshold: float = 0.3,
+    score_threshold: float | None = None,
     max_detections: int = 100,
     nms: str = "fast",
     classes: Sequence[str] | None = None,
@@ -153,8 +169,9 @@ def load_predictor(
                 there are cores for the most frames a second, by a caller that starts as many at a time
     batch:      how many frames will come at a time; other numbers work too, but take longer the first time
     classes:    names of the classes to look for, None for all that the weights know
-    image_size: side of the square network input in pixels, None for the one that the weights were trained
-                with; a smaller one is faster, a larger one finds smaller objects
+    score_threshold: what a detection scores more than, 0..1; None for the weights' own for each class
+    image_size: side of the network's input in pixels, the longer one where the aspect ratio is kept; None for
+                the weights' own. A smaller one is faster, a larger one finds smaller objects
     The rest is described at `DetectOptions` and `Predictor`.
 
     Raises ConfigError on settings that make no sense, CheckpointError on weights that cannot be used.

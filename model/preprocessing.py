@@ -1,4 +1,4 @@
-"""From frames to the network's input: the one place where BGR becomes RGB."""
+"""From frames to the network's input: the one place where BGR becomes RGB and where padding is added."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.config import YolactConfig
+from model.input_shape import input_shape
 
 
 def preprocess(frames: Tensor, config: YolactConfig) -> Tensor:
-    """frames: [B, H, W, 3] uint8 BGR. Returns [B, 3, S, S] float32, normalised RGB, on the same device.
+    """Returns the network's input for frames of one size: [B, 3, h, w] float32, normalised RGB.
 
-    Resized bilinearly without keeping the aspect ratio (half-pixel centres, no antialiasing), as the
-    published weights expect. Raises ValueError on another shape or dtype, or on frames without pixels.
+    frames: [B, H, W, 3] uint8 BGR; the result is on the same device
+
+    The published configurations stretch a frame to a square of S x S pixels, bilinearly with half-pixel
+    centres and without antialiasing, as their weights expect. Where the configuration keeps the aspect
+    ratio, h x w is `input_shape(config, (H, W)).padded`; the frame is resized with antialiasing and padded
+    at the right and the bottom with the mean colour. Raises ValueError on another shape or dtype, or on
+    frames without pixels.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or frames.numel() == 0:
         raise ValueError(
@@ -23,8 +29,16 @@ def preprocess(frames: Tensor, config: YolactConfig) -> Tensor:
         )
     # [B, H, W, 3] BGR -> [B, 3, H, W] RGB, before the bytes become four times as many
     rgb = torch.stack(frames.unbind(-1)[::-1], dim=1).float()
-    size = (config.image_size, config.image_size)
-    return _normalise_(F.interpolate(rgb, size=size, mode="bilinear", align_corners=False), config)
+    shape = input_shape(config, (frames.shape[1], frames.shape[2]))
+    antialias = config.keeps_aspect_ratio
+    resized = F.interpolate(
+        rgb, size=shape.content, mode="bilinear", align_corners=False, antialias=antialias
+    )
+    normalised = _normalise_(resized, config)
+    if shape.padded == shape.content:
+        return normalised
+    below, beside = (full - part for full, part in zip(shape.padded, shape.content, strict=True))
+    return F.pad(normalised, (0, beside, 0, below))
 
 
 def normalise(images: Tensor, config: YolactConfig) -> Tensor:

@@ -1,10 +1,14 @@
-"""Prototype masks for the whole image, from P3 (paper, section 3.1 and figure 3)."""
+"""Prototype masks for the whole image (paper, section 3.1 and figure 3)."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers import conv, initialise
+from model.pan import upsample
 
 
 class ProtoNet(nn.Sequential):
@@ -36,3 +40,42 @@ class ProtoNet(nn.Sequential):
     def __call__(self, p3: Tensor) -> Tensor:
         """p3: [B, C, h, w]. Returns [B, K, 2h, 2w]."""
         return super().__call__(p3)
+
+
+class FineProtoNet(nn.Module):
+    """Prototypes from P3 and the backbone's features at stride 4, in which edges are sharper.
+
+    3x3 convolutions on P3, x2 bilinear upsampling, the fine features added by a 1x1, `fine_layers` 3x3
+    convolutions and a 1x1 to K prototypes; batch norm and ReLU after each 3x3, ReLU after the last.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        fine_channels: int,
+        channels: tuple[int, ...],
+        out_channels: int,
+        fine_layers: int,
+        num_prototypes: int,
+    ) -> None:
+        super().__init__()
+        widths = (in_channels, *channels, out_channels)
+        self.coarse = nn.ModuleList(
+            conv(before, after, 3, batch_norm=True) for before, after in pairwise(widths)
+        )
+        self.lateral = nn.Conv2d(fine_channels, out_channels, 1)
+        self.fine = nn.ModuleList(
+            conv(out_channels, out_channels, 3, batch_norm=True) for _ in range(fine_layers)
+        )
+        self.last = nn.Conv2d(out_channels, num_prototypes, 1)
+        initialise(self)
+
+    def forward(self, p3: Tensor, c2: Tensor) -> Tensor:
+        """p3: [B, C, h, w]; c2: [B, C', 2h, 2w]. Returns [B, K, 2h, 2w], not negative."""
+        x = p3
+        for layer in self.coarse:
+            x = F.relu(layer(x))
+        x = upsample(x) + self.lateral(c2)
+        for layer in self.fine:
+            x = F.relu(layer(x))
+        return F.relu(self.last(x))

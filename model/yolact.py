@@ -1,4 +1,4 @@
-"""The network: backbone, FPN, protonet and prediction head (Bolya et al., arXiv:1904.02689, figure 2)."""
+"""The network: backbone, neck, protonet and prediction head (Bolya et al., arXiv:1904.02689, figure 2)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from model.anchors import make_anchors
+from model.anchors import ANCHOR_FREE_STRIDES, starting_boxes
 from model.backbones import BACKBONES, Backbone
 from model.config import YolactConfig
 from model.errors import ConfigError
 from model.fpn import FPN
-from model.heads import MaskIoUNet, PredictionHead
+from model.heads import AnchorFreeHead, MaskIoUNet, PredictionHead
+from model.input_shape import PADDED_TO, InputShape
 from model.layers import initialise
-from model.protonet import ProtoNet
+from model.pan import ResizingPan
+from model.protonet import FineProtoNet, ProtoNet
 from model.raw_outputs import RawOutputs as RawOutputs
 
 
 class Yolact(nn.Module):
     """YOLACT and YOLACT++. The parts are public: another one of the same interface can take its place.
 
-    `anchors`: [A, 4] float32, cx cy w h relative to the image. `mask_iou_net` is None without re-scoring.
+    `anchors`: [A, 4] float32, cx cy w h relative to a square input; of an anchor-free head the grid's
+    cells. `mask_iou_net` is None without re-scoring, `semantic_head` where the loss knows no such term.
     """
 
     anchors: Tensor
@@ -32,10 +35,10 @@ class Yolact(nn.Module):
         self,
         config: YolactConfig,
         backbone: Backbone,
-        fpn: FPN,
-        protonet: ProtoNet,
-        head: PredictionHead,
-        semantic_head: nn.Module,
+        fpn: FPN | ResizingPan,
+        protonet: ProtoNet | FineProtoNet,
+        head: PredictionHead | AnchorFreeHead,
+        semantic_head: nn.Module | None,
         mask_iou_net: MaskIoUNet | None,
     ) -> None:
         super().__init__()
@@ -47,31 +50,57 @@ class Yolact(nn.Module):
         self.semantic_head = semantic_head
         self.mask_iou_net = mask_iou_net
         # a buffer, so that it follows the network to its device; computed, so never stored
-        self.register_buffer("anchors", make_anchors(config.anchors, config.image_size), persistent=False)
+        self.register_buffer("anchors", _square_boxes(config), persistent=False)
 
     def set_image_size(self, image_size: int) -> None:
-        """Expect inputs of another side, in pixels, from now on; anchors keep their size relative to it."""
+        """Expect inputs of another side, in pixels, from now on; anchors keep their size relative to it.
+
+        Without anchors the side is what `anchors` are computed for; the network takes any.
+        """
         self.config = dataclasses.replace(self.config, image_size=image_size)
-        self.anchors = make_anchors(self.config.anchors, image_size).to(self.anchors.device)
+        self.anchors = _square_boxes(self.config).to(self.anchors.device)
 
     def forward(self, images: Tensor, with_masks: bool = True) -> RawOutputs:
-        """images: [B, 3, S, S] float, normalised RGB (`preprocess`), S = `config.image_size`.
+        """Returns what the network says about images: see `RawOutputs`.
+
+        images: [B, 3, S, S] float, normalised RGB (`preprocess`), S = `config.image_size`; where the aspect
+                ratio is kept [B, 3, h, w], both multiples of 32
 
         Without masks the protonet is skipped (paper, appendix A.1). Raises ValueError on another size.
         """
-        side = self.config.image_size
-        if images.ndim != 4 or images.shape[1:] != (3, side, side):
-            raise ValueError(f"expected images of shape [B, 3, {side}, {side}], got {list(images.shape)}")
-        levels = self.fpn(*self.backbone(images))
+        self._check(images)
+        *fine, c3, c4, c5 = self.backbone(images)
+        levels = self.fpn(c3, c4, c5)
         rows = self.head(levels)
-        prototypes = self.protonet(levels[0]).permute(0, 2, 3, 1).float() if with_masks else None
+        prototypes = self.protonet(levels[0], *fine).permute(0, 2, 3, 1).float() if with_masks else None
         return RawOutputs(
             rows.box_deltas.float(),
             rows.class_logits.float(),
             rows.mask_coefficients.float(),
             prototypes,
-            self.semantic_head(levels[0]).float() if self.training else None,
+            self.semantic_head(levels[0]).float() if self.training and self.semantic_head else None,
+            rows.box_distribution,
         )
+
+    def _check(self, images: Tensor) -> None:
+        side = self.config.image_size
+        if self.config.keeps_aspect_ratio:
+            expected = f"[B, 3, h, w], h and w multiples of {PADDED_TO}"
+            fits = (
+                images.ndim == 4
+                and images.shape[1] == 3
+                and all(n % PADDED_TO == 0 for n in images.shape[2:])
+            )
+        else:
+            expected = f"[B, 3, {side}, {side}]"
+            fits = images.ndim == 4 and images.shape[1:] == (3, side, side)
+        if not fits:
+            raise ValueError(f"expected images of shape {expected}, got {list(images.shape)}")
+
+
+def _square_boxes(config: YolactConfig) -> Tensor:
+    square = (config.image_size, config.image_size)
+    return starting_boxes(config, InputShape(square, square))
 
 
 def build_yolact(config: YolactConfig) -> Yolact:
@@ -82,6 +111,8 @@ def build_yolact(config: YolactConfig) -> Yolact:
     if config.backbone.name not in BACKBONES:
         raise ConfigError(f"no backbone is named {config.backbone.name!r}; there are {', '.join(BACKBONES)}")
     backbone = BACKBONES[config.backbone.name](config.backbone)
+    if config.anchors is None:
+        return _build_anchor_free(config, backbone)
     channels, norm = config.fpn_channels, config.batch_norm
     semantic_head = nn.Conv2d(channels, config.num_classes, 1)
     initialise(semantic_head)
@@ -95,6 +126,36 @@ def build_yolact(config: YolactConfig) -> Yolact:
         PredictionHead(channels, config.num_classes, config.num_prototypes, config.anchors.per_cell, norm),
         semantic_head,
         MaskIoUNet(config.num_classes) if config.mask_iou else None,
+    )
+
+
+def _build_anchor_free(config: YolactConfig, backbone: Backbone) -> Yolact:
+    head = config.anchor_free
+    if head is None or not backbone.fine_channels:
+        raise ConfigError(
+            f"{config.name}: a network without anchors needs settings of its head and a backbone that gives "
+            f"features at stride 4, which {config.backbone.name} does not"
+            if head
+            else f"{config.name}: expected settings of either anchors or an anchor-free head, got none"
+        )
+    channels, prototypes = config.fpn_channels, config.num_prototypes
+    return Yolact(
+        config,
+        backbone,
+        ResizingPan(backbone.channels, channels),
+        FineProtoNet(
+            channels,
+            backbone.fine_channels,
+            config.protonet_channels,
+            config.protonet_out_channels,
+            head.fine_layers,
+            prototypes,
+        ),
+        AnchorFreeHead(
+            channels, config.num_classes, prototypes, head.bins, head.mask_channels, len(ANCHOR_FREE_STRIDES)
+        ),
+        semantic_head=None,
+        mask_iou_net=None,
     )
 
 

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.postprocessing import Found, add_masks, suppress, to_detections
+from model.postprocessing import Found, add_masks, for_frames, suppress, to_detections
 from model.predictor import Predictor
 from model.preprocessing import preprocess
 from pipeline.detector import Pending, StageClock
@@ -52,7 +52,7 @@ class CudaDetector:
     """Detection on a GPU, `SLOTS` batches at a time. See `Detector`.
 
     The host waits once a batch, when it is collected; exact NMS, whose shapes depend on values, waits on
-    its own account as well. Frames of a batch may differ in size. The first batch, and every one that is
+    its own account as well. Frames of a batch are of one size. The first batch, and every one that is
     larger than all before, also waits for memory.
 
     Instances are followed on the host: `submit` waits for the forward pass and the NMS then, for masks are
@@ -112,20 +112,21 @@ class CudaDetector:
         return lambda: self._collect(frames, slot, host, laps)
 
     def _prepare(self, pictures: Sequence[Tensor]) -> Tensor:
-        """Frames [H, W, 3] uint8 BGR of any sizes -> [B, 3, S, S] float32."""
+        """Frames [H, W, 3] uint8 BGR -> [B, 3, h, w] float32."""
         config = self._predictor.config
         prepared = [preprocess(picture[None], config) for picture in pictures]
         return prepared[0] if len(prepared) == 1 else torch.cat(prepared)
 
     def _find(self, images: Tensor, frames: Sequence[Frame], laps: DeviceLaps) -> Found:
-        engine, decoder, options = self._predictor.engine, self._predictor.decoder, self._predictor.options
-        raw = engine.start(images)()
+        options = self._predictor.options
+        raw = self._predictor.engine.start(images)()
+        raw, decoder = for_frames(raw, self._predictor.decoder, frames[0].size)
         laps.lap("forward")
         follower = self._follower
         found = suppress(raw, decoder, options if follower is None else follower.widened(options))
         laps.lap("nms")
         if follower is not None:
-            found = follower(found, raw, options, frames)
+            found = follower(found, raw, options.thresholds(decoder.config), frames)
             laps.lap("track")
         found = add_masks(found, raw, decoder, options)
         laps.lap("masks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -53,6 +54,18 @@ class FrameQueue(Generic[T]):
         with self._changed:
             while not self._items and not self._closed:
                 self._changed.wait()
+            return self._take()
+
+    def get_if(self, accept: Callable[[T], bool]) -> T | None:
+        """Take the oldest item if `accept` says so, else leave it there and return None; waits for one.
+
+        Raises QueueClosed once it is closed and empty.
+        """
+        with self._changed:
+            while not self._items and not self._closed:
+                self._changed.wait()
+            if self._items and not accept(self._items[0]):
+                return None
             return self._take()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from model.postprocessing import Found, add_masks, mask_parts, suppress, to_detections
+from model.postprocessing import Decoder, Found, add_masks, for_frames, mask_parts, suppress, to_detections
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
 from pipeline.detector import Pending, StageClock
@@ -54,7 +54,7 @@ class HostDetector:
         return lambda: self._collect(frames, clock, begun, wait)
 
     def _filled(self, images: torch.Tensor) -> torch.Tensor:
-        """images: [B, 3, S, S], filled up to the largest batch so far: engines are made for a size."""
+        """images: [B, 3, h, w], filled up to the largest batch so far: engines are made for a size."""
         self._largest = max(self._largest, len(images))
         missing = self._largest - len(images)
         return torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
@@ -68,8 +68,9 @@ class HostDetector:
         clock.restart(max(begun, self._engine_free))
         self._engine_free = clock.lap("forward", thread="engine")
         raw = RawOutputs._make(part if part is None else part[: len(frames)] for part in raw)
-        found = self._suppressed(raw, frames, clock)
-        found = add_masks(found, raw, predictor.decoder, predictor.options, keep_coefficients=self._inspect)
+        raw, decoder = for_frames(raw, predictor.decoder, frames[0].size)
+        found = self._suppressed(raw, decoder, frames, clock)
+        found = add_masks(found, raw, decoder, predictor.options, keep_coefficients=self._inspect)
         sizes = [frame.size for frame in frames]
         detections = to_detections(found, sizes, predictor.config.class_names)
         inspections = self._inspections(found, raw)
@@ -80,16 +81,18 @@ class HostDetector:
             for frame, here, inspection in zip(frames, detections, inspections, strict=True)
         ]
 
-    def _suppressed(self, raw: RawOutputs, frames: Sequence[Frame], clock: StageClock) -> Found:
+    def _suppressed(
+        self, raw: RawOutputs, decoder: Decoder, frames: Sequence[Frame], clock: StageClock
+    ) -> Found:
         """Without masks, and with tracks where instances are followed."""
-        decoder, options = self._predictor.decoder, self._predictor.options
+        options = self._predictor.options
         if self._follower is None:
             found = suppress(raw, decoder, options)
             clock.lap("nms")
             return found
         found = suppress(raw, decoder, self._follower.widened(options))
         clock.lap("nms")
-        found = self._follower(found, raw, options, frames)
+        found = self._follower(found, raw, options.thresholds(decoder.config), frames)
         clock.lap("track")
         return found
 

@@ -167,15 +167,18 @@ def _read(source: Source, metrics: Metrics) -> Frame | None:
 
 
 def _take(frames: FrameQueue[Frame], batch: Callable[[], int], metrics: Metrics, wait: bool) -> list[Frame]:
-    """The next batch; empty when there will be none or, without `wait`, when it is not whole yet."""
+    """The next batch, of frames of one size; empty when there will be none or, without `wait`, when it is
+    not whole yet.
+    """
     if not wait and len(frames) < batch():
         return []  # something else is on its way and comes first
     taken: list[Frame] = []
     with suppress(QueueClosed):
         begun = monotonic()
-        taken.append(frames.get())
-        while len(taken) < batch():
-            taken.append(frames.get())
+        first = frames.get()
+        taken.append(first)
+        while len(taken) < batch() and (frame := frames.get_if(lambda other: other.size == first.size)):
+            taken.append(frame)
         metrics.add_now("prepare", taken[0].index, begun, "wait")
     return taken
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.backbones.base import Backbone as Backbone
+from model.backbones.csp import build_csp
 from model.backbones.darknet import build_darknet53
 from model.backbones.resnet import build_resnet18, build_resnet50, build_resnet101
 from model.config import BackboneConfig
@@ -14,4 +15,5 @@ BACKBONES: dict[str, Callable[[BackboneConfig], Backbone]] = {
     "resnet50": build_resnet50,
     "resnet101": build_resnet101,
     "darknet53": build_darknet53,
+    "csp": build_csp,
 }

@@ -6,13 +6,17 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module):
-    """Normalised RGB images in, three feature maps out.
+    """Normalised RGB images in, feature maps out.
 
-    `channels` are those of C3, C4 and C5.
+    `channels` are those of C3, C4 and C5; `fine_channels` those of C2, 0 where it is not given.
     """
 
     channels: tuple[int, int, int]
+    fine_channels: int = 0
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """images: [B, 3, S, S] float. Returns C3, C4, C5, of side S/8, S/16 and S/32 (rounded up)."""
-        raise AssertionError(f"{type(self).__name__} must say how it computes C3, C4 and C5")
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Returns C3, C4 and C5, and C2 before them if `fine_channels` is not 0.
+
+        images: [B, 3, H, W] float. C2 to C5 are at strides 4, 8, 16 and 32, sides rounded up.
+        """
+        raise AssertionError(f"{type(self).__name__} must say how it computes its feature maps")

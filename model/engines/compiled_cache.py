@@ -12,8 +12,9 @@ import json
 import os
 import platform
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache as cache_result
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ class ModelKey:
 
     weights:    SHA-256 of the file, in hex
     name:       of that file, which for published weights says the configuration
-    image_size: side of the input in pixels, None for the weights' own
+    image_size: side of the input in pixels, the longer one where the aspect ratio is kept; None for the
+                weights' own
     with_masks: whether it gives prototypes
     precision:  what is computed in, as text
     """
@@ -75,13 +77,13 @@ class CompiledCache:
         """Keep the configuration, so that the next start need not open the weights."""
         self._write(self._path(key, "config"), json.dumps(config.to_dict()).encode())
 
-    def blob(self, key: ModelKey, batch: int) -> bytes | None:
-        """What `keep_blob` was given for this model and batch size."""
-        return self._read(self._path(key, f"batch{batch}"))
+    def blob(self, key: ModelKey, shape: Sequence[int]) -> bytes | None:
+        """What `keep_blob` was given for this model and shape of the input."""
+        return self._read(self._path(key, _listed(shape)))
 
-    def keep_blob(self, key: ModelKey, batch: int, blob: bytes) -> None:
+    def keep_blob(self, key: ModelKey, shape: Sequence[int], blob: bytes) -> None:
         """Keep a compiled model as its engine exports it."""
-        self._write(self._path(key, f"batch{batch}"), blob)
+        self._write(self._path(key, _listed(shape)), blob)
 
     def _path(self, key: ModelKey, kind: str) -> Path:
         text = json.dumps([asdict(key), self._surroundings], sort_keys=True)
@@ -127,9 +129,9 @@ def _head(content: bytes) -> bytes:
 
 
 class Compiler:
-    """Compiles a model for a batch size, or takes it from the cache. Fit for `OpenVinoEngine`.
+    """Compiles a model for a shape of its input, or takes it from the cache. Fit for `OpenVinoEngine`.
 
-    build:           makes the model, for batches of any size; called only when the cache does not have it
+    build:           makes the model, for all shapes; called at most once, when the cache lacks one of them
     float_precision: fp32 or bf16, for all of the model that is not int8
     streams:         1 uses all cores for each batch; n computes n batches side by side
     """
@@ -142,22 +144,22 @@ class Compiler:
         float_precision: str,
         streams: int = 1,
     ) -> None:
-        self._build = build
+        self._build = cache_result(build)
         self._key = key
         self._cache = cache
         self._options = compile_options(float_precision, streams)
 
-    def __call__(self, batch: int) -> openvino.CompiledModel:
-        """The model, compiled for batches of that size."""
+    def __call__(self, shape: Sequence[int]) -> openvino.CompiledModel:
+        """The model, compiled for inputs of that shape."""
         core = openvino_core()
-        blob = self._cache.blob(self._key, batch)
+        blob = self._cache.blob(self._key, shape)
         if blob is not None:
             with contextlib.suppress(RuntimeError):  # OpenVINO's only kind: it is of another version
                 return core.import_model(blob, "CPU", self._options)
-        model = self._build()
-        model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+        model = self._build().clone()
+        model.reshape(list(shape))
         compiled = core.compile_model(model, "CPU", self._options)
-        self._cache.keep_blob(self._key, batch, compiled.export_model().getvalue())
+        self._cache.keep_blob(self._key, shape, compiled.export_model().getvalue())
         return compiled
 
 
@@ -184,6 +186,10 @@ def compiled_cache() -> CompiledCache:
     ]
     code = sorted(path for pattern in _CODE for path in _MODEL.glob(pattern))
     return CompiledCache(cache_folder() / FOLDER, json.dumps([__version__, processor, _digest(code)]))
+
+
+def _listed(shape: Sequence[int]) -> str:
+    return "x".join(str(side) for side in shape)
 
 
 def _digest(files: Iterable[Path]) -> str:

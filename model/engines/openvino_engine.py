@@ -15,14 +15,15 @@ from model.raw_outputs import RawOutputs
 if TYPE_CHECKING:
     import openvino
 
-MAX_BATCH_SIZES = 4  # compiled models that are kept; each has a copy of the weights
+MAX_SHAPES = 6  # compiled models that are kept; each has a copy of the weights
 
-# what `Compile` is given is a batch size
-Compile = Callable[[int], "openvino.CompiledModel"]
+Shape = tuple[int, int, int, int]
+"""Of an input: batch size, 3, height and width in pixels."""
+Compile = Callable[[Shape], "openvino.CompiledModel"]
 
 
 class OpenVinoEngine:
-    """Runs compiled models, one for each batch size, made when that size first comes. See `Engine`.
+    """Runs compiled models, one for each shape of the input, made when that shape first comes. See `Engine`.
 
     `compile_model` makes them; `model.engines.compiled_cache` offers one. They take `images` and give the
     float32 parts of `RawOutputs` by name, with or without `prototypes`. Inputs and outputs are not copied.
@@ -38,26 +39,27 @@ class OpenVinoEngine:
         self.precision = precision
         self.slots = slots
         self._compile = compile_model
-        self._lanes: OrderedDict[int, _Lane] = OrderedDict()
+        self._lanes: OrderedDict[Shape, _Lane] = OrderedDict()
 
     def start(self, images: Tensor) -> Callable[[], RawOutputs]:
         """See `Engine.start`."""
-        return next(self._lane(len(images)).requests).start(images)
+        batch, channels, height, width = images.shape
+        return next(self._lane((batch, channels, height, width)).requests).start(images)
 
-    def prepare_for(self, batch: int) -> None:
-        """Compile for batches of that size now rather than when the first one comes."""
-        self._lane(batch)
+    def prepare_for(self, shape: Shape) -> None:
+        """Compile for inputs of that shape now rather than when the first one comes."""
+        self._lane(shape)
 
-    def _lane(self, batch: int) -> _Lane:
-        lane = self._lanes.pop(batch, None) or _Lane(self._compile(batch), self.slots)
-        self._lanes[batch] = lane  # the one used last comes last
-        while len(self._lanes) > MAX_BATCH_SIZES:
+    def _lane(self, shape: Shape) -> _Lane:
+        lane = self._lanes.pop(shape, None) or _Lane(self._compile(shape), self.slots)
+        self._lanes[shape] = lane  # the one used last comes last
+        while len(self._lanes) > MAX_SHAPES:
             self._lanes.popitem(last=False)
         return lane
 
 
 class _Lane:
-    """Requests for batches of one size, taken in turn."""
+    """Requests for inputs of one shape, taken in turn."""
 
     def __init__(self, compiled: openvino.CompiledModel, slots: int) -> None:
         self.requests = cycle([_Request(compiled.create_infer_request()) for _ in range(slots)])

@@ -136,13 +136,16 @@ TOLERANCES: dict[str, Tolerance] = {
 """What is expected by default of an exported model of each precision against PyTorch in float32."""
 
 
-def compare(reference: Detections, other: Detections, image_size: int) -> ImageComparison:
-    """The detections of one image by two models; `image_size` is the side of the network's input in pixels.
+def compare(
+    reference: Detections, other: Detections, image_size: int, keeps_aspect_ratio: bool = False
+) -> ImageComparison:
+    """The detections of one image by two models; `image_size` is the side of the network's input in pixels,
+    the longer one where it keeps the aspect ratio.
 
     What scores less than half of `SCORE_THRESHOLD` does not count.
     """
     pairs = _pairs(reference, other)
-    errors, relative = _box_errors(reference, other, pairs, image_size)
+    errors, relative = _box_errors(reference, other, pairs, image_size, keeps_aspect_ratio)
     masks = None
     if reference.crops is not None and other.crops is not None:
         masks = tuple(_agreement_of_masks(reference.crops[i], other.crops[j]) for i, j in pairs)
@@ -209,9 +212,15 @@ def _pairs(reference: Detections, other: Detections) -> list[tuple[int, int]]:
 
 
 def _box_errors(
-    reference: Detections, other: Detections, pairs: Sequence[tuple[int, int]], image_size: int
+    reference: Detections,
+    other: Detections,
+    pairs: Sequence[tuple[int, int]],
+    image_size: int,
+    keeps_aspect_ratio: bool,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     height, width = reference.image_size
+    if keeps_aspect_ratio:
+        height = width = max(height, width)
     scale = image_size / np.array([width, height, width, height])
     first = reference.boxes[[i for i, _ in pairs]].reshape(-1, 4) * scale
     second = other.boxes[[j for _, j in pairs]].reshape(-1, 4) * scale

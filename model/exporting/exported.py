@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from xml.etree import ElementTree
 
-from model.config import YolactConfig
+from model.config import AnchorConfig, YolactConfig
 from model.config_limits import check_limits
 from model.errors import CheckpointError, ConfigError, SinkError
-from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES
+from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES, input_sides
 from model.exporting.telemetry import refuse_telemetry
 from model.openvino_core import openvino_core
 from model.weight_pins import sha256_of
@@ -216,19 +216,25 @@ def _check(model: openvino.Model, config: YolactConfig) -> None:
     """Refuse a graph that does not take and give what a network of this configuration does."""
     from openvino import PartialShape, Type
 
-    from model.anchors import grid_sides
-
-    side, names = config.image_size, _names(model)
-    anchors = sum(cells**2 for cells in grid_sides(side)) * config.anchors.per_cell
-    widths = dict(zip(BOX_OUTPUTS, (4, config.num_classes + 1, config.num_prototypes), strict=True))
+    names, free = _names(model), config.keeps_aspect_ratio
+    anchors, half = (-1, -1) if config.anchors is None else _counts(config.anchors, config.image_size)
+    logits = config.num_classes + (0 if free else 1)
+    widths = dict(zip(BOX_OUTPUTS, (4, logits, config.num_prototypes), strict=True))
     wanted = {name: [-1, anchors, width] for name, width in widths.items()}
     if PROTOTYPES in names:
-        half = 2 * grid_sides(side)[0]
         wanted[PROTOTYPES] = [-1, half, half, config.num_prototypes]
     if len(model.inputs) != 1 or names != wanted.keys() or INPUT not in model.input(0).get_names():
         raise CheckpointError(f"its outputs are {', '.join(sorted(names))}; expected {', '.join(wanted)}")
-    for port, shape in {INPUT: [-1, 3, side, side], **wanted}.items():
+    for port, shape in {INPUT: [-1, 3, *input_sides(config)], **wanted}.items():
         found = model.input(0) if port == INPUT else model.output(port)
         wanted_shape = PartialShape(shape)
         if not found.partial_shape.compatible(wanted_shape) or found.element_type != Type.f32:
             raise CheckpointError(f"{port} is {found.partial_shape}, expected {wanted_shape} f32")
+
+
+def _counts(config: AnchorConfig, image_size: int) -> tuple[int, int]:
+    """How many anchors there are, and the side of the prototypes."""
+    from model.anchors import grid_sides
+
+    sides = grid_sides(image_size)
+    return sum(cells**2 for cells in sides) * config.per_cell, 2 * sides[0]

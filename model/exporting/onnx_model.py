@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from model.config import YolactConfig
 from model.errors import ConfigError
 from model.exporting.exported import SECTION, Facts, replacing
-from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, OUTPUTS
+from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, OUTPUTS, dynamic_sides, example_sides
 from model.yolact import Yolact, fuse_batch_norms
 
 OPSET = 18
@@ -56,14 +56,14 @@ def write_onnx(network: Yolact, path: Path, facts: Facts, with_masks: bool = Tru
     """
     require_onnx(network.config)
     wanted = _Outputs(fuse_batch_norms(network).cpu(), with_masks).eval().requires_grad_(False)
-    side = network.config.image_size
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(
             wanted,
-            (torch.zeros(2, 3, side, side),),  # two images: a batch of one would be taken for a constant
+            # two images: a batch of one would be taken for a constant
+            (torch.zeros(2, 3, *example_sides(network.config)),),
             input_names=[INPUT],
             output_names=OUTPUTS if with_masks else BOX_OUTPUTS,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=(dynamic_sides(network.config),),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

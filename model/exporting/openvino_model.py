@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from model.config import YolactConfig
 from model.exporting.telemetry import refuse_telemetry
+from model.input_shape import PADDED_TO
 
 if TYPE_CHECKING:
     import openvino
@@ -28,7 +30,8 @@ OUTPUTS = (*BOX_OUTPUTS, PROTOTYPES)
 def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
     """The network, in evaluation mode and with its batch norms folded away, as an OpenVINO model.
 
-    Input `images` [B, 3, S, S] float32 as `preprocess` makes it, of any B; S is the network's own. Outputs
+    Input `images` [B, 3, S, S] float32 as `preprocess` makes it, of any B; S is the network's own. Where the
+    aspect ratio is kept it is [B, 3, h, w], of any multiples of 32. Outputs
     float32, named `OUTPUTS`; without masks `prototypes` is left out. A convolution is named after its
     module, such as `head.bbox_layer`, numbered where a module is used more than once.
     """
@@ -40,8 +43,7 @@ def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
     frontend = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchFXPythonDecoder(program.module(), dynamic_shapes=True)
     model = frontend.convert(frontend.load(decoder))
-    side = network.config.image_size
-    model.reshape([-1, 3, side, side])
+    model.reshape([-1, 3, *input_sides(network.config)])
     _fold_constants(model)
     _name(model, [name for name, _ in network.named_modules()])
     return model if with_masks else without_masks(model)
@@ -64,24 +66,42 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     from model.yolact import fuse_batch_norms  # here, so that reading what was exported needs no torchvision
 
     fused = fuse_batch_norms(network).cpu().to(memory_format=torch.contiguous_format)
-    side = network.config.image_size
     # two images: a batch of one would be taken for a constant
-    example = torch.zeros(2, 3, side, side)
+    example = torch.zeros(2, 3, *example_sides(network.config))
     with warnings.catch_warnings(action="ignore"):  # PyTorch warns of what it uses itself
         program = torch.export.export(
             fused.requires_grad_(False),
             (example,),
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=(dynamic_sides(network.config),),
             strict=False,
         )
         return program.run_decompositions(_decompositions())
+
+
+def input_sides(config: YolactConfig) -> tuple[int, int]:
+    """Height and width of the input, in pixels; -1, which stands for any, where the aspect ratio is kept."""
+    return (-1, -1) if config.keeps_aspect_ratio else (config.image_size, config.image_size)
+
+
+def example_sides(config: YolactConfig) -> tuple[int, int]:
+    """Height and width of an input to export a network with, different ones where both are free."""
+    side = config.image_size
+    return (side, side + PADDED_TO) if config.keeps_aspect_ratio else (side, side)
+
+
+def dynamic_sides(config: YolactConfig) -> dict[int, Any]:
+    """The dimensions of the input that are free, as `torch.export` wants them."""
+    free: dict[int, Any] = {0: torch.export.Dim("batch")}
+    if config.keeps_aspect_ratio:
+        free |= {2: PADDED_TO * torch.export.Dim("rows"), 3: PADDED_TO * torch.export.Dim("columns")}
+    return free
 
 
 def _decompositions() -> dict[Any, Any]:
     """The operations that OpenVINO knows only by their parts; it does the others better as a whole."""
     aten = torch.ops.aten
     table = torch.export.default_decompositions()
-    return {op: table[op] for op in (aten.conv2d.default, aten.max_pool2d.default)}
+    return {op: table[op] for op in (aten.conv2d.default, aten.max_pool2d.default, aten.softmax.int)}
 
 
 def _fold_constants(model: openvino.Model) -> None:

@@ -35,6 +35,8 @@ class AugmentConfig:
     what no image covers, RGB. An object is dropped when less than `min_visible` of it is left and that is
     less than `large_enough` of the picture, when a side is shorter than `min_object_side`, or when it has
     only a box of which more than `max_box_cover` is pasted over.
+    `keep_aspect` never stretches an image to the square input and scales with antialiasing, as inference
+    does for configurations that keep the aspect ratio; `aspect` still varies it.
     `tighten_boxes` fits boxes to what is left of the mask; without it they are clipped, as published.
     `max_objects` bounds the objects, and so the memory, of a mosaic.
     """
@@ -55,6 +57,7 @@ class AugmentConfig:
     paste_probability: float = 0.0
     max_pasted: int = 3
     turn_probability: float = 0.0
+    keep_aspect: bool = False
     fill: tuple[int, int, int] = (124, 117, 104)
     min_visible: float = 0.15
     large_enough: float = 0.01
@@ -105,8 +108,13 @@ def box_array(record: ImageRecord) -> NDArray[np.float64]:
 
 def whole_view(record: ImageRecord, config: AugmentConfig, rng: np.random.Generator) -> View:
     """All of the image, as inference sees it."""
-    window = Window(0, 0, record.width, record.height, _mirrored(config, rng))
-    return View(window, np.ones(len(record.instances), bool))
+    width, height = record.width, record.height
+    if config.keep_aspect:
+        width = height = max(width, height)
+    x, mirror = 0, _mirrored(config, rng)
+    if mirror and width > record.width:
+        x = record.width - width  # the padding stays at the right
+    return View(Window(x, 0, width, height, mirror), np.ones(len(record.instances), bool))
 
 
 def ssd_view(record: ImageRecord, config: AugmentConfig, rng: np.random.Generator) -> View:
@@ -127,12 +135,16 @@ def jitter_view(
     config: AugmentConfig,
     rng: np.random.Generator,
     scale: tuple[float, float] | None = None,
+    shape: tuple[int, int] = (1, 1),
 ) -> View:
-    """The image scaled by a random factor and cropped or padded, so that an object stays in sight."""
+    """The image scaled by a random factor and cropped or padded, so that an object stays in sight.
+
+    shape: height and width of the picture that shows it, in any unit
+    """
     low, high = scale or config.scale
     boxes, crowd = box_array(record), _crowd_array(record)
     for _ in range(_JITTER_TRIES):
-        window = _jittered(record, (low, high), config.aspect, rng)
+        window = _jittered(record, (low, high), config, shape, rng)
         kept = _worth_keeping(boxes, crowd, window, config)
         if (kept & ~crowd).any() or crowd.all():
             return View(_with_mirror(window, _mirrored(config, rng)), kept)
@@ -145,8 +157,8 @@ VIEW_SAMPLERS: dict[str, Callable[[ImageRecord, AugmentConfig, np.random.Generat
     "jitter": jitter_view,
 }
 
-# "ssd" is the paper's recipe; "compact" that of the small networks for people, "mild" for short runs of
-# them, "light" for their last stage
+# "ssd" is the paper's recipe; "compact" suits small networks that start from random weights, "mild" short
+# runs of them, "light" their last stage; "crowded" and then "plain" networks that keep the aspect ratio
 AUGMENTATIONS: dict[str, AugmentConfig] = {
     "none": AugmentConfig(),
     "ssd": AugmentConfig("ssd", mirror_probability=0.5, colour_probability=0.5, tighten_boxes=False),
@@ -169,6 +181,28 @@ AUGMENTATIONS: dict[str, AugmentConfig] = {
         min_object_side=3.0,
     ),
     "light": AugmentConfig(mirror_probability=0.5, colour_probability=0.3, min_object_side=3.0),
+    "crowded": AugmentConfig(
+        "jitter",
+        mirror_probability=0.5,
+        colour_probability=0.3,
+        mosaic_probability=0.5,
+        mosaic_scale=(0.8, 2.2),
+        paste_probability=0.3,
+        turn_probability=0.1,
+        scale=(0.6, 1.8),
+        aspect=1.15,
+        keep_aspect=True,
+        min_object_side=3.0,
+    ),
+    "plain": AugmentConfig(
+        "jitter",
+        mirror_probability=0.5,
+        colour_probability=0.2,
+        scale=(0.8, 1.3),
+        aspect=1.05,
+        keep_aspect=True,
+        min_object_side=3.0,
+    ),
 }
 
 
@@ -221,12 +255,20 @@ def _ssd_crop(record: ImageRecord, canvas: Window, rng: np.random.Generator) -> 
 
 
 def _jittered(
-    record: ImageRecord, scale: tuple[float, float], aspect: float, rng: np.random.Generator
+    record: ImageRecord,
+    scale: tuple[float, float],
+    config: AugmentConfig,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
 ) -> Window:
     factor = rng.uniform(*scale)
-    stretch = math.exp(rng.uniform(-0.5, 0.5) * math.log(aspect))
-    width = max(round(record.width / factor * stretch), 1)
-    height = max(round(record.height / factor / stretch), 1)
+    stretch = math.exp(rng.uniform(-0.5, 0.5) * math.log(config.aspect))
+    whole_width, whole_height = float(record.width), float(record.height)
+    if config.keep_aspect:
+        unit = max(record.height / shape[0], record.width / shape[1])
+        whole_height, whole_width = unit * shape[0], unit * shape[1]
+    width = max(round(whole_width / factor * stretch), 1)
+    height = max(round(whole_height / factor / stretch), 1)
     # from flush with one side to flush with the other, whichever of window and image is the larger
     x = round(rng.random() * (record.width - width))
     y = round(rng.random() * (record.height - height))

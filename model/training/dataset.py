@@ -126,7 +126,7 @@ class InstanceDataset(Dataset[Sample]):
         scenes = [
             self._render(
                 record,
-                jitter_view(record, config, rng, scale=config.mosaic_scale),
+                jitter_view(record, config, rng, config.mosaic_scale, (cell.height, cell.width)),
                 (cell.height, cell.width),
                 rng,
             )

@@ -15,6 +15,14 @@ from model.errors import ConfigError
 _MOST_WARMUP = 0.1
 
 
+# what `Recipe.freeze` can be -> the parts of an anchor-free network, and of any other
+FROZEN: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "backbone": ("backbone",),
+    "detector": ("backbone", "fpn", "head.tower", "head.output"),
+}
+
+
 @dataclass(frozen=True)
 class Stage:
     """A part of a run: up to the share `until` (0..1) of its iterations.
@@ -34,7 +42,8 @@ class Recipe:
 
     The learning rate rises linearly from `warmup_start` over `warmup_iterations`, then is multiplied by 0.1
     at each of `milestones` ("step") or falls to 0 along half a cosine. `clip_norm` and `ema_decay` 0 are off.
-    `freeze_norms` leaves the backbone's batch norms as they are.
+    `freeze_norms` leaves the backbone's batch norms as they are. `freeze` names the parts that are not
+    trained: "backbone", or "detector" for all but the protonet and the mask coefficients.
     """
 
     optimizer: Literal["sgd", "adamw"]
@@ -53,6 +62,7 @@ class Recipe:
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = 0
     freeze_norms: bool = False
+    freeze: Literal["none", "backbone", "detector"] = "none"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, tuples and dicts."""
@@ -136,6 +146,7 @@ class Recipe:
             "ema_decay": 0 <= self.ema_decay < 1,
             "precision": self.precision in ("fp32", "bf16"),
             "seed": self.seed >= 0,
+            "freeze": self.freeze in FROZEN,
         }
         for name, holds in good.items():
             if not holds:
@@ -187,12 +198,24 @@ _COMPACT = Recipe(
     precision="bf16",
 )
 
+# from a trained detector: everything at a low rate
+_FINE_TUNED = dataclasses.replace(
+    _COMPACT,
+    learning_rate=1e-3,
+    batch_size=8,
+    iterations=6_000,
+    warmup_iterations=100,
+    stages=(Stage(0.8, None, "crowded"), Stage(1.0, None, "plain")),
+    ema_decay=0.999,
+)
+
 RECIPES: dict[str, Recipe] = {
     "yolact_resnet50_pascal": dataclasses.replace(
         _PUBLISHED, iterations=120_000, milestones=(60_000, 100_000)
     ),
-    "livemask_s": _COMPACT,
-    "livemask_n": _COMPACT,
+    "livemask_n": _FINE_TUNED,
+    "livemask_s": _FINE_TUNED,
+    "livemask_m": _FINE_TUNED,
 }
 
 

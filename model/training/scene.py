@@ -179,7 +179,7 @@ def _cut_image(
     picture = fill[:, None, None].repeat(1, *size)
     # the published order changes colours before the resize; after it there are fewer pixels to change
     first = config.kind == "ssd"
-    cut(image, window, picture, InterpolationMode.BILINEAR, recolour, first)
+    cut(image, window, picture, InterpolationMode.BILINEAR, recolour, first, antialias=config.keep_aspect)
     return picture
 
 
@@ -190,10 +190,11 @@ def cut(
     interpolation: InterpolationMode,
     recolour: Callable[[Tensor], Tensor] = lambda pixels: pixels,
     recolour_first: bool = False,
+    antialias: bool = False,
 ) -> None:
     """Draw the window of an image [D, H, W] into `picture` [D, h, w], in place.
 
-    What lies outside the image is left as it is. No antialiasing, as at inference.
+    What lies outside the image is left as it is. Antialiasing is as at inference.
     """
     rows = _overlap(window.y, window.height, image.shape[1], picture.shape[1])
     columns = _overlap(window.x, window.width, image.shape[2], picture.shape[2])
@@ -204,7 +205,7 @@ def cut(
     if recolour_first:
         pixels = recolour(pixels)
     target = [target_y.stop - target_y.start, target_x.stop - target_x.start]
-    pixels = F.resize(pixels, target, interpolation=interpolation, antialias=False)
+    pixels = F.resize(pixels, target, interpolation=interpolation, antialias=antialias)
     if not recolour_first:
         pixels = recolour(pixels)
     if window.mirror:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from model.preprocessing import normalise
+from model.raw_outputs import RawOutputs
+from model.training.anchor_free_loss import AnchorFreeLoss
 from model.training.loader import Batch
 from model.training.loss import LossTerms, YolactLoss
 from model.training.norms import NormStatistics
@@ -21,13 +23,19 @@ _SMALLEST_BF16_ON_CPU = 65
 
 
 class TrainStep(nn.Module):
-    """Forward pass and loss in one module, so that gradients of all parts are averaged between devices."""
+    """Forward pass and loss in one module, so that gradients of all parts are averaged between devices.
 
-    def __init__(self, network: Yolact, precision: str) -> None:
+    `teacher` is looked at by the loss of an anchor-free network alone. It is no part of the module.
+    """
+
+    def __init__(self, network: Yolact, precision: str, teacher: Yolact | None = None) -> None:
         super().__init__()
         self.network = network
-        self.loss = YolactLoss(network.config)
+        self.loss: AnchorFreeLoss | YolactLoss
+        self.loss = YolactLoss(network.config) if network.config.anchors else AnchorFreeLoss(network.config)
         self.precision = precision
+        # in a tuple, where PyTorch looks for no module: it is neither saved nor trained
+        self._teacher = (teacher,)
 
     def forward(self, images: Tensor, targets: list[Targets], seed: int) -> LossTerms:
         """images: [B, 3, S, S] uint8 RGB. The network runs in `precision`, the loss in float32.
@@ -38,11 +46,23 @@ class TrainStep(nn.Module):
         half = self.precision == "bf16" and (images.is_cuda or images.shape[-1] >= _SMALLEST_BF16_ON_CPU)
         with torch.autocast(images.device.type, torch.bfloat16) if half else nullcontext():
             raw = self.network(prepared)
+            taught = self._taught(prepared)
         checksum = torch.stack([output.sum() for output in raw if output is not None]).sum()
         if not bool(checksum.isfinite()):
             # the loss must not see them: binary cross entropy fails on NaN, on a GPU beyond recovery
             return LossTerms(*(checksum * math.nan).expand(len(LossTerms._fields)))
-        return self.loss(raw, self.network, targets, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        if isinstance(self.loss, AnchorFreeLoss):
+            return self.loss(raw, self.network, targets, generator, taught)
+        return self.loss(raw, self.network, targets, generator)
+
+    def _taught(self, prepared: Tensor) -> RawOutputs | None:
+        (teacher,) = self._teacher
+        if teacher is None:
+            return None
+        with torch.no_grad():
+            raw: RawOutputs = teacher(prepared, with_masks=False)
+        return raw
 
 
 def can_learn(step: TrainStep, batch: Batch, seed: int, statistics: NormStatistics) -> bool:

@@ -26,7 +26,7 @@ from model.training.failures import explained
 from model.training.loader import Batch
 from model.training.loss import LossTerms
 from model.training.norms import NormStatistics, batch_norms
-from model.training.optimizer import build_optimizer
+from model.training.optimizer import build_optimizer, freeze
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, write_weights
 from model.training.train_step import TrainStep, can_learn
@@ -56,8 +56,10 @@ class Trainer:
         save_every: int = 500,
         licence: str = "",
         data: str = "",
+        teacher: Yolact | None = None,
     ) -> None:
         recipe.check()
+        freeze(network, recipe.freeze)
         self.config: YolactConfig = network.config
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe = recipe
@@ -80,7 +82,7 @@ class Trainer:
         self._learned_from: Batch | None = None  # by a step that has not been seen to do no harm
         self._told_broken: set[str] = set()
         self._statistics = NormStatistics(network)
-        self._train_step = TrainStep(self.network, recipe.precision)
+        self._train_step = TrainStep(self.network, recipe.precision, _ready(teacher, device))
         self._step = self._wrap(self._train_step)
 
     @property
@@ -280,3 +282,11 @@ class Trainer:
             if name not in self._told_broken:
                 self._told_broken.add(name)
                 self.watcher.on_notice(f"{name}: cannot be decoded; another image takes its place")
+
+
+def _ready(teacher: Yolact | None, device: torch.device) -> Yolact | None:
+    """The teacher on the device; in training mode, where it gives distributions, for it has no norm there."""
+    if teacher is None:
+        return None
+    ready: Yolact = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ready.requires_grad_(False).train()

@@ -35,32 +35,30 @@ class FoundFollower:
 
     def widened(self, options: DetectOptions) -> DetectOptions:
         """What `suppress` has to look for: tracks may go on with less than begins one."""
-        keep = self._following.keep
-        if keep == 1:
-            return options
-        return dataclasses.replace(options, score_threshold=keep * options.score_threshold)
+        return dataclasses.replace(options, threshold_scale=self._following.keep * options.threshold_scale)
 
     @torch.no_grad()
     def __call__(
-        self, found: Found, raw: RawOutputs, options: DetectOptions, frames: Sequence[Frame]
+        self, found: Found, raw: RawOutputs, thresholds: Sequence[float], frames: Sequence[Frame]
     ) -> Found:
         """The same places with `track_ids`, other boxes, classes and coefficients too if smoothed.
 
-        found:   by `suppress` with the options that `widened` gives
-        raw:     what it was found in; its prototypes stay what they are
-        options: what is shown; what scores no more than their threshold and continues no track is dropped
-        frames:  B, the next ones of the run
+        found:      by `suppress` with the options that `widened` gives
+        raw:        what it was found in; its prototypes stay what they are
+        thresholds: one a class; what scores no more and continues no track is dropped
+        frames:     B, the next ones of the run
 
         On a GPU the host waits.
         """
         places = _places(found.valid)
         seen = _Download(found, raw, places)
+        starts = np.asarray(thresholds, np.float32)
         ids = np.full((len(frames), places), -1, np.int64)
         stays = np.zeros((len(frames), places), dtype=bool)
         for image, frame in enumerate(frames):
             rows = seen.valid[image]
             ids[image, rows], stays[image, rows], then = self._following(
-                frame, seen.instances(image, frame), options.score_threshold
+                frame, seen.instances(image, frame), starts[seen.classes[image, rows]]
             )
             seen.put(image, frame, then)
         found = _with_places(found, "valid", stays)

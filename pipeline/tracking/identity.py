@@ -61,22 +61,42 @@ class Following:
         return self._stabiliser is not None
 
     def __call__(
-        self, frame: Frame, now: Instances, start: float
+        self, frame: Frame, now: Instances, start: float | NDArray[np.float32]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], Instances]:
         """The track of each instance, [N], whether it stays, [N], and what it looks like from now on.
 
-        start: the score that an instance must exceed that is part of no track yet
+        start: the score, 0..1, that an instance must exceed that is part of no track yet; one for all, or [N]
         """
+        starts = np.broadcast_to(np.asarray(start, np.float32), now.scores.shape)
         if self._scenes.ended(frame):
             self._tracker.reset()
             if self._stabiliser is not None:
                 self._stabiliser.reset()
         time = float(frame.time)
-        ids = self._tracker.update(Sighting(frame.size, now.boxes, now.scores, now.masks, time), start)
-        stays = (ids >= 0) | (now.scores > np.float32(start))
+        scores, common = _on_one_scale(now.scores, starts)
+        ids = self._tracker.update(Sighting(frame.size, now.boxes, scores, now.masks, time), common)
+        stays = (ids >= 0) | (now.scores > starts)
         if self._stabiliser is not None:
             now = _smoothed(self._stabiliser, ids, now, frame)
         return ids, stays, now
+
+
+def _on_one_scale(
+    scores: NDArray[np.float32], starts: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], float]:
+    """Scores [N] and what they are compared with, one number, for trackers that know one threshold only.
+
+    Where thresholds differ, what lies below and above its own is stretched to below and above a half.
+    """
+    if len(starts) == 0:
+        return scores, 1.0
+    if (starts == starts[0]).all():
+        return scores, float(starts[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below, above = scores / starts / 2, 1 - (1 - scores) / (1 - starts) / 2
+    return np.where(
+        scores > starts, np.maximum(above, np.nextafter(np.float32(0.5), np.float32(1))), np.fmin(below, 0.5)
+    ).astype(np.float32), 0.5
 
 
 def _stabiliser(options: FollowOptions) -> Stabiliser | None:
