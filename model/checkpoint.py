@@ -19,7 +19,7 @@ from model.checkpoint_file import load, outline, save
 from model.config import PRESETS, YolactConfig
 from model.config_limits import check_limits
 from model.errors import CheckpointError, ConfigError
-from model.yolact import Yolact, build_yolact
+from model.yolact import Yolact, build_yolact, square_boxes
 
 FORMAT = "livemask"
 VERSION = 1
@@ -70,7 +70,7 @@ def build_from(checkpoint: Checkpoint) -> Yolact:
         network = build_yolact(config)
     state = {k: v.float() if v.is_floating_point() else v for k, v in _best_state(checkpoint).items()}
     network.load_state_dict(state, assign=True)
-    network.set_image_size(config.image_size)
+    network.anchors = square_boxes(config)
     return network.eval()
 
 

@@ -50,7 +50,7 @@ class Yolact(nn.Module):
         self.semantic_head = semantic_head
         self.mask_iou_net = mask_iou_net
         # a buffer, so that it follows the network to its device; computed, so never stored
-        self.register_buffer("anchors", _square_boxes(config), persistent=False)
+        self.register_buffer("anchors", square_boxes(config), persistent=False)
 
     def set_image_size(self, image_size: int) -> None:
         """Expect inputs of another side, in pixels, from now on; anchors keep their size relative to it.
@@ -58,7 +58,7 @@ class Yolact(nn.Module):
         Without anchors the side is what `anchors` are computed for; the network takes any.
         """
         self.config = dataclasses.replace(self.config, image_size=image_size)
-        self.anchors = _square_boxes(self.config).to(self.anchors.device)
+        self.anchors = square_boxes(self.config).to(self.anchors.device)
 
     def forward(self, images: Tensor, with_masks: bool = True) -> RawOutputs:
         """Returns what the network says about images: see `RawOutputs`.
@@ -98,7 +98,8 @@ class Yolact(nn.Module):
             raise ValueError(f"expected images of shape {expected}, got {list(images.shape)}")
 
 
-def _square_boxes(config: YolactConfig) -> Tensor:
+def square_boxes(config: YolactConfig) -> Tensor:
+    """Returns where boxes start from in a square input of the configuration's size: [A, 4] float32."""
     square = (config.image_size, config.image_size)
     return starting_boxes(config, InputShape(square, square))
 
