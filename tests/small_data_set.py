@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.checkpoint import save_checkpoint
-from model.config import YolactConfig, preset
+from model.config import YolactConfig
 from model.detections import Detections, MaskCrop, no_detections
 from model.options import DetectOptions
 from model.yolact import build_yolact
+from tests.small_networks import COMPACT
 
 HEIGHT, WIDTH = 60, 80
 
@@ -40,7 +41,7 @@ OBJECTS: dict[int, list[tuple[str, Box]]] = {
     200: [("dog", (0, 0, 40, 30))],
 }
 CATEGORY_IDS = {"dog": 4, "cat": 9}
-CONFIG = dataclasses.replace(preset("livemask_n"), class_names=("cat", "dog"), image_size=96)
+CONFIG = dataclasses.replace(COMPACT, class_names=("cat", "dog"), image_size=96)
 
 
 def untrained_weights(folder: Path) -> Path:

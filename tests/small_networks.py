@@ -9,12 +9,26 @@ from torch import Tensor
 
 from model.anchors import make_anchors
 from model.boxes import encode
-from model.config import AnchorConfig, BackboneConfig, YolactConfig, preset
+from model.config import AnchorConfig, AnchorFreeConfig, BackboneConfig, LossConfig, YolactConfig, preset
 from model.heads import MaskIoUNet
 from model.postprocessing import Decoding
 from model.yolact import RawOutputs, Yolact, build_yolact
 
-SMALL = dataclasses.replace(preset("livemask_n"), image_size=64, class_names=("cat", "dog", "bird"))
+# a network with anchors and a square input, as the published ones are, for 80 classes
+COMPACT = YolactConfig(
+    name="compact",
+    image_size=416,
+    backbone=BackboneConfig("resnet18", width=32),
+    anchors=AnchorConfig(
+        sides=((24.0,), (48.0,), (96.0,), (192.0,), (320.0,)), ratios=(1.0, 0.5, 0.25), reference_size=416
+    ),
+    fpn_channels=64,
+    protonet_channels=(48, 48),
+    protonet_out_channels=32,
+    batch_norm=True,
+    loss=LossConfig(positive_iou=0.35, negative_iou=0.3, min_negatives=30, max_masks_per_image=40),
+)
+SMALL = dataclasses.replace(COMPACT, image_size=64, class_names=("cat", "dog", "bird"))
 # 0.2 MB of weights
 TINY = dataclasses.replace(
     SMALL,
@@ -22,6 +36,18 @@ TINY = dataclasses.replace(
     fpn_channels=16,
     protonet_channels=(16,),
     protonet_out_channels=16,
+)
+# without anchors and with the aspect ratio kept: 0.3 MB of weights
+FREE = dataclasses.replace(
+    preset("livemask_n"),
+    name="free",
+    image_size=128,
+    class_names=SMALL.class_names,
+    backbone=BackboneConfig("csp", width=8),
+    fpn_channels=16,
+    protonet_channels=(16,),
+    protonet_out_channels=16,
+    anchor_free=AnchorFreeConfig(mask_channels=16),
 )
 # one anchor a cell: 8² + 4² + 2² + 1 + 1 = 86 of them
 SPARSE = dataclasses.replace(

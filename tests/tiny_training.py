@@ -9,18 +9,19 @@ from typing import Any
 
 import torch
 
-from model.config import BackboneConfig, YolactConfig, preset
+from model.config import BackboneConfig, YolactConfig
 from model.training.loader import Batch
 from model.training.recipe import Recipe, Stage
 from model.training.trainer import Trainer
 from model.training.watcher import StepReport
 from model.yolact import Yolact, build_yolact
+from tests.small_networks import COMPACT
 
 SIDE = 64
 CPU = torch.device("cpu")
 # no thinner: oneDNN's gradients of channels-last convolutions of 8 channels have been seen to corrupt memory
 CONFIG = dataclasses.replace(
-    preset("livemask_n"),
+    COMPACT,
     name="tiny",
     image_size=SIDE,
     backbone=BackboneConfig("resnet18", width=16),

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from model.anchors import grid_sides, make_anchors
+from model.anchors import grid_sides, make_anchors, make_cells, starting_boxes
 from model.config import PRESETS, AnchorConfig
+from model.input_shape import InputShape
+from tests.small_networks import COMPACT, FREE, SMALL
 
 COUNTS = {
     "yolact_base": 19_248,
@@ -15,9 +17,14 @@ COUNTS = {
     "yolact_resnet50_pascal": 19_248,
     "yolact_plus_base": 57_744,
     "yolact_plus_resnet50": 57_744,
-    "livemask_s": 3 * (52**2 + 26**2 + 13**2 + 7**2 + 4**2),
-    "livemask_n": 3 * (52**2 + 26**2 + 13**2 + 7**2 + 4**2),
+    "livemask_n": 40**2 + 20**2 + 10**2,
+    "livemask_s": 52**2 + 26**2 + 13**2,
+    "livemask_m": 64**2 + 32**2 + 16**2,
 }
+
+
+def square(side: int) -> InputShape:
+    return InputShape((side, side), (side, side))
 
 
 def test_the_levels_at_550_pixels_are_those_of_the_paper():
@@ -25,10 +32,10 @@ def test_the_levels_at_550_pixels_are_those_of_the_paper():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_has_its_number_of_anchors_all_centred_inside_the_image(name: str):
+def test_every_preset_has_its_number_of_anchors_or_cells_all_centred_inside_the_image(name: str):
     config = PRESETS[name]
 
-    anchors = make_anchors(config.anchors, config.image_size)
+    anchors = starting_boxes(config, square(config.image_size))
 
     assert anchors.shape == (COUNTS[name], 4)
     assert anchors.dtype == torch.float32
@@ -69,8 +76,47 @@ def test_the_sides_of_other_input_sizes_are_whole_pixels():
 
 
 def test_anchors_keep_their_relative_size_at_another_input_size():
-    config = PRESETS["livemask_n"].anchors
+    config = COMPACT.anchors
 
     sizes = {tuple(row) for row in make_anchors(config, 416)[:, 2:].tolist()}
 
     assert {tuple(row) for row in make_anchors(config, 96)[:, 2:].tolist()} == sizes
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        InputShape((64, 64), (64, 64)),
+        InputShape((72, 128), (96, 128)),  # wide
+        InputShape((128, 72), (128, 96)),  # tall
+        InputShape((4, 160), (32, 160)),  # nothing but padding below
+    ],
+)
+def test_cells_are_ordered_level_then_y_then_x_and_measured_by_the_content(shape: InputShape):
+    (height, width), (rows, columns) = shape.content, shape.padded
+    expected = [
+        [(x + 0.5) * stride / width, (y + 0.5) * stride / height, stride / width, stride / height]
+        for stride in (8, 16, 32)
+        for y in range(rows // stride)
+        for x in range(columns // stride)
+    ]
+
+    cells = make_cells(shape)
+
+    assert cells.dtype == torch.float32
+    torch.testing.assert_close(cells, torch.tensor(expected))
+
+
+def test_the_cells_of_the_padding_lie_beyond_the_content():
+    cells = make_cells(InputShape((72, 128), (96, 128)))
+
+    assert bool((cells[:, 0] < 1).all())
+    outside = cells[:, 1] > 1
+    # at 72 of 96 rows: 3 of 12, 1 of 6 (the row that is centred at 72 lies on the edge), 1 of 3
+    assert int(outside.sum()) == 3 * 16 + 1 * 8 + 1 * 4
+
+
+def test_a_network_starts_from_anchors_where_it_has_some_and_else_from_cells():
+    shape = square(64)
+    assert torch.equal(starting_boxes(SMALL, shape), make_anchors(SMALL.anchors, 64))
+    assert torch.equal(starting_boxes(FREE, shape), make_cells(shape))

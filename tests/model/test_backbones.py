@@ -16,16 +16,21 @@ def built(name: str, width: int = 8, deformable_interval: int = 0) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-@pytest.mark.parametrize("side", [64, 50])
-def test_three_maps_of_strides_8_16_and_32_come_out(name: str, side: int):
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 96), (50, 50)])
+def test_three_maps_of_strides_8_16_and_32_come_out_and_one_of_stride_4_where_it_is_told(
+    name: str, height: int, width: int
+):
     backbone = built(name)
 
     with torch.inference_mode():
-        maps = backbone(torch.zeros(1, 3, side, side))
+        maps = backbone(torch.zeros(1, 3, height, width))
 
-    sides = [-(-side // stride) for stride in (8, 16, 32)]
+    fine = (backbone.fine_channels,) if backbone.fine_channels else ()
+    strides = (4, 8, 16, 32)[-len(maps) :]
+    assert len(maps) == 3 + len(fine)
     assert [tuple(m.shape) for m in maps] == [
-        (1, channels, s, s) for channels, s in zip(backbone.channels, sides, strict=True)
+        (1, channels, -(-height // stride), -(-width // stride))
+        for channels, stride in zip((*fine, *backbone.channels), strides, strict=True)
     ]
 
 
@@ -92,6 +97,37 @@ def test_a_darknet_block_adds_after_both_activations():
     with torch.inference_mode():
         torch.testing.assert_close(block(x), x + block.conv2(block.conv1(x)))
         assert float(block(x).min()) < 0  # nothing follows the sum
+
+
+def test_a_csp_stage_gives_what_it_reduced_beside_what_its_units_made_of_it():
+    stage = built("csp").stages[3]
+    x = torch.randn(1, 64, 4, 6)
+
+    with torch.inference_mode():
+        out, reduced = stage(x), stage.reduce(x)
+        merged = stage.merge(stage.units(reduced))
+
+    assert len(stage.units) == 3
+    torch.testing.assert_close(out, torch.cat([merged, reduced], dim=1))
+
+
+def test_a_csp_unit_puts_its_second_convolution_before_its_first():
+    unit = built("csp").stages[0].units[0]
+    x = torch.randn(1, 8, 5, 5)
+
+    with torch.inference_mode():
+        out, first = unit(x), unit.first(x)
+
+        torch.testing.assert_close(out, torch.cat([unit.second(first), first], dim=1))
+
+
+def test_the_csp_net_is_nanodets_at_width_32():
+    backbone = built("csp", width=32)
+    assert (backbone.fine_channels, backbone.channels) == (64, (128, 256, 512))
+    slopes = {m.negative_slope for m in backbone.modules() if isinstance(m, nn.LeakyReLU)}
+    assert slopes == {0.1}
+    assert sum(isinstance(m, nn.Conv2d) for m in backbone.modules()) == 25
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in backbone.modules())
 
 
 def test_a_deformable_convolution_learns_under_bf16_autocast_as_in_float32():

@@ -163,7 +163,7 @@ def test_a_native_file_of_another_network_names_the_first_key_that_differs(tmp_p
 
 def test_weights_that_the_network_has_no_place_for_are_named(tmp_path: Path):
     path = native(tmp_path / "a.pt", weights={**STATE, "backbone.layer1.0.weight": torch.ones(1)})
-    with pytest.raises(CheckpointError, match=r"backbone\.layer1\.0\.weight: not a part of livemask_n"):
+    with pytest.raises(CheckpointError, match=r"backbone\.layer1\.0\.weight: not a part of compact"):
         load_checkpoint(path)
 
 

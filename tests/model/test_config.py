@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from model.config import PRESETS, YolactConfig, preset
+from model.config import PRESETS, AnchorFreeConfig, YolactConfig, preset
 from model.config_limits import check_limits
 from model.errors import ConfigError
+from tests.small_networks import COMPACT, FREE
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -29,7 +30,7 @@ def test_a_configuration_cannot_be_changed_in_place():
 
 
 def test_an_unknown_preset_is_answered_with_the_names_there_are():
-    with pytest.raises(ConfigError, match=r"'yolo'.*livemask_s.*livemask_n"):
+    with pytest.raises(ConfigError, match=r"'yolo'.*livemask_n.*livemask_s"):
         preset("yolo")
 
 
@@ -42,11 +43,13 @@ def test_an_unknown_preset_is_answered_with_the_names_there_are():
             "config.backbone: setting 'deformable_int.*missing",
         ),
         ({"loss": 3}, "config.loss: expected a table of settings, got int"),
+        ({"anchor_free": {"bins": 11}}, "config.anchor_free: setting 'fine_layers' is missing"),
+        ({"anchor_free": 5}, "config.anchor_free: expected a table of settings, got int"),
     ],
 )
 def test_settings_of_another_version_are_named(change: dict[str, Any], said: str):
     with pytest.raises(ConfigError, match=said):
-        YolactConfig.from_dict(PRESETS["livemask_n"].to_dict() | change)
+        YolactConfig.from_dict(COMPACT.to_dict() | change)
 
 
 BAD_SETTINGS: list[tuple[str, Any]] = [
@@ -79,6 +82,12 @@ BAD_SETTINGS: list[tuple[str, Any]] = [
     ("loss.box_loss", "l2"),
     ("loss.class_weight", math.nan),
     ("loss.negatives_per_positive", -3),
+    ("anchors", None),
+    ("anchor_free", AnchorFreeConfig()),
+    ("detection.class_thresholds", (0.5,)),
+    ("detection.class_thresholds", (0.5,) * 79 + (1.5,)),
+    ("detection.class_thresholds", (0.5,) * 79 + (math.nan,)),
+    ("detection.class_thresholds", 0.5),
     ("detection.confidence_threshold", math.nan),
     ("detection.nms_iou_threshold", 2),
     ("detection.nms_top_k", 10**12),
@@ -88,19 +97,56 @@ BAD_SETTINGS: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("setting", "value"), BAD_SETTINGS)
 def test_a_setting_out_of_range_is_named(setting: str, value: Any):
+    # where both or neither are given it is the anchors that are named
+    told = "anchors" if setting == "anchor_free" else setting
+    with pytest.raises(ConfigError, match=f"config: {told} is out of range"):
+        check_limits(changed(COMPACT, setting, value))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("anchor_free.bins", 1),
+        ("anchor_free.bins", 10**6),
+        ("anchor_free.mask_channels", 0),
+        ("anchor_free.fine_layers", -1),
+        ("anchor_free.fine_layers", 2.0),
+    ],
+)
+def test_a_setting_of_an_anchor_free_head_out_of_range_is_named(setting: str, value: Any):
     with pytest.raises(ConfigError, match=f"config: {setting} is out of range"):
-        check_limits(changed(PRESETS["livemask_n"], setting, value))
+        check_limits(changed(FREE, setting, value))
+
+
+def test_a_threshold_for_every_class_is_taken():
+    check_limits(changed(COMPACT, "detection.class_thresholds", (0.0,) * 79 + (1.0,)))
+
+
+def test_a_file_from_before_there_were_anchor_free_heads_and_thresholds_of_classes_is_read():
+    values = COMPACT.to_dict()
+    del values["anchor_free"]
+    del values["detection"]["class_thresholds"]
+
+    assert YolactConfig.from_dict(values) == COMPACT
 
 
 @pytest.mark.parametrize("size", [31, 10**9, 416.0, True])
 def test_an_input_size_out_of_range_is_told_with_the_range(size: Any):
-    config = dataclasses.replace(PRESETS["livemask_n"], image_size=size)
-    with pytest.raises(ConfigError, match=f"must be 32 to 4096 pixels, got {size}"):
-        check_limits(config)
+    for config in (COMPACT, FREE):
+        with pytest.raises(ConfigError, match=f"must be 32 to 4096 pixels, got {size}"):
+            check_limits(dataclasses.replace(config, image_size=size))
+
+
+@pytest.mark.parametrize(("size", "near"), [(400, 384), (415, 416), (33, 32), (4095, 4096)])
+def test_a_side_that_cannot_be_padded_to_is_told_with_the_nearest_that_can(size: int, near: int):
+    said = f"must be a multiple of 32 pixels, such as {near}, got {size}"
+    with pytest.raises(ConfigError, match=said):
+        check_limits(dataclasses.replace(FREE, image_size=size))
+    check_limits(dataclasses.replace(COMPACT, image_size=size))  # stretched to a square of any size
 
 
 def test_settings_that_are_fine_alone_may_be_too_many_anchors_together():
-    config = dataclasses.replace(PRESETS["livemask_n"], image_size=4096)
+    config = dataclasses.replace(COMPACT, image_size=4096)
     config = changed(config, "anchors.sides", (tuple(range(1, 21)),) * 5)
     with pytest.raises(ConfigError, match="anchors are too many"):
         check_limits(config)

@@ -16,11 +16,13 @@ from model.config import PRESETS
 from model.options import DetectOptions
 from model.postprocessing import Found, find
 from model.yolact import build_yolact
+from tests.small_networks import COMPACT, FREE
 
 pytestmark = pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch is built without CUDA")
 
 CONFIGS = {
-    "compact": dataclasses.replace(PRESETS["livemask_n"], class_names=("a", "b", "c")),
+    "compact": dataclasses.replace(COMPACT, class_names=("a", "b", "c")),
+    "without anchors": dataclasses.replace(FREE, image_size=320),
     "published": PRESETS["yolact_resnet50"],
     "re-scored": PRESETS["yolact_plus_resnet50"],
 }

@@ -1,25 +1,50 @@
 """What a user may ask of detection, and what is answered when it makes no sense."""
 
+import dataclasses
 import math
 from typing import Any
 
 import pytest
 
 from model.classes import COCO_CLASSES
-from model.config import preset
+from model.config import YolactConfig, preset
 from model.errors import ConfigError
 from model.options import NMS_KINDS, DetectOptions, class_indices
 
 CONFIG = preset("livemask_n")
 
 
-def test_the_defaults_are_a_threshold_of_0_3_and_at_most_100():
+def test_the_defaults_are_the_weights_own_threshold_and_at_most_100():
     options = DetectOptions()
 
     options.check(CONFIG)
-    assert (options.score_threshold, options.max_detections, options.nms) == (0.3, 100, "fast")
+    assert (options.score_threshold, options.max_detections, options.nms) == (None, 100, "fast")
     assert options.classes is None
     assert options.crop_masks
+
+
+def with_thresholds(*thresholds: float) -> YolactConfig:
+    detection = dataclasses.replace(CONFIG.detection, class_thresholds=thresholds)
+    return dataclasses.replace(CONFIG, class_names=("cat", "dog"), detection=detection)
+
+
+def test_weights_without_thresholds_of_their_own_have_0_3_for_every_class():
+    assert DetectOptions().thresholds(with_thresholds()) == (0.3, 0.3)
+
+
+def test_the_weights_thresholds_count_unless_one_is_given_for_all_classes():
+    config = with_thresholds(0.25, 0.75)
+
+    assert DetectOptions().thresholds(config) == (0.25, 0.75)
+    assert DetectOptions(score_threshold=0.5).thresholds(config) == (0.5, 0.5)
+    assert DetectOptions(score_threshold=0.0).thresholds(config) == (0.0, 0.0)
+
+
+def test_the_scale_lowers_whichever_threshold_counts():
+    config = with_thresholds(0.25, 0.75)
+
+    assert DetectOptions(threshold_scale=0.5).thresholds(config) == (0.125, 0.375)
+    assert DetectOptions(score_threshold=0.5, threshold_scale=0.5).thresholds(config) == (0.25, 0.25)
 
 
 @pytest.mark.parametrize(

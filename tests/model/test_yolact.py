@@ -1,20 +1,23 @@
 """The network: shapes of what it says, its parts, its cost, and folding batch norms away."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from model.anchors import starting_boxes
 from model.config import PRESETS, BackboneConfig, YolactConfig, preset
 from model.errors import ConfigError
 from model.fpn import FPN
 from model.heads import MaskIoUNet, PredictionHead
+from model.input_shape import input_shape
 from model.layers import conv
 from model.protonet import ProtoNet
 from model.yolact import build_yolact, fuse_batch_norms
-from tests.small_networks import SMALL, small_network
+from tests.small_networks import FREE, SMALL, small_network
 
 
 def on_meta(config: YolactConfig) -> nn.Module:
@@ -27,18 +30,26 @@ def test_raw_outputs_have_the_shapes_of_their_configuration(name: str):
     config = PRESETS[name]
     # deform_conv2d has no kernel for shapes alone
     config = dataclasses.replace(config, backbone=dataclasses.replace(config.backbone, deformable_interval=0))
-    network, side = on_meta(config), config.image_size
-    cells = -(-side // 8)
+    network = on_meta(config)
+    # where it may be anything, an input that is no square
+    shape = input_shape(config, (720, 1280))
+    rows, columns = (-(-side // 8) for side in shape.padded)
 
-    raw = network(torch.empty(2, 3, side, side, device="meta"))
+    raw = network(torch.empty(2, 3, *shape.padded, device="meta"))
 
-    anchors = len(network.anchors)
+    anchors = len(starting_boxes(config, shape))
+    background = 0 if config.keeps_aspect_ratio else 1
     assert raw.box_deltas.shape == (2, anchors, 4)
-    assert raw.class_logits.shape == (2, anchors, config.num_classes + 1)
+    assert raw.class_logits.shape == (2, anchors, config.num_classes + background)
     assert raw.mask_coefficients.shape == (2, anchors, 32)
-    assert raw.prototypes.shape == (2, 2 * cells, 2 * cells, 32)
-    assert raw.semantic_logits.shape == (2, config.num_classes, cells, cells)
-    assert {part.dtype for part in raw} == {torch.float32}
+    assert raw.prototypes.shape == (2, 2 * rows, 2 * columns, 32)
+    if config.keeps_aspect_ratio:
+        assert raw.semantic_logits is None
+        assert raw.box_distribution.shape == (2, anchors, 4, 11)
+    else:
+        assert raw.semantic_logits.shape == (2, config.num_classes, rows, columns)
+        assert raw.box_distribution is None
+    assert {part.dtype for part in raw if part is not None} == {torch.float32}
 
 
 def test_a_prototype_map_at_550_pixels_is_138_wide():
@@ -57,11 +68,14 @@ def test_a_deformable_network_runs_and_keeps_the_shapes():
     assert isinstance(network.mask_iou_net, MaskIoUNet)
 
 
-@pytest.mark.parametrize(("name", "billions"), [("livemask_s", 20), ("livemask_n", 5)])
-def test_the_compact_networks_cost_what_they_promise(name: str, billions: float):
+@pytest.mark.parametrize(
+    ("name", "billions"), [("livemask_n", 2.1), ("livemask_s", 3.6), ("livemask_m", 5.0)]
+)
+def test_the_compact_networks_cost_what_they_promise_on_a_wide_frame(name: str, billions: float):
     network = on_meta(preset(name)).eval()
+    sides = input_shape(network.config, (720, 1280)).padded
     with FlopCounterMode(display=False) as counter:
-        network(torch.empty(1, 3, 416, 416, device="meta"))
+        network(torch.empty(1, 3, *sides, device="meta"))
     assert counter.get_total_flops() / 1e9 == pytest.approx(billions, rel=0.2)
 
 
@@ -95,6 +109,21 @@ def test_an_image_of_the_batch_says_the_same_alone():
     torch.testing.assert_close(both.prototypes[1:], second.prototypes)
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 64, 48), (1, 3, 50, 64), (1, 1, 64, 64), (3, 64, 64)])
+def test_a_network_that_keeps_the_aspect_ratio_refuses_what_is_not_padded(shape: tuple[int, ...]):
+    with pytest.raises(ValueError, match=r"shape \[B, 3, h, w\], h and w multiples of 32, got"):
+        small_network(FREE)(torch.zeros(shape))
+
+
+def test_a_network_that_keeps_the_aspect_ratio_takes_inputs_of_several_shapes_one_after_another():
+    network = small_network(FREE)
+    with torch.inference_mode():
+        for rows, columns in ((64, 96), (96, 32), (128, 128)):
+            raw = network(torch.rand(1, 3, rows, columns))
+            assert raw.prototypes.shape == (1, rows // 4, columns // 4, FREE.num_prototypes)
+            assert raw.box_deltas.shape[1] == rows * columns * 21 // 1024
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 96, 96), (1, 3, 64, 96), (1, 1, 64, 64), (3, 64, 64)])
 def test_an_input_of_another_shape_is_refused(shape: tuple[int, ...]):
     with pytest.raises(ValueError, match=r"expected images of shape \[B, 3, 64, 64\]"):
@@ -117,8 +146,20 @@ def test_anchors_are_no_part_of_the_stored_state():
 
 
 def test_an_unknown_backbone_is_answered_with_those_there_are():
-    with pytest.raises(ConfigError, match="'vgg'; there are resnet18, resnet50, resnet101, darknet53"):
+    with pytest.raises(ConfigError, match="'vgg'; there are resnet18, resnet50, resnet101, darknet53, csp"):
         build_yolact(dataclasses.replace(SMALL, backbone=BackboneConfig("vgg")))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"backbone": BackboneConfig("resnet18", width=8)}, "stride 4, which resnet18 does not"),
+        ({"anchor_free": None}, "either anchors or an anchor-free head, got none"),
+    ],
+)
+def test_a_network_without_anchors_is_refused_where_it_lacks_a_part(change: dict[str, Any], said: str):
+    with pytest.raises(ConfigError, match=said):
+        build_yolact(dataclasses.replace(FREE, **change))
 
 
 def test_rows_follow_level_then_y_then_x_then_anchor():
@@ -211,6 +252,18 @@ def test_fusing_batch_norms_changes_nothing_but_rounding(backbone: BackboneConfi
         torch.testing.assert_close(getattr(raw, name), getattr(expected, name), atol=2e-4, rtol=1e-3)
     assert not fused.training
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
+def test_fusing_the_norms_of_a_network_without_anchors_leaves_none():
+    network = small_network(FREE)
+    images = torch.randn(1, 3, 64, 96)
+
+    fused = fuse_batch_norms(network)
+
+    assert norms(network) != norms(fused) == []
+    with torch.inference_mode():
+        for part, expected in zip(fused(images)[:4], network(images)[:4], strict=True):
+            torch.testing.assert_close(part, expected, atol=2e-4, rtol=1e-3)
 
 
 def test_only_the_norms_behind_deformable_convolutions_remain_after_fusing():

@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from model.config import YolactConfig, preset
+from model.config import YolactConfig
 from model.errors import ConfigError, DataError
 from model.training.annotations import AnnotationSet, join
 from model.training.augment import AUGMENTATIONS, AugmentConfig
 from model.training.data_formats import load_annotations
 from model.training.dataset import InstanceDataset, Sample
 from model.training.scene import mask_extents
+from tests.small_networks import COMPACT
 from tests.tiny_data import COLOURS, GROUND, Block, coco_json, draw_blocks, edit_json, save_image
 
 # pycocotools 2.0.11 does not know numpy's latest protocol
@@ -35,7 +36,7 @@ KINDS["paste"] = replace(KINDS["compact"], mosaic_probability=0.0, paste_probabi
 
 
 def network(*class_names: str) -> YolactConfig:
-    return replace(preset("livemask_n"), class_names=class_names or ("person", "car"), image_size=SIDE)
+    return replace(COMPACT, class_names=class_names or ("person", "car"), image_size=SIDE)
 
 
 def as_run_lengths(content: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import preset
 from model.errors import ConfigError, LiveMaskError
 from model.training.annotations import join
 from model.training.augment import AUGMENTATIONS, AugmentConfig
@@ -19,10 +18,11 @@ from model.training.data_formats import load_annotations
 from model.training.dataset import InstanceDataset
 from model.training.failures import explained
 from model.training.loader import Batch, EndlessSampler, build_loader, collate
+from tests.small_networks import COMPACT
 from tests.tiny_data import Block, coco_json
 
 BLOCKS: list[Block] = [(5, 5, 30, 40), (35, 10, 60, 44)]
-NETWORK = replace(preset("livemask_n"), class_names=("person", "car"), image_size=32)
+NETWORK = replace(COMPACT, class_names=("person", "car"), image_size=32)
 
 
 @pytest.fixture
