@@ -17,9 +17,10 @@ class DetectOptions:
     """How raw outputs become detections.
 
     `score_threshold` in 0..1 is compared with the class score after NMS, None stands for the weights' own
-    threshold of each class; `threshold_scale` in 0..1 multiplies either; `max_detections` is 1..100;
-    `nms` one of `NMS_KINDS`; `classes` the indices to look for, None for all; `crop_masks` False leaves
-    masks uncropped, which shows how prototypes localise (paper, section 5, figure 5) and where they leak.
+    threshold of each class; no class's is over `threshold_limit`, and `threshold_scale` multiplies what comes
+    of it, both in 0..1; `max_detections` is 1..100; `nms` one of `NMS_KINDS`; `classes` the indices to look
+    for, None for all; `crop_masks` False leaves masks uncropped, which shows how prototypes localise (paper,
+    section 5, figure 5) and where they leak.
     """
 
     score_threshold: float | None = None
@@ -28,12 +29,14 @@ class DetectOptions:
     classes: tuple[int, ...] | None = None
     crop_masks: bool = True
     threshold_scale: float = 1.0
+    threshold_limit: float = 1.0
 
     def thresholds(self, config: YolactConfig) -> tuple[float, ...]:
         """The score, 0..1, that a detection of each of the C classes exceeds."""
         given = self.score_threshold
         own = config.detection.class_thresholds or (DEFAULT_THRESHOLD,) * config.num_classes
-        return tuple(self.threshold_scale * (t if given is None else given) for t in own)
+        wanted = own if given is None else (given,) * len(own)
+        return tuple(self.threshold_scale * min(t, self.threshold_limit) for t in wanted)
 
     def check(self, config: YolactConfig) -> None:
         """Raise ConfigError on the first setting that is out of range for this configuration."""

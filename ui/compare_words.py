@@ -25,10 +25,16 @@ def _size(settings: DetectionSettings) -> str:
     return "own input size" if settings.image_size is None else f"input {settings.image_size} px"
 
 
+def _score(settings: DetectionSettings) -> str:
+    if settings.score_threshold is None:
+        return "own score for each class"
+    return f"score over {settings.score_threshold:.2f}"
+
+
 # what sides can differ in, each in words
 PARTS: tuple[Callable[[DetectionSettings], str], ...] = (
     lambda settings: f"stabiliser {settings.stabilise}",
-    lambda settings: f"score over {settings.score_threshold:.2f}",
+    _score,
     lambda settings: f"{settings.nms} NMS",
     _weights,
     _size,

@@ -49,9 +49,8 @@ class Dialogs:
         """Choose a file of weights, and detect with it."""
         patterns = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
         filters = [f"Weights ({patterns})", "All files (*)"]
-        # other weights know other classes
         take = self._controller.set_detection
-        self._choose("Open weights", filters, lambda path: take(weights=path, classes=None))
+        self._choose("Open weights", filters, lambda path: take(weights=path))
 
     def open_address(self) -> None:
         """Ask for the address of a stream, and open it."""

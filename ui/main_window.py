@@ -152,7 +152,7 @@ class MainWindow(QMainWindow):
         if found.refused:
             self.controller.tell(Level.WARNING, "; ".join(found.refused), "\n".join(items), topic="drop")
         if found.weights:
-            self.controller.set_detection(weights=found.weights, classes=None)
+            self.controller.set_detection(weights=found.weights)
         if found.source:
             self.controller.open(found.source)
 

@@ -88,7 +88,7 @@ DETECTION_FIELDS: Fields = {
     "device": _text,
     "precision": _one_of("auto", *PRECISIONS),
     "image_size": _optional(_whole(SMALLEST_INPUT, LARGEST_INPUT)),
-    "score_threshold": _number(0, 1),
+    "score_threshold": _optional(_number(0, 1)),
     "max_detections": _whole(1, 10_000),
     "nms": _one_of(*NMS_KINDS),
     "classes": _optional(_texts),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from PyQt6.QtGui import QDesktopServices
 
 from pipeline.live.events import Failed, Loaded, Lost, Recording, Regained, Saved, Warned
 from pipeline.live.settings import DisplaySettings
+from ui.class_words import some, unknown_classes
 from ui.notices import Level, Notice, Remedy
 from ui.source_names import short_label_of
 
@@ -26,6 +28,7 @@ PRIVACY_OFF = "Privacy is off: people are shown again, here and in all that is s
 SOURCE = "source"  # topics: what fails and what succeeds later on stand for the same thing
 NETWORK = "network"
 PRIVACY = "privacy"
+CLASSES = "classes"
 RECORDING = "recording"
 ANNOTATION = "annotation"
 
@@ -37,6 +40,7 @@ class Teller(QObject):
         super().__init__(controller)
         self._controller = controller
         self._privacy = controller.display.privacy
+        self._ignored = ""
         bridge = controller.bridge
         bridge.loaded.connect(self._on_loaded)
         bridge.lost.connect(self._on_lost)
@@ -46,11 +50,25 @@ class Teller(QObject):
         bridge.saved.connect(self._on_saved)
         bridge.failed.connect(self._on_failed)
         controller.display_changed.connect(self._on_display)
+        controller.detection_changed.connect(self._tell_classes)
 
     def _on_loaded(self, event: Loaded) -> None:
         # or it is another one than was wanted
         if not self._controller.detection.needs_reload(event.settings):
             self._controller.settled.emit(NETWORK)
+        self._tell_classes()
+
+    def _tell_classes(self) -> None:
+        """Say which of the chosen classes the network in use leaves out, once for each choice."""
+        loaded = self._controller.loaded
+        told = "" if loaded is None else ignored_words(loaded, self._controller.detection.classes)
+        if told == self._ignored:
+            return
+        self._ignored = told
+        if told:
+            self._controller.tell(Level.WARNING, told, topic=CLASSES)
+        else:
+            self._controller.settled.emit(CLASSES)
 
     def _on_lost(self, event: Lost) -> None:
         text = f"{event.name} gives no pictures any more ({event.reason}); it is tried again"
@@ -89,6 +107,16 @@ class Teller(QObject):
         if not before or self._controller.opened is not None:
             return None
         return Remedy(f"Back to {short_label_of(before)}", partial(self._controller.open, before))
+
+
+def ignored_words(loaded: Loaded, chosen: Sequence[str] | None) -> str:
+    """Which of the chosen classes these weights do not know, and what is looked for instead; "" for none."""
+    ignored = unknown_classes(chosen, loaded.class_names)
+    if not ignored:
+        return ""
+    known = [name for name in chosen or () if name not in ignored]
+    what = some(known) if known else "all classes that they know"
+    return f"{loaded.weights.name}: these weights do not know {some(ignored)}; they look for {what}"
 
 
 def show_folder(folder: Path) -> None:

@@ -85,9 +85,12 @@ class Loaded:
     weights:     the file
     choice:      engine, precision, device and why, for people
     class_names: that it knows
-    image_size:  side of its square input in pixels
+    image_size:  side of its input in pixels, the longer one where the aspect ratio is kept
     prototypes:  their number K
-    settings:    what it is used with, which is not what was asked for where that could not be loaded
+    settings:    what it is used with, which is not what was asked for where that could not be loaded; without
+                 classes that it does not know
+    class_thresholds: the weights' own score threshold, 0..1, of each class; empty where that is not known
+    keeps_aspect_ratio: frames are resized as a whole and padded, not stretched to a square
     """
 
     weights: Path
@@ -96,6 +99,8 @@ class Loaded:
     image_size: int
     prototypes: int
     settings: DetectionSettings = field(default_factory=DetectionSettings)
+    class_thresholds: tuple[float, ...] = ()
+    keeps_aspect_ratio: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.catalog import DEFAULT_WEIGHTS, all_entries
-from model.config import YolactConfig
+from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.detections import Detections
-from model.options import class_indices
+from model.options import DetectOptions, class_indices
 from pipeline.live.settings import DetectionSettings
 from pipeline.tracking.options import FollowOptions
 
@@ -24,10 +26,13 @@ PRIVATE_THRESHOLD = 0.15
 
 
 def load_network(settings: DetectionSettings) -> Predictor:
-    """What `load_predictor` makes of the settings; it imports PyTorch. Raises what that raises."""
+    """What `load_predictor` makes of the settings; it imports PyTorch. Raises what that raises.
+
+    Their classes are left to `fitted`, when it is known which ones there are.
+    """
     from model.predictor import load_predictor
 
-    return load_predictor(settings.weights, **_arguments(settings))
+    return load_predictor(settings.weights, **_arguments(replace(settings, classes=None)))
 
 
 def load_any_network(settings: DetectionSettings) -> LoadedPredictor:
@@ -43,15 +48,16 @@ def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Pr
     private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
              can be, and no person that another class's box would suppress. `wanted_rows` leaves it out again.
 
-    Raises ConfigError on what makes no sense for this network.
+    Classes that it does not know are left out, see `with_known_classes`. Raises ConfigError on what makes no
+    sense for this network.
     """
-    options = _options(settings, network.config)
+    options = _options(with_known_classes(settings, network.class_names), network.config)
     wanted = network.with_options(**options)
     if not private:
         return wanted
     return wanted.with_options(
         classes=None,
-        score_threshold=min(settings.score_threshold, PRIVATE_THRESHOLD),
+        threshold_limit=PRIVATE_THRESHOLD,
         max_detections=network.config.detection.max_detections,
         nms="fast" if settings.nms == "class-agnostic" else settings.nms,
     )
@@ -69,15 +75,35 @@ def followed(settings: DetectionSettings, private: bool) -> FollowOptions:
     return FollowOptions() if private else options
 
 
+def with_known_classes(settings: DetectionSettings, class_names: Sequence[str]) -> DetectionSettings:
+    """The settings without the classes that weights of these names do not know; where they know none of them,
+    for all classes. So what is chosen with one network holds for another, as far as it can.
+    """
+    if not settings.classes:
+        return settings
+    known = tuple(name for name in settings.classes if name in class_names)
+    return replace(settings, classes=known or None)
+
+
+def own_thresholds(config: YolactConfig) -> dict[str, float]:
+    """The weights' own score threshold, 0..1, of each class by its name."""
+    return dict(zip(config.class_names, DetectOptions().thresholds(config), strict=True))
+
+
 def wanted_rows(
-    settings: DetectionSettings, detections: Detections, private: bool = False
+    settings: DetectionSettings,
+    detections: Detections,
+    private: bool = False,
+    own: Mapping[str, float] | None = None,
 ) -> NDArray[np.int64]:
     """Which detections the settings ask for, where the network has looked for more: their rows, [n], rising.
 
     private: the network did, so that scores decide alone. Otherwise the stabiliser keeps a track for a while
              whose score has fallen below the threshold.
+    own:     the thresholds of the weights in use, by class. Detections may still be those of other weights,
+             and classes that are missing here have the default one.
     """
-    wanted = detections.box_scores > settings.score_threshold
+    wanted = detections.box_scores > _thresholds(settings, detections, own or {})
     if settings.stabilise != "off" and detections.track_ids is not None and not private:
         wanted |= detections.track_ids >= 0
     if settings.classes is not None:
@@ -90,6 +116,15 @@ def weights_path(settings: DetectionSettings) -> Path:
     name = settings.weights or DEFAULT_WEIGHTS
     known = all_entries().get(name)
     return Path(name).expanduser() if known is None else known.path
+
+
+def _thresholds(
+    settings: DetectionSettings, detections: Detections, own: Mapping[str, float]
+) -> NDArray[np.float32]:
+    """[N], the score that each detection has to exceed."""
+    if settings.score_threshold is not None:
+        return np.full(len(detections), settings.score_threshold, np.float32)
+    return np.array([own.get(name, DEFAULT_THRESHOLD) for name in detections.names], np.float32)
 
 
 def _arguments(settings: DetectionSettings) -> dict[str, Any]:

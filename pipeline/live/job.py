@@ -14,7 +14,7 @@ from time import monotonic
 from model.errors import SinkError, SourceError
 from pipeline.frame import Result
 from pipeline.live.events import Event, Failed, Progress, Saved
-from pipeline.live.fitting import fitted, followed, wanted_rows
+from pipeline.live.fitting import fitted, followed, own_thresholds, wanted_rows, with_known_classes
 from pipeline.live.loading import LoadNetwork
 from pipeline.live.naming import OutputNames, stem_of
 from pipeline.live.opening import OpenSource
@@ -126,8 +126,11 @@ class AnnotationJob:
         # the rate at which a file is worked off says nothing to who watches it later
         display = dataclasses.replace(self._order.display, show_fps=False)
         network = fitted(self._load(detection), detection, display.privacy)
+        detection = with_known_classes(detection, network.class_names)
         follow = followed(detection, display.privacy)
-        painter = LivePainter(display, shown=partial(wanted_rows, detection, private=display.privacy))
+        own = own_thresholds(network.config)
+        shown = partial(wanted_rows, detection, private=display.privacy, own=own)
+        painter = LivePainter(display, shown)
         if painter.picture_problem:
             self._emit(Failed("display", painter.picture_problem))
         detector = build_detector(network, self._metrics, style=None, follow=follow)

@@ -39,10 +39,11 @@ def one_at_a_time(
 def warm_up(network: LoadedPredictor) -> None:
     """Run it once: the first frame takes longer, and an engine that cannot run is to fail here.
 
-    What follows its instances is made once, too: a tracker's library takes its time to load.
+    The frame is as wide as those of most videos: a network that keeps the aspect ratio is made ready for one
+    shape. What follows its instances is made once, too: a tracker's library takes its time to load.
     """
     from pipeline.tracking.following import make_follower
 
     make_follower(FollowOptions())
     side = network.config.image_size
-    network(np.zeros((side, side, 3), np.uint8))
+    network(np.zeros((side * 9 // 16, side, 3), np.uint8))

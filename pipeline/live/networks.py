@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from model.detections import Detections
 from model.errors import ConfigError
+from model.options import DetectOptions
 from pipeline.frame import Frame
 from pipeline.live.comparison import Comparison, Standing
 from pipeline.live.events import Event, Loaded, Loading
-from pipeline.live.fitting import fitted, followed, wanted_rows, weights_path
+from pipeline.live.fitting import (
+    fitted,
+    followed,
+    own_thresholds,
+    wanted_rows,
+    weights_path,
+    with_known_classes,
+)
 from pipeline.live.loading import LoadNetwork, warm_up
 from pipeline.live.settings import DetectionSettings
 from pipeline.live.troubles import failed
@@ -51,6 +59,7 @@ class Networks:
         self._network: Predictor | None = None
         self._network_settings = settings  # those that it was loaded with
         self._applied = settings  # those that frames are looked at with
+        self._thresholds: Mapping[str, float] = {}  # of its own, by class
         self._privacy_asked = private
         self._private = private  # whether the detector looks for everybody
         self._private_since = -math.inf if private else math.inf
@@ -160,9 +169,9 @@ class Networks:
             self._emit(loaded)
 
     def _fall_back(self) -> bool:
-        """Want the default network with all its classes; False where that, or a newer one, was wanted."""
+        """Want the default network; False where that, or a newer one, was wanted."""
         with self._lock:
-            default = replace(self._wanted.with_network_of(DetectionSettings()), classes=None)
+            default = self._wanted.with_network_of(DetectionSettings())
             tried = self._tried
             newer = tried is None or self._wanted.needs_reload(tried)  # it is on its way
             if self._network is not None or newer or self._wanted == default:
@@ -211,7 +220,7 @@ class Networks:
 
     def wanted_rows(self, detections: Detections) -> NDArray[np.int64]:
         """See the function of that name. Never waits."""
-        return wanted_rows(self._applied, detections, self._private)
+        return wanted_rows(self._applied, detections, self._private, self._thresholds)
 
     def _look_for_everybody(self, private: bool) -> None:
         with self._lock:
@@ -227,12 +236,13 @@ class Networks:
                 return self.loaded if is_back else None
             self._use(network, settings, self._wanted)
             self._network, self._network_settings = network, settings
-            self._loaded = _description(network, self._wanted)
+            self._loaded = _description(network, self._applied)
             return self._loaded
 
     def _use(self, network: Predictor, loaded_with: DetectionSettings, settings: DetectionSettings) -> None:
         predictor, follow = fitted(network, settings, self._private), followed(settings, self._private)
-        self._applied = settings
+        settings = with_known_classes(settings, network.class_names)
+        self._applied, self._thresholds = settings, own_thresholds(network.config)
         if self._detector is not None:
             self._detector.use(predictor, follow)
         if self._comparison is not None:
@@ -251,4 +261,6 @@ def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
         config.image_size,
         config.num_prototypes,
         settings,
+        DetectOptions().thresholds(config),
+        config.keeps_aspect_ratio,
     )

@@ -19,7 +19,8 @@ _OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size")
 class DetectionSettings:
     """How instances are found; all fields but the last are arguments of `model.predictor.load_predictor`.
 
-    classes:   names to look for, None for all that the weights know
+    score_threshold: what a detection scores more than, None for the weights' own of each class
+    classes:   names to look for, None for all that the weights know; those that they lack are left out
     stabilise: how masks are kept still, see `pipeline.tracking.options`; it rests while people are hidden
     """
 
@@ -28,7 +29,7 @@ class DetectionSettings:
     device: str = "auto"
     precision: str = "auto"
     image_size: int | None = None
-    score_threshold: float = 0.3
+    score_threshold: float | None = None
     max_detections: int = 100
     nms: str = "fast"
     classes: tuple[str, ...] | None = None
@@ -46,6 +47,7 @@ class DetectionSettings:
 @dataclass(frozen=True)
 class ComparisonSettings:
     """Another way to find instances, shown to the right of a line; a field that is None is as on the left.
+    So the weights' own thresholds are compared with a common one by having them on the left.
 
     on:      whether there is a comparison at all
     weights: a name of the catalogue or a file

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent
 from PyQt6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QListWidgetItem,
-    QPushButton,
+    QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from ui.class_words import some, unknown_classes
 from ui.panels.ticks import TickRows
 from ui.panels.widgets import LowList, Words
 
 NOT_LOADED = "The classes are listed once weights are loaded."
 NONE_TICKED = "No class is ticked: detection goes on with the choice before"
 NO_MATCH = "No class matches"
-_MOST_NAMED = 3
 _TICKED = {True: Qt.CheckState.Checked, False: Qt.CheckState.Unchecked}
 
 
 class ClassList(QWidget):
     """The field "classes": a tuple of names, or None for all.
 
-    Nothing is told while no class is ticked, since a search for nothing makes no sense. As long as no weights
-    are loaded, "All" takes back a choice that they may not know.
+    Nothing is told while no class is ticked, since a search for nothing makes no sense. Chosen classes that
+    the weights do not know are no part of it, and are said; who chooses anew gives them up. As long as no
+    weights are loaded, "All" takes back a choice that they may not know.
     """
 
     edited = pyqtSignal(str, object)
@@ -37,31 +40,35 @@ class ClassList(QWidget):
         super().__init__()
         self.field = "classes"
         self._value: tuple[str, ...] | None = None
-        self.search = QLineEdit()
+        self.search = _Search()
         self.search.setPlaceholderText("Search classes")
         self.search.setAccessibleName("Search classes")
         self.search.setClearButtonEnabled(True)
         self.list = LowList("Classes to look for", lines=8)
         self.list.setItemDelegate(TickRows(self.list))
-        self.all = QPushButton("All")
-        self.none = QPushButton("None")
-        for button, word in ((self.all, "Tick"), (self.none, "Untick")):
+        self.all, self.none, self.invert = _button("All"), _button("None"), _button("Invert")
+        self._buttons = {self.all: "Tick", self.none: "Untick", self.invert: "Turn round the ticks of"}
+        for button, word in self._buttons.items():
             button.setToolTip(f"{word} all classes that the search shows")
             button.setAccessibleDescription(button.toolTip())
         self.words = Words(NOT_LOADED, "Classes")
         self._arrange()
         self.search.textChanged.connect(self._filter)
+        self.search.left.connect(self._enter_list)
         self.list.itemChanged.connect(self._tell)
         self.all.clicked.connect(self._tick_all)
         self.none.clicked.connect(self._tick_none)
+        self.invert.clicked.connect(self._tick_others)
 
-    def show_names(self, names: Sequence[str]) -> None:
-        """List these classes, in the network's order."""
+    def show_names(self, names: Sequence[str], thresholds: Mapping[str, float] | None = None) -> None:
+        """List these classes, in the network's order. thresholds: the weights' own of each, where known."""
         with QSignalBlocker(self.list):
             self.list.clear()
             for name in names:
                 item = QListWidgetItem(name)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                if thresholds and name in thresholds:
+                    item.setToolTip(f"{name}: its own score threshold is {thresholds[name]:.2f}")
                 self.list.addItem(item)
         self._filter(self.search.text())
         self.show_value(self._value)
@@ -69,15 +76,17 @@ class ClassList(QWidget):
     def show_value(self, value: tuple[str, ...] | None) -> None:
         """Show the field's value."""
         self._value = value
+        rows = self.list.rows()
+        wanted = {item.text() for item in rows}.intersection(value or ()) or {item.text() for item in rows}
         with QSignalBlocker(self.list):
-            for item in self.list.rows():
-                item.setCheckState(_TICKED[value is None or item.text() in value])
+            for item in rows:
+                item.setCheckState(_TICKED[item.text() in wanted])
         self._say()
 
     def _arrange(self) -> None:
         buttons = QHBoxLayout()
-        buttons.addWidget(self.all)
-        buttons.addWidget(self.none)
+        for button in self._buttons:
+            buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.search)
@@ -93,17 +102,28 @@ class ClassList(QWidget):
             item.setHidden(text.strip().casefold() not in item.text().casefold())
         self._say()
 
+    def _enter_list(self) -> None:
+        """Go on with the first class that the search shows."""
+        shown = next((item for item in self.list.rows() if not item.isHidden()), None)
+        if shown is not None:
+            self.list.setCurrentItem(shown)
+            self.list.setFocus(Qt.FocusReason.TabFocusReason)
+
     def _tick_all(self) -> None:
-        self._tick(True)
+        self._tick(lambda ticked: True)
 
     def _tick_none(self) -> None:
-        self._tick(False)
+        self._tick(lambda ticked: False)
 
-    def _tick(self, on: bool) -> None:
+    def _tick_others(self) -> None:
+        self._tick(lambda ticked: not ticked)
+
+    def _tick(self, then: Callable[[bool], bool]) -> None:
+        """then: whether one that the search shows is ticked from now on, given whether it is."""
         with QSignalBlocker(self.list):
             for item in self.list.rows():
                 if not item.isHidden():
-                    item.setCheckState(_TICKED[on])
+                    item.setCheckState(_TICKED[then(item.checkState() == Qt.CheckState.Checked)])
         self._tell()
 
     def _tell(self) -> None:
@@ -117,23 +137,43 @@ class ClassList(QWidget):
         count = self.list.count()
         matches = not all(item.isHidden() for item in self.list.rows())
         self.search.setEnabled(count > 0)
-        for widget in (self.none, self.list):
+        for widget in (self.none, self.invert, self.list):
             widget.setEnabled(matches)
         self.all.setEnabled(matches or (not count and self._value is not None))
         told = () if matches or not count else (f"{NO_MATCH} “{self.search.text().strip()}”.",)
         self.words.say("\n".join((*told, self._choice_words())))
+        self.words.setToolTip(", ".join(self._ticked()))
 
     def _choice_words(self) -> str:
-        count, ticked = self.list.count(), len(self._ticked())
+        count, ticked = self.list.count(), self._ticked()
         if not count:
-            return f"{NOT_LOADED} Chosen: {', '.join(self._value or ('all',))}."
-        if ticked:
-            return f"{ticked} of {count} classes"
-        before = "all classes" if self._value is None else _some(self._value)
-        return f"{NONE_TICKED} ({before}) until one is."
+            return f"{NOT_LOADED} Chosen: {some(self._value or ('all',))}."
+        if not ticked:
+            before = "all classes" if self._value is None else some(self._value)
+            return f"{NONE_TICKED} ({before}) until one is."
+        named = f": {some(ticked)}" if len(ticked) < count else ""
+        told = f"{len(ticked)} of {count} classes{named}"
+        unknown = unknown_classes(self._value, [item.text() for item in self.list.rows()])
+        return f"{told}\nNot known to these weights: {some(unknown)}" if unknown else told
 
 
-def _some(names: Sequence[str]) -> str:
-    """A few of the names, and how many there are besides."""
-    rest = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def _button(text: str) -> QToolButton:
+    """Narrower than a push button: three of them fit beside each other in a narrow panel."""
+    button = QToolButton()
+    button.setText(text)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
+    return button
+
+
+class _Search(QLineEdit):
+    """Is left by the key that leads down to what it has found."""
+
+    left = pyqtSignal()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Down leaves it."""
+        if event is not None and event.key() == Qt.Key.Key_Down:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)

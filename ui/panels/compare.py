@@ -13,12 +13,14 @@ from model.options import NMS_KINDS
 from pipeline.live.scoring import RECENT, Scores
 from pipeline.live.settings import ComparisonSettings
 from pipeline.tracking.options import STABILISE_KINDS
+from ui.class_words import common_threshold, own_thresholds
 from ui.compare_words import FIGURES, SIDES, side_words, standing_words
 from ui.controller import Controller
 from ui.dropping import WEIGHTS_SUFFIXES
-from ui.panels.fields import Choice, Gathered, Slider, Tick, is_news
+from ui.panels.fields import Choice, Gathered, Tick, is_news
 from ui.panels.input_size import InputSize
 from ui.panels.polled import PolledPanel
+from ui.panels.score import ScoreSlider
 from ui.panels.sections import Sections
 from ui.panels.widgets import Words
 
@@ -41,8 +43,8 @@ class ComparePanel(PolledPanel):
         self._changes = Gathered(self._comparer.change, self)
         self._on = Tick("on", "Compare in the picture", HOW)
         self._stabilise = Choice("stabilise", "Stabiliser on the right", _rows(STABILISE_KINDS))
-        self._other_score = Tick("other", "Another score threshold", "On the right other scores count")
-        self._score = Slider("score_threshold", "Score threshold on the right", 0, 1, 100, "{:.2f}".format)
+        self._other_score = Tick("other", "Another score threshold", "One for every class on the right")
+        self._score = ScoreSlider("Score threshold on the right")
         self._nms = Choice("nms", "Non-maximum suppression on the right", _rows(NMS_KINDS))
         self._size = InputSize(AS_LEFT)
         self._weights = _OtherWeights()
@@ -94,6 +96,7 @@ class ComparePanel(PolledPanel):
         self._file.clicked.connect(self._choose_file)
         self._comparer.changed.connect(self._follow)
         self.controller.detection_changed.connect(self._show_score)
+        self.controller.bridge.loaded.connect(self._show_score)
         self.due.connect(self.refresh)
         self._follow(self._comparer.settings)
         self.refresh()
@@ -114,10 +117,13 @@ class ComparePanel(PolledPanel):
         """The right side's threshold, which may be that of the left."""
         if not self._changes.holds("score_threshold"):
             right = self._comparer.settings.right_of(self.controller.detection)
+            self._score.own = common_threshold(own_thresholds(self.controller.loaded, right.classes))
             self._score.show_value(right.score_threshold)
 
     def _choose_score(self, field: str, own: bool) -> None:
-        self._comparer.change(score_threshold=self.controller.detection.score_threshold if own else None)
+        left = self.controller.detection.score_threshold
+        begin = self._score.own if left is None else left
+        self._comparer.change(score_threshold=begin if own else None)
 
     def _choose_file(self) -> None:
         """Returns at once: the picture goes on while somebody chooses."""

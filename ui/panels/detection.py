@@ -11,11 +11,13 @@ from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.live.settings import DetectionSettings
+from ui.class_words import own_thresholds
 from ui.controller import Controller
 from ui.panels.classes import ClassList
 from ui.panels.fallback import LOADING, Fallback
 from ui.panels.fields import Choice, Field, Gathered, Slider, is_news
 from ui.panels.input_size import InputSize
+from ui.panels.score import ScoreThreshold
 from ui.panels.sections import Sections
 from ui.panels.weights import WeightsChoice
 from ui.panels.widgets import Words, Working
@@ -39,6 +41,8 @@ STABILISE_WORDS = (
 )
 NOT_LOADED = "No weights are loaded yet."
 
+_Row = Field | InputSize | ScoreThreshold
+
 
 class DetectionPanel(Sections):
     """How instances are found; every change applies to the picture that runs."""
@@ -53,9 +57,10 @@ class DetectionPanel(Sections):
         self._in_use = Words(NOT_LOADED, "What is in use")
         self._classes = ClassList()
         self._size = InputSize()
-        self._fields: list[Field | WeightsChoice | ClassList | InputSize] = [self._weights]
+        self._score = ScoreThreshold()
+        self._fields: list[WeightsChoice | ClassList | _Row] = [self._weights]
         self.add_section("Weights", self._weights, self._working, self._in_use, Fallback(controller))
-        self._add_fields("Thresholds", _thresholds())
+        self._add_fields("Thresholds", (("Score", self._score), *_thresholds()))
         stabilise = Choice("stabilise", "Stabilise", _STABILISE)
         self._fields.append(stabilise)
         self.add_section("Stability", ("Stabilise", stabilise), Words(STABILISE_WORDS))
@@ -64,14 +69,14 @@ class DetectionPanel(Sections):
         self._add_fields("Computation", (*_computation(), ("Input size", self._size)))
         self._connect()
 
-    def _add_fields(self, title: str, rows: Iterable[tuple[str, Field | InputSize]]) -> None:
+    def _add_fields(self, title: str, rows: Iterable[tuple[str, _Row]]) -> None:
         rows = tuple(rows)
         self._fields.extend(field for _, field in rows)
         self.add_section(title, *rows)
 
     def _connect(self) -> None:
         for field in self._fields:
-            field.edited.connect(self._edit)
+            field.edited.connect(self._changes.add)
         self._controller.detection_changed.connect(self._follow)
         bridge = self._controller.bridge
         bridge.loading.connect(self._on_loading)
@@ -83,16 +88,15 @@ class DetectionPanel(Sections):
         if self._controller.loading is not None:
             self._on_loading(self._controller.loading)
 
-    def _edit(self, field: str, value: object) -> None:
-        self._changes.add(field, value)
-        if field == "weights":  # others may know none of the classes that were chosen
-            self._changes.add("classes", None)
-
     def _follow(self, detection: DetectionSettings) -> None:
         for field in self._fields:
             if is_news(field.field, self._followed, detection) and not self._changes.holds(field.field):
                 field.show_value(getattr(detection, field.field))
         self._followed = detection
+        self._show_thresholds()
+
+    def _show_thresholds(self) -> None:
+        self._score.show_own(own_thresholds(self._controller.loaded, self._controller.detection.classes))
 
     def _on_loading(self, event: Loading) -> None:
         self._working.tell(f"Loading {event.what}…")
@@ -103,7 +107,8 @@ class DetectionPanel(Sections):
         self._working.end()
         self._in_use.say(loaded_words(event))
         self._size.own = event.image_size
-        self._classes.show_names(event.class_names)
+        self._classes.show_names(event.class_names, own_thresholds(event))
+        self._show_thresholds()
 
     def _on_failed(self, event: Failed) -> None:
         if event.task == LOADING:
@@ -115,14 +120,14 @@ class DetectionPanel(Sections):
 def loaded_words(event: Loaded) -> str:
     """What is in use, for people."""
     names = "1 class" if len(event.class_names) == 1 else f"{len(event.class_names)} classes"
-    return f"In use: {event.weights.name}, {names}, input {event.image_size} px.\n{event.choice}"
+    side = " on its longer side" if event.keeps_aspect_ratio else ""
+    return f"In use: {event.weights.name}, {names}, input {event.image_size} px{side}.\n{event.choice}"
 
 
 def _thresholds() -> tuple[tuple[str, Field], ...]:
     most = DetectionConfig().max_detections
     kinds = [(kind, kind.capitalize(), _NMS_TIPS.get(kind, "")) for kind in NMS_KINDS]
     return (
-        ("Score", Slider("score_threshold", "Score threshold", 0, 1, 100, "{:.2f}".format)),
         ("Top-k", Slider("max_detections", "Most detections (top-k)", 1, most, 1, "{:.0f}".format)),
         ("NMS", Choice("nms", "Kind of non-maximum suppression", kinds)),
     )

@@ -1,4 +1,4 @@
-"""The side of the network's input, as a number to step through."""
+"""The side of the network's input, the longer one where it is no square, as a number to step through."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from PyQt6.QtWidgets import QSpinBox
 from model.config_limits import LARGEST_INPUT
 
 STEP = 32
+TIP = (
+    "The longer side of the input where the network keeps the picture's shape, else each side of a square. "
+    "A smaller input is faster, a larger one finds smaller instances"
+)
 _AUTOMATIC = 0
 _PATIENCE = 400  # milliseconds: every size is another network to load, so a held key is waited for
 
@@ -27,7 +31,7 @@ class InputSize(QSpinBox):
         self.field = "image_size"
         self.own: int | None = None
         self.setAccessibleName("Input size of the network")
-        self.setToolTip("A smaller input is faster, a larger one finds smaller instances")
+        self.setToolTip(TIP)
         self.setRange(_AUTOMATIC, LARGEST_INPUT)
         self.setSingleStep(STEP)
         self.setSuffix(" px")

@@ -89,10 +89,13 @@ class Loads:
 
 
 def small_network(
-    class_names: tuple[str, ...] = ("person", "dog", "bird"), engine: type[LinearEngine] = LinearEngine
+    class_names: tuple[str, ...] = ("person", "dog", "bird"),
+    engine: type[LinearEngine] = LinearEngine,
+    thresholds: tuple[float, ...] = (),
 ) -> Predictor:
-    """Finds something in every picture that is not all of one colour."""
-    config = dataclasses.replace(SPARSE, class_names=class_names)
+    """Finds something in every picture that is not all of one colour. thresholds: its own, one a class."""
+    detection = dataclasses.replace(SPARSE.detection, class_thresholds=thresholds)
+    config = dataclasses.replace(SPARSE, class_names=class_names, detection=detection)
     cpu = torch.device("cpu")
     return Predictor(engine(cpu, lambda t: t), Decoding(config, anchors()), DetectOptions())
 

@@ -12,7 +12,8 @@ import pytest
 from model.detections import Detections
 from model.errors import ConfigError
 from pipeline.frame import Frame
-from pipeline.live.fitting import fitted, followed, wanted_rows
+from pipeline.live.events import Event, Loaded
+from pipeline.live.fitting import fitted, followed, own_thresholds, wanted_rows, with_known_classes
 from pipeline.live.networks import Networks
 from pipeline.live.settings import DetectionSettings
 from tests.pipeline.live.sessions import small_network
@@ -45,22 +46,81 @@ def test_with_privacy_everybody_is_looked_for_who_may_be_there() -> None:
     settings = DetectionSettings(
         score_threshold=0.6, max_detections=1, nms="class-agnostic", classes=("dog",)
     )
-    options = fitted(small_network(), settings, private=True).options
-    assert (options.score_threshold, options.max_detections, options.nms) == (0.15, 100, "fast")
-    assert options.classes is None
+    network = fitted(small_network(), settings, private=True)
+    options = network.options
+    assert (options.thresholds(network.config), options.max_detections) == ((0.15,) * 3, 100)
+    assert (options.nms, options.classes) == ("fast", None)
 
 
 def test_who_asks_for_less_than_privacy_does_gets_it() -> None:
     settings = DetectionSettings(score_threshold=0.05, nms="exact")
-    options = fitted(small_network(), settings, private=True).options
-    assert (options.score_threshold, options.nms) == (0.05, "exact")
+    network = fitted(small_network(), settings, private=True)
+    assert network.options.thresholds(network.config) == (0.05,) * 3
+    assert network.options.nms == "exact"
+
+
+OWN = (0.4, 0.1, 0.6)  # of person, dog and bird
+
+
+def test_the_weights_own_thresholds_hold_for_each_class_where_none_is_chosen() -> None:
+    network = small_network(thresholds=OWN)
+    assert fitted(network, DetectionSettings(), private=False).options.thresholds(network.config) == OWN
+    chosen = fitted(network, DetectionSettings(score_threshold=0.5), private=False)
+    assert chosen.options.thresholds(network.config) == (0.5,) * 3
+
+
+def test_with_privacy_no_class_has_a_higher_threshold_than_privacy_and_lower_ones_stay() -> None:
+    network = small_network(thresholds=OWN)
+    private = fitted(network, DetectionSettings(), private=True)
+    assert private.options.thresholds(network.config) == (0.15, 0.1, 0.15)
+
+
+def test_classes_that_the_weights_do_not_know_are_left_out() -> None:
+    settings = DetectionSettings(classes=("unicorn", "dog"))
+    assert fitted(small_network(), settings, private=False).options.classes == (1,)
+    none_known = DetectionSettings(classes=("unicorn",))
+    assert fitted(small_network(), none_known, private=False).options.classes is None
+    assert with_known_classes(none_known, NAMES) == DetectionSettings()
+
+
+def test_of_more_than_is_wanted_each_class_is_shown_over_its_own_threshold() -> None:
+    found = detections(("person", 0.5), ("dog", 0.5), ("bird", 0.5), ("person", 0.4), ("dog", 0.2))
+    own = own_thresholds(small_network(thresholds=OWN).config)
+    assert wanted_rows(DetectionSettings(), found, own=own).tolist() == [0, 1, 4]
+    assert wanted_rows(DetectionSettings(score_threshold=0.45), found, own=own).tolist() == [0, 1, 2]
+
+
+def test_detections_of_other_weights_than_those_in_use_are_measured_by_the_default_threshold() -> None:
+    found = detections(("person", 0.35), ("dog", 0.25), ("bird", 0.35))
+    assert wanted_rows(DetectionSettings(), found, own={"person": 0.4}).tolist() == [2]
+
+
+def test_what_the_network_finds_by_its_own_thresholds_is_what_is_shown() -> None:
+    networks = Networks(
+        lambda _: small_network(thresholds=OWN), lambda _: None, DetectionSettings(), private=False
+    )
+    networks.load()
+    found = detections(("person", 0.41), ("person", 0.39), ("dog", 0.11), ("bird", 0.59))
+    assert networks.wanted_rows(found).tolist() == [0, 2]
+    assert networks.loaded is not None
+    assert networks.loaded.class_thresholds == OWN
+
+
+def test_a_network_tells_what_it_really_looks_for() -> None:
+    told: list[Event] = []
+    settings = DetectionSettings(classes=("unicorn", "bird"))
+    networks = Networks(lambda _: small_network(), told.append, settings, private=False)
+    networks.load()
+    assert networks.in_use == networks.loaded.settings == DetectionSettings(classes=("bird",))
+    (loaded,) = (event for event in told if isinstance(event, Loaded))
+    assert loaded.settings.classes == ("bird",)
+    assert networks.wanted.classes == ("unicorn", "bird"), "what was chosen is not forgotten"
 
 
 @pytest.mark.parametrize("private", [False, True])
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"classes": ("cat",)},
         {"score_threshold": 2.0},
         {"max_detections": 0},
         {"nms": "none"},

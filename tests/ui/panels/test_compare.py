@@ -127,7 +127,7 @@ def test_both_sides_and_their_scores_are_told_while_it_goes_on(panel, controller
     assert figures(panel)["Jitter, B"] == "0.100"
     assert (figures(panel)["Gaps, A"], figures(panel)["Id changes, B"]) == ("2", "1")
     assert figures(panel)["Coverage, B"] == "50%"
-    assert "A: stabiliser off, score over 0.30, fast NMS" in said(panel)
+    assert "A: stabiliser off, own score for each class, fast NMS" in said(panel)
     assert "B: stabiliser strong" in said(panel)
     session.scores_problem = "Nothing can be measured: no masks"
     qtbot.waitUntil(lambda: "no masks" in said(panel))

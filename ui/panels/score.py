@@ -1,0 +1,86 @@
+"""The score that a detection has to exceed: one for all classes, or the weights' own of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
+
+from ui.class_words import OWN, common_threshold, threshold_words
+from ui.panels.fields import Slider
+from ui.panels.ticks import TickBox
+from ui.panels.widgets import Words
+
+OWN_FOR_EACH = "Own for each class"
+OWN_TIP = (
+    "Every class has the threshold that its weights bring for it, where precision and recall were best; "
+    "the slider sets one for all"
+)
+
+
+class ScoreSlider(Slider):
+    """The field "score_threshold": a number, or None, which is shown as "own".
+
+    own: where None is shown
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__("score_threshold", name, 0, 1, 100, "{:.2f}".format)
+        self.own = common_threshold({})
+
+    def show_value(self, value: float | None) -> None:
+        """Show the field's value."""
+        super().show_value(self.own if value is None else value)
+        if value is None:
+            self.label.setText(OWN)
+            self.slider.setAccessibleDescription(OWN)
+
+
+class ScoreThreshold(QWidget):
+    """The field "score_threshold": a number for every class, or None for the weights' own of each class.
+
+    To move the slider is to choose a number.
+    """
+
+    edited = pyqtSignal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.field = "score_threshold"
+        self._value: float | None = None
+        self._thresholds: Mapping[str, float] = {}
+        self.slider = ScoreSlider("Score threshold")
+        self.own = TickBox(OWN_FOR_EACH)
+        self.own.setToolTip(OWN_TIP)
+        self.own.setAccessibleDescription(OWN_TIP)
+        self.words = Words(name="Score thresholds in force")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.slider, self.own, self.words):
+            column.addWidget(widget)
+        self.setFocusProxy(self.slider)
+        self.slider.edited.connect(self._move)
+        self.own.clicked.connect(self._choose)
+        self.show_value(None)
+
+    def show_value(self, value: float | None) -> None:
+        """Show the field's value."""
+        self._value = value
+        self.own.setChecked(value is None)
+        self.slider.show_value(value)
+        self.words.say(threshold_words(value, self._thresholds))
+
+    def show_own(self, thresholds: Mapping[str, float]) -> None:
+        """Say what the weights' own are, by class; empty where that is not known."""
+        self._thresholds = thresholds
+        self.slider.own = common_threshold(thresholds)
+        self.show_value(self._value)
+
+    def _move(self, field: str, value: float) -> None:
+        self.show_value(value)
+        self.edited.emit(self.field, value)
+
+    def _choose(self, own: bool) -> None:
+        self.show_value(None if own else self.slider.own)
+        self.edited.emit(self.field, self._value)
