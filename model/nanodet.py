@@ -89,7 +89,7 @@ def read_convolutions(graph: Path) -> list[Convolution]:
         for group in groups:
             weights |= _weights(graph, group)
         return [_convolution(graph, name, nodes, weights) for name in _in_order(nodes)]
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, OverflowError) as error:
         raise CheckpointError(
             f"{graph}: not a TensorFlow.js graph model as it is published for NanoDet-g ({error!r})"
         ) from error
@@ -104,7 +104,7 @@ def _json(graph: Path) -> Any:
         return json.loads(graph.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{graph}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{graph}: no json, or a truncated one ({error})") from error
 
 

@@ -7,10 +7,11 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from model.anchors import make_anchors
+from model.anchors import make_anchors, make_cells
 from model.boxes import encode
 from model.config import AnchorConfig, AnchorFreeConfig, BackboneConfig, LossConfig, YolactConfig, preset
-from model.heads import MaskIoUNet
+from model.heads import AnchorFreeHead, MaskIoUNet
+from model.input_shape import InputShape
 from model.postprocessing import Decoding
 from model.yolact import RawOutputs, Yolact, build_yolact
 
@@ -67,6 +68,52 @@ def small_network(config: YolactConfig = SMALL, seed: int = 0) -> Yolact:
                 torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
                 torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
     return network.eval()
+
+
+def free_network(config: YolactConfig = FREE, seed: int = 0) -> Yolact:
+    """Without anchors, with random weights that are sure of something in any picture."""
+    network = small_network(config, seed)
+    assert isinstance(network.head, AnchorFreeHead)
+    with torch.no_grad():
+        for layer in network.head.output:
+            # the first rows are the classes'
+            layer.weight[: config.num_classes] *= 4
+            layer.bias[: config.num_classes] = -1.0
+            layer.weight[config.num_classes :] *= 2
+    return network
+
+
+def free_outputs(
+    config: YolactConfig,
+    shape: InputShape,
+    objects: list[tuple[tuple[float, float, float, float], dict[int, float]]],
+    prototypes: Tensor | None = None,
+) -> RawOutputs:
+    """What a network without anchors would say of a letterboxed frame that shows just these objects.
+
+    objects: (box, {class: probability}), corners relative to the frame. Object i sits in the cell of the
+             finest level that is nearest to its centre, even in the padding. Prototypes as in `raw_outputs`,
+             of the padded size.
+    """
+    cells = make_cells(shape)
+    height, width = (side // 4 for side in shape.padded)
+    finest = height * width // 4
+    logits = torch.full((len(cells), config.num_classes), -20.0)
+    distances = torch.full((len(cells), 4), 0.5)
+    coefficients = torch.zeros(len(cells), config.num_prototypes)
+    coefficients[:, 0] = 1
+    for box, of_class in objects:
+        low, high = torch.tensor(box).split(2)
+        away = (cells[:finest, :2] - (low + high) / 2).norm(dim=1)
+        row = int(away.argmin())
+        centre, size = cells[row].split(2)
+        distances[row] = torch.cat([centre - low, high - centre]) / size.repeat(2)
+        for index, probability in of_class.items():
+            logits[row, index] = torch.tensor(probability).logit()
+    if prototypes is None:
+        prototypes = torch.zeros(height, width, config.num_prototypes)
+        prototypes[..., 0] = 10
+    return RawOutputs(distances[None], logits[None], coefficients[None], prototypes[None])
 
 
 def decoding(config: YolactConfig = SPARSE, mask_iou_net: MaskIoUNet | None = None) -> Decoding:

@@ -4,7 +4,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.boxes import areas, decode, encode, intersections, pairwise_iou, to_centres, to_corners
+from model.boxes import (
+    areas,
+    decode,
+    decode_distances,
+    encode,
+    intersections,
+    pairwise_iou,
+    to_centres,
+    to_corners,
+)
 
 FLOATS = st.floats(-2, 3, width=32)
 BOXES = st.lists(st.tuples(FLOATS, FLOATS, FLOATS, FLOATS), min_size=1, max_size=6).map(
@@ -41,6 +50,25 @@ def test_encoding_is_the_inverse_of_decoding(boxes: torch.Tensor):
     boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).amin(1) > 1e-2]
     anchors = torch.tensor([0.4, 0.6, 0.3, 0.5]).expand(len(boxes), 4)
     torch.testing.assert_close(decode(encode(boxes, anchors), anchors), boxes, atol=1e-4, rtol=1e-4)
+
+
+def test_distances_are_measured_from_the_cells_centre_in_its_sides():
+    cells = torch.tensor([[0.5, 0.25, 0.1, 0.2]])
+    distances = torch.tensor([[[1.0, 0.5, 2.0, 3.0]]])
+
+    boxes = decode_distances(distances, cells)
+
+    torch.testing.assert_close(boxes, torch.tensor([[[0.4, 0.15, 0.7, 0.85]]]))
+
+
+@settings(deadline=None)
+@given(BOXES)
+def test_distances_to_the_sides_of_any_box_lead_back_to_it(boxes: torch.Tensor):
+    cells = torch.tensor([0.4, 0.6, 0.3, 0.5]).expand(len(boxes), 4)
+    centre, size = cells.split(2, dim=1)
+    distances = torch.cat([(centre - boxes[:, :2]) / size, (boxes[:, 2:] - centre) / size], dim=1)
+
+    torch.testing.assert_close(decode_distances(distances, cells), boxes, atol=1e-5, rtol=1e-5)
 
 
 @settings(deadline=None)
