@@ -43,6 +43,11 @@ def make_cells(shape: InputShape) -> Tensor:
     return torch.cat(levels).float()
 
 
+def within_content(cells: Tensor) -> Tensor:
+    """[A] bool: which cells of `make_cells` belong to the content, their centre in it or on its edge."""
+    return (cells[:, :2] <= 1).all(-1)
+
+
 def make_anchors(config: AnchorConfig, image_size: int) -> Tensor:
     """All anchors of a square input: [A, 4] float32, cx cy w h relative to the image, not clipped.
 

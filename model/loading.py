@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 from model.anchors import starting_boxes
 from model.config import YolactConfig
 from model.config_limits import check_input_size
+from model.decoding import Decoder, Decoding
 from model.engines.base import Engine
 from model.engines.choice import Choice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
 from model.errors import CheckpointError, ConfigError
 from model.input_shape import InputShape
-from model.postprocessing import Decoder, Decoding
 from model.weight_pins import sha256_of
 
 if TYPE_CHECKING:

@@ -3,78 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.anchors import make_cells
+from model.anchors import within_content
 from model.boxes import decode, decode_distances
 from model.config import YolactConfig
+from model.decoding import Decoder, for_frames
 from model.detections import Detections
 from model.heads import MaskIoUNet
-from model.input_shape import CONTENT_STEP, InputShape, input_shape
+from model.input_shape import input_shape
 from model.masks import assemble, crop_bounds, enlarge, inside
 from model.nms import NMS, rows_at
 from model.options import DetectOptions
 from model.raw_outputs import RawOutputs
 
-
-class Decoder(Protocol):
-    """What is needed to read raw outputs: a `Yolact`, or anything that knows the same three things."""
-
-    @property
-    def anchors(self) -> Tensor:
-        """[A, 4] float32, cx cy w h relative to the image; without anchors the grid's cells."""
-
-    @property
-    def config(self) -> YolactConfig:
-        """The configuration that the raw outputs were made with."""
-
-    @property
-    def mask_iou_net(self) -> MaskIoUNet | None:
-        """The re-scoring network of YOLACT++, or None."""
-
-
 _ROUNDING = 1e-3  # far more than the softmax rounds
-
-
-@dataclass(frozen=True, eq=False)
-class Decoding:
-    """A decoder without a network behind it; the parts are those of `Decoder`."""
-
-    config: YolactConfig
-    anchors: Tensor
-    mask_iou_net: MaskIoUNet | None = None
-
-
-def for_frames(raw: RawOutputs, decoder: Decoder, frame_size: tuple[int, int]) -> tuple[RawOutputs, Decoder]:
-    """The outputs for letterboxed frames without their padding, and the decoder that reads those.
-
-    raw:        of frames of one size, (height, width) in pixels
-    decoder:    of the network
-
-    Where frames are stretched to a square both are returned as they are.
-    """
-    if not decoder.config.keeps_aspect_ratio:
-        return raw, decoder
-    shape = input_shape(decoder.config, frame_size)
-    cells = _cells(shape, raw.box_deltas.device)
-    if raw.prototypes is not None:
-        rows, columns = (side // CONTENT_STEP for side in shape.content)
-        raw = raw._replace(prototypes=raw.prototypes[:, :rows, :columns])
-    return raw, Decoding(decoder.config, cells, decoder.mask_iou_net)
-
-
-@lru_cache(maxsize=16)
-def _cells(shape: InputShape, device: torch.device) -> Tensor:
-    """Kept, because each upload would wait for the device."""
-    with torch.inference_mode(False):
-        return make_cells(shape).to(device)
 
 
 class Found(NamedTuple):
@@ -145,6 +94,8 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
     if config.anchor_free is not None:
         boxes = decode_distances(raw.box_deltas, anchors)
         scores = raw.class_logits.sigmoid().transpose(1, 2)  # [B, A, C] -> [B, C, A]
+        # what lies in the padding is of no frame, and must not suppress what does not
+        scores = scores.masked_fill(~within_content(anchors), 0.0)
     else:
         boxes = decode(raw.box_deltas, anchors)
         # [B, A, C + 1] -> [B, C, A], background left out
@@ -160,8 +111,6 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
     picked = rows_at(boxes, kept.anchors)
     thresholds = _per_class(options.thresholds(config), scores.device)
     valid = kept.valid & (kept.scores > thresholds[kept.classes]) & picked.isfinite().all(-1)
-    if config.anchor_free is not None:  # what lies in the padding is of no frame
-        valid &= (anchors[kept.anchors, :2] < 1).all(-1)
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None, None)
     if raw.prototypes is None:
         return found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.catalog import resolve_weights
 from model.config import YolactConfig
+from model.decoding import Decoder, for_frames
 from model.detections import Detections
 from model.engines.base import Engine
 from model.engines.choice import Choice, choose, look_around
@@ -22,7 +23,7 @@ from model.errors import ConfigError
 from model.input_shape import InputShape, input_shape
 from model.loading import open_weights, weights_facts
 from model.options import DetectOptions, class_indices
-from model.postprocessing import Decoder, find, for_frames, to_detections
+from model.postprocessing import find, to_detections
 from model.preprocessing import preprocess
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from model.postprocessing import Decoder, Found, add_masks, for_frames, mask_parts, suppress, to_detections
+from model.decoding import Decoder, for_frames
+from model.postprocessing import Found, add_masks, mask_parts, suppress, to_detections
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
 from pipeline.detector import Pending, StageClock

@@ -10,9 +10,9 @@ from torch import Tensor
 from model.anchors import make_anchors, make_cells
 from model.boxes import encode
 from model.config import AnchorConfig, AnchorFreeConfig, BackboneConfig, LossConfig, YolactConfig, preset
+from model.decoding import Decoding
 from model.heads import AnchorFreeHead, MaskIoUNet
 from model.input_shape import InputShape
-from model.postprocessing import Decoding
 from model.yolact import RawOutputs, Yolact, build_yolact
 
 # a network with anchors and a square input, as the published ones are, for 80 classes

@@ -15,8 +15,8 @@ from app.benchmarks.scenes import injected
 from app.threads import share_cores
 from model.boxes import encode, pairwise_iou, to_corners
 from model.config import preset
+from model.decoding import Decoder
 from model.engines.base import Engine
-from model.postprocessing import Decoder
 from model.predictor import Predictor, load_predictor
 from model.raw_outputs import RawOutputs
 

@@ -17,11 +17,11 @@ from torchvision.ops import generalized_box_iou_loss
 
 from model.boxes import decode_distances, pairwise_iou
 from model.config import LossConfig, YolactConfig
+from model.decoding import Decoder
 from model.masks import CROP_PADDING
-from model.postprocessing import Decoder
 from model.raw_outputs import RawOutputs
 from model.training.assignment import assign
-from model.training.loss import LossTerms
+from model.training.loss import LossTerms, semantic_loss
 from model.training.matching import Matches
 from model.training.targets import Targets
 
@@ -50,7 +50,7 @@ class AnchorFreeLoss:
         generator: torch.Generator | None = None,
         teacher: RawOutputs | None = None,
     ) -> LossTerms:
-        """The weighted terms. `semantic` and `mask_iou` are 0: such a network has neither branch.
+        """The weighted terms. `mask_iou` is 0: such a network has no such branch.
 
         raw:       of square pictures that are filled; with `box_distribution`
         generator: (CPU) draws the masks that take part where an image has too many positives
@@ -59,14 +59,16 @@ class AnchorFreeLoss:
         Classes and boxes are left out where the head that gives them is frozen. Raises ValueError when the
         outputs lack prototypes or distributions.
         """
-        if raw.prototypes is None or raw.box_distribution is None:
+        if raw.prototypes is None or raw.box_distribution is None or raw.semantic_logits is None:
             raise ValueError("the loss needs outputs with masks, of a network in training mode")
         cells = network.anchors
         boxes = decode_distances(raw.box_deltas, cells)
         scores = raw.class_logits.detach().sigmoid()
         zero = raw.prototypes.sum() * 0 + raw.mask_coefficients.sum() * 0
         box, cls, mask, weight, masked = zero, zero, zero, zero.detach(), 0
+        semantic = zero
         for image, t in enumerate(targets):
+            semantic = semantic + semantic_loss(raw.semantic_logits[image], t) / len(targets)
             matches = assign(t, boxes[image].detach(), scores[image], cells, self.config.crowd_overlap)
             if raw.class_logits.requires_grad:
                 terms = _detection_losses(raw, image, boxes[image], cells, matches, t, teacher, self.config)
@@ -83,7 +85,7 @@ class AnchorFreeLoss:
             config.box_weight * box / weight,
             config.class_weight * cls / weight,
             config.mask_weight * mask / max(masked, 1),
-            zero.detach(),
+            config.semantic_weight * semantic,
             zero.detach(),
         )
 

@@ -15,9 +15,9 @@ from torchvision.ops import generalized_box_iou_loss
 
 from model.boxes import decode, encode
 from model.config import LossConfig, YolactConfig
+from model.decoding import Decoder
 from model.heads import MaskIoUNet
 from model.masks import assemble, crop
-from model.postprocessing import Decoder
 from model.training.matching import Matches, match
 from model.training.targets import Targets
 from model.yolact import RawOutputs
@@ -76,7 +76,7 @@ class YolactLoss:
                 _box_loss(raw.box_deltas[image], anchors, m, t, config),
                 _class_loss(raw.class_logits[image], m, t, config),
                 masks,
-                _semantic_loss(raw.semantic_logits[image], t) * divisor / len(targets),
+                semantic_loss(raw.semantic_logits[image], t) * divisor / len(targets),
                 mask_iou,
             )
             sums = sums + torch.stack(terms)
@@ -185,7 +185,7 @@ def _mask_iou_loss(
     return F.smooth_l1_loss(predicted, shared / union, reduction="sum")
 
 
-def _semantic_loss(logits: Tensor, targets: Targets) -> Tensor:
+def semantic_loss(logits: Tensor, targets: Targets) -> Tensor:
     """Binary cross entropy of one image's semantic branch over the grid's area. logits: [C, h, w].
 
     Neutral are classes that nobody labelled, classes with objects whose mask is unknown and, where the

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from model.boxes import decode
+from model.boxes import decode, decode_distances
+from model.decoding import Decoder, for_frames
 from model.detections import MaskCrop
 from model.masks import assemble
 from model.predictor import Predictor
@@ -97,23 +98,25 @@ def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDAr
     raw = predictor.engine.start(predictor.prepare([cut, np.ascontiguousarray(cut[:, ::-1])]))()
     size = np.array([width, height, width, height])
     wanted = torch.from_numpy(np.stack([box, mirrored_box]) / size).float()
-    straight, mirrored = (
-        _of_anchors(raw, image, wanted[image], predictor.decoder.anchors, index) for image in range(2)
-    )
+    raw, decoder = for_frames(raw, predictor.decoder, (height, width))
+    straight, mirrored = (_of_anchors(raw, image, wanted[image], decoder, index) for image in range(2))
     mean = (straight + mirrored.flip(-1)) / 2
     scaled = F.interpolate(mean[None, None], size=(height, width), mode="bilinear", align_corners=False)
     return np.asarray(scaled[0, 0].cpu().numpy())
 
 
-def _of_anchors(raw: RawOutputs, image: int, box: Tensor, anchors: Tensor, index: int) -> Tensor:
+def _of_anchors(raw: RawOutputs, image: int, box: Tensor, decoder: Decoder, index: int) -> Tensor:
     """The mask [Hp, Wp] that the anchors which find this box make together, empty when none does.
 
     box: [4] x1 y1 x2 y2, relative.
     """
     assert raw.prototypes is not None
-    found = decode(raw.box_deltas[image].float(), anchors)
+    deltas, logits = raw.box_deltas[image].float(), raw.class_logits[image].float()
+    if decoder.config.anchor_free is not None:
+        found, score = decode_distances(deltas, decoder.anchors), logits[:, index].sigmoid()
+    else:
+        found, score = decode(deltas, decoder.anchors), logits.softmax(-1)[:, index + 1]
     overlap = box_iou(found, box[None].to(found.device)).squeeze(1)
-    score = raw.class_logits[image].float().softmax(-1)[:, index + 1]
     best = (overlap * score.sqrt()).topk(ANCHORS)
     if best.values[0] < LEAST_FIT:
         return torch.zeros_like(raw.prototypes[image, ..., 0])

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.decoding import Decoder
 from model.heads import MaskIoUNet
 from model.options import DetectOptions
-from model.postprocessing import Decoder, Found, add_masks, find, mask_parts, suppress, to_detections
+from model.postprocessing import Found, add_masks, find, mask_parts, suppress, to_detections
 from model.raw_outputs import RawOutputs
 from tests.rebuilt_masks import rebuilt_masks
 from tests.small_networks import SPARSE, decoding

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.anchors import make_anchors
+from model.decoding import Decoding
 from model.options import DetectOptions
-from model.postprocessing import Decoding
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
 from model.yolact import Yolact

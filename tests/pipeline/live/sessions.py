@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from model.decoding import Decoding
 from model.options import DetectOptions
-from model.postprocessing import Decoding
 from model.predictor import Predictor
 from pipeline.frame import Result
 from pipeline.live.events import Event

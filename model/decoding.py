@@ -1,0 +1,66 @@
+"""How raw outputs are read: where boxes start from, and which part of a letterboxed frame's are its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from model.anchors import make_cells
+from model.config import YolactConfig
+from model.heads import MaskIoUNet
+from model.input_shape import CONTENT_STEP, InputShape, input_shape
+from model.raw_outputs import RawOutputs
+
+
+class Decoder(Protocol):
+    """What is needed to read raw outputs: a `Yolact`, or anything that knows the same three things."""
+
+    @property
+    def anchors(self) -> Tensor:
+        """[A, 4] float32, cx cy w h relative to the image; without anchors the grid's cells."""
+
+    @property
+    def config(self) -> YolactConfig:
+        """The configuration that the raw outputs were made with."""
+
+    @property
+    def mask_iou_net(self) -> MaskIoUNet | None:
+        """The re-scoring network of YOLACT++, or None."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """A decoder without a network behind it; the parts are those of `Decoder`."""
+
+    config: YolactConfig
+    anchors: Tensor
+    mask_iou_net: MaskIoUNet | None = None
+
+
+def for_frames(raw: RawOutputs, decoder: Decoder, frame_size: tuple[int, int]) -> tuple[RawOutputs, Decoder]:
+    """The outputs for letterboxed frames without their padding, and the decoder that reads those.
+
+    raw:        of frames of one size, (height, width) in pixels
+    decoder:    of the network
+
+    Where frames are stretched to a square both are returned as they are.
+    """
+    if not decoder.config.keeps_aspect_ratio:
+        return raw, decoder
+    shape = input_shape(decoder.config, frame_size)
+    cells = _cells(shape, raw.box_deltas.device)
+    if raw.prototypes is not None:
+        rows, columns = (side // CONTENT_STEP for side in shape.content)
+        raw = raw._replace(prototypes=raw.prototypes[:, :rows, :columns])
+    return raw, Decoding(decoder.config, cells, decoder.mask_iou_net)
+
+
+@lru_cache(maxsize=16)
+def _cells(shape: InputShape, device: torch.device) -> Tensor:
+    """Kept, because each upload would wait for the device."""
+    with torch.inference_mode(False):
+        return make_cells(shape).to(device)
