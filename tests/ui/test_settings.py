@@ -42,6 +42,15 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["window.json"]
 
 
+def test_the_weights_own_thresholds_are_kept_as_null_and_a_number_of_an_older_file_is_one_still(tmp_path):
+    path = tmp_path / "window.json"
+    save(WindowSettings(), path)
+    assert json.loads(path.read_text(encoding="utf-8"))["detection"]["score_threshold"] is None
+    assert load(path) == (WindowSettings(), "")
+    older = WindowSettings(DetectionSettings(score_threshold=0.3))
+    assert stored(tmp_path, '{"detection": {"score_threshold": 0.3}}') == (older, "")
+
+
 def test_every_field_can_be_read_back():
     def names(record):
         return {field.name for field in dataclasses.fields(record)}

@@ -1,5 +1,6 @@
 """What stands in notices, what can be done about it, and when it is out of date."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,33 @@ def test_the_tool_that_records_says_that_it_stops_meanwhile(window, session):
 
     record.trigger()
     assert (tool.text(), tool.accessibleName()) == ("Record", "Record")
+
+
+def test_classes_that_the_weights_lack_are_told_once_for_each_choice(window, session):
+    controller = window.controller
+    controller.set_detection(classes=("person", "dog"))
+    assert texts(window) == []
+    session.emit(LOADED)
+    assert texts(window) == ["small.pt: these weights do not know dog; they look for person"]
+    window.notices.settle(telling.CLASSES)
+    controller.set_detection(score_threshold=0.5)
+    session.emit(LOADED)
+    assert texts(window) == [], "it was told already"
+
+
+def test_where_the_weights_know_no_chosen_class_it_is_told_that_they_look_for_all(window, session):
+    window.controller.set_detection(classes=("cat", "dog"))
+    session.emit(LOADED)
+    assert texts(window) == [
+        "small.pt: these weights do not know cat, dog; they look for all classes that they know"
+    ]
+    window.controller.set_detection(classes=None)
+    assert texts(window) == []
+
+
+def test_weights_that_know_all_chosen_classes_take_the_notice_away(window, session):
+    window.controller.set_detection(classes=("person", "dog"))
+    session.emit(LOADED)
+    session.emit(replace(LOADED, class_names=("dog", "person")))
+    assert texts(window) == []
+    assert window.controller.detection.classes == ("person", "dog")

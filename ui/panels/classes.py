@@ -128,9 +128,11 @@ class ClassList(QWidget):
 
     def _tell(self) -> None:
         ticked = self._ticked()
-        self._say()
-        if ticked or not self.list.count():
+        chosen = bool(ticked) or not self.list.count()
+        if chosen:
             self._value = None if len(ticked) == self.list.count() else ticked
+        self._say()
+        if chosen:
             self.edited.emit(self.field, self._value)
 
     def _say(self) -> None:

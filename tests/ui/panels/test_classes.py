@@ -6,6 +6,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QPalette
 
+from model.classes import COCO_CLASSES
 from ui.panels.classes import NO_MATCH, NONE_TICKED, NOT_LOADED, ClassList
 
 NAMES = ("person", "car", "cat", "dog")
@@ -41,6 +42,7 @@ def test_all_classes_are_ticked_at_first_and_nothing_is_told(classes):
 def test_a_class_is_unticked_by_the_space_key_and_ticked_again(classes, qtbot):
     press_space(qtbot, classes, "cat")
     assert classes.told == [("classes", ("person", "car", "dog"))]
+    assert classes.words.words == "3 of 4 classes: person, car, dog"
     press_space(qtbot, classes, "cat")
     assert classes.told[-1] == ("classes", None)
 
@@ -70,6 +72,59 @@ def test_it_is_said_with_which_classes_detection_goes_on_while_none_is_ticked(cl
     classes.show_value(NAMES[:4])
     classes.none.click()
     assert "(person, car, cat and 1 more)" in classes.words.words
+
+
+def test_the_ticks_of_what_the_search_shows_are_turned_round(classes, qtbot):
+    classes.show_value(("person", "car"))
+    qtbot.keyClicks(classes.search, "ca")
+    qtbot.mouseClick(classes.invert, Qt.MouseButton.LeftButton)
+    assert classes.told == [("classes", ("person", "cat"))]
+    classes.search.clear()
+    qtbot.mouseClick(classes.invert, Qt.MouseButton.LeftButton)
+    assert classes.told[-1] == ("classes", ("car", "dog"))
+
+
+def test_of_eighty_classes_a_few_ticked_ones_are_named_and_the_others_counted(classes, qtbot):
+    classes.show_names(COCO_CLASSES)
+    classes.show_value(("person", "dog", "cat", "chair", "bottle"))
+    assert classes.words.words == "5 of 80 classes: person, cat, dog and 2 more"
+    assert classes.words.toolTip() == "person, cat, dog, bottle, chair"
+
+
+def test_the_keyboard_leads_from_the_search_to_the_first_class_that_it_shows(classes, qtbot):
+    classes.show_names(COCO_CLASSES)
+    classes.activateWindow()
+    qtbot.waitUntil(classes.isActiveWindow)
+    qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(classes.search, "zeb")
+    qtbot.keyClick(classes.search, Qt.Key.Key_Down)
+    assert classes.list.hasFocus()
+    qtbot.keyClick(classes.list, Qt.Key.Key_Space)
+    assert classes.told == [("classes", ("zebra",))]
+    qtbot.keyClicks(classes.search, "!")
+    qtbot.keyClick(classes.search, Qt.Key.Key_Down)
+    assert not classes.list.hasFocus() or not classes.list.isEnabled()
+
+
+def test_a_class_tells_its_own_threshold(classes):
+    classes.show_names(NAMES, {"cat": 0.42})
+    tips = [row.toolTip() for row in classes.list.rows()]
+    assert tips == ["", "", "cat: its own score threshold is 0.42", ""]
+
+
+def test_chosen_classes_that_the_weights_lack_are_told_and_given_up_by_a_new_choice(classes, qtbot):
+    classes.show_value(("unicorn", "dog"))
+    assert ticked(classes) == ["dog"]
+    assert "1 of 4 classes: dog\nNot known to these weights: unicorn" in classes.words.words
+    press_space(qtbot, classes, "cat")
+    assert classes.told == [("classes", ("cat", "dog"))]
+    assert "unicorn" not in classes.words.words
+
+
+def test_where_the_weights_know_none_of_the_chosen_classes_all_are_ticked(classes):
+    classes.show_value(("unicorn",))
+    assert ticked(classes) == list(NAMES)
+    assert "4 of 4 classes\nNot known to these weights: unicorn" in classes.words.words
 
 
 def test_a_search_without_a_match_says_so(classes, qtbot):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import Qt
@@ -10,6 +11,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QPushButt
 
 from model.options import NMS_KINDS
 from pipeline.live.comparison import Standing
+from pipeline.live.events import Loaded
 from pipeline.live.scoring import RunningScore
 from pipeline.live.settings import ComparisonSettings, DetectionSettings
 from pipeline.tracking.options import STABILISE_KINDS
@@ -83,6 +85,16 @@ def test_another_score_threshold_begins_at_that_of_the_left(panel, controller, q
     qtbot.waitUntil(lambda: controller.comparer.settings.score_threshold == 0.61)
     qtbot.mouseClick(tick(panel, "Another score threshold"), Qt.MouseButton.LeftButton, pos=_box())
     assert controller.comparer.settings.score_threshold is None
+
+
+def test_another_score_threshold_begins_in_the_middle_of_the_weights_own(panel, controller, session, qtbot):
+    slider = named(panel, QSlider, "Score threshold on the right")
+    names, own = ("person", "dog", "cat"), (0.2, 0.41, 0.5)
+    session.emit(Loaded(Path("/x/small.pt"), "torch", names, 416, 32, class_thresholds=own))
+    assert (slider.value(), slider.accessibleDescription()) == (41, "own")
+    qtbot.mouseClick(tick(panel, "Another score threshold"), Qt.MouseButton.LeftButton, pos=_box())
+    assert controller.comparer.settings.score_threshold == 0.41
+    assert slider.accessibleDescription() == "0.41"
 
 
 def _box():

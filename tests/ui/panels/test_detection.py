@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QComboBox, QProgressBar, QPushButton, QSlider, QSpinBox
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QSlider, QSpinBox
 
+from model.classes import COCO_CLASSES
 from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.live.settings import DetectionSettings
+from ui.class_words import OWN
 from ui.panels.classes import NONE_TICKED, ClassList
 from ui.panels.detection import NOT_LOADED, DetectionPanel
 from ui.panels.fallback import USE_DEFAULT, USE_LOADED
+from ui.panels.score import OWN_FOR_EACH
 from ui.panels.weights import WeightsChoice
 from ui.panels.widgets import LowList, Words
 
@@ -32,7 +35,11 @@ def panel(controller, qtbot):
 
 
 def named(panel, kind, name):
-    return next(one for one in panel.findChildren(kind) if one.accessibleName() == name)
+    return next(one for one in panel.findChildren(kind) if name in (one.accessibleName(), _text(one)))
+
+
+def _text(widget):
+    return widget.text() if isinstance(widget, QCheckBox) else None
 
 
 def said(panel):
@@ -201,12 +208,63 @@ def test_a_panel_that_is_made_late_knows_what_is_loaded(controller, session, qtb
     assert len(late.findChild(LowList).rows()) == 3
 
 
-def test_other_weights_take_back_the_choice_of_classes_that_they_may_not_know(controller, qtbot, tmp_path):
+def test_other_weights_keep_the_choice_of_classes(panel, controller, qtbot, tmp_path):
     controller.set_detection(classes=("dog",))
-    panel = DetectionPanel(controller)
-    qtbot.addWidget(panel)
-    panel._weights.edited.emit("weights", str(tmp_path / "own.pt"))
-    qtbot.waitUntil(lambda: controller.detection == DetectionSettings(weights=str(tmp_path / "own.pt")))
+    own = str(tmp_path / "own.pt")
+    panel._weights.edited.emit("weights", own)
+    qtbot.waitUntil(lambda: controller.detection == DetectionSettings(weights=own, classes=("dog",)))
+
+
+def test_the_weights_own_thresholds_hold_until_the_slider_is_moved(panel, controller, session, qtbot):
+    own = named(panel, QCheckBox, OWN_FOR_EACH)
+    slider = named(panel, QSlider, "Score threshold")
+    session.emit(replace(LOADED, class_thresholds=(0.2, 0.41, 0.5)))
+    assert own.isChecked()
+    assert "the weights' own, from 0.20 (person) to 0.50 (cat)" in said(panel)
+    assert (slider.value(), slider.accessibleDescription()) == (41, OWN)
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert not own.isChecked()
+    assert "In force: 0.42 for every class" in said(panel)
+    qtbot.waitUntil(lambda: controller.detection.score_threshold == 0.42)
+    qtbot.keyClick(own, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: controller.detection.score_threshold is None)
+    assert slider.value() == 41
+
+
+def test_one_threshold_for_all_begins_where_most_of_the_weights_own_are(panel, controller, session, qtbot):
+    session.emit(replace(LOADED, class_thresholds=(0.2, 0.41, 0.5)))
+    qtbot.keyClick(named(panel, QCheckBox, OWN_FOR_EACH), Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: controller.detection.score_threshold == 0.41)
+
+
+def test_the_thresholds_that_are_told_are_those_of_the_chosen_classes(panel, controller, session):
+    session.emit(replace(LOADED, class_thresholds=(0.2, 0.41, 0.5)))
+    controller.set_detection(classes=("dog",))
+    assert "In force: the weights' own, 0.41." in said(panel)
+    controller.set_detection(classes=("dog", "cat"))
+    assert "from 0.41 (dog) to 0.50 (cat)" in said(panel)
+    controller.set_detection(classes=None)
+    session.emit(replace(LOADED, class_thresholds=(0.3,) * 3))
+    assert "the weights' own, 0.30, the same for each class" in said(panel)
+
+
+def test_of_an_input_that_keeps_the_pictures_shape_the_longer_side_is_told(panel, session):
+    session.emit(replace(LOADED, keeps_aspect_ratio=True))
+    assert "input 416 px on its longer side" in said(panel)
+
+
+def test_classes_are_ticked_in_the_picture_that_runs_and_need_no_other_network(
+    panel, controller, session, qtbot
+):
+    names = COCO_CLASSES
+    session.emit(replace(LOADED, class_names=names, class_thresholds=(0.3,) * len(names)))
+    classes = panel.findChild(ClassList)
+    classes.none.click()
+    qtbot.keyClicks(classes.search, "dog")
+    qtbot.keyClick(classes.search, Qt.Key.Key_Down)
+    qtbot.keyClick(classes.list, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: session.asked[-1] == ("detect", DetectionSettings(classes=("dog",))))
+    assert not controller.detection.needs_reload(DetectionSettings())
 
 
 def test_what_somebody_has_begun_to_choose_stays_while_other_settings_change(panel, session, qtbot):
