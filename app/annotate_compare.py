@@ -214,9 +214,18 @@ def _facts(args: argparse.Namespace, predictor: LoadedPredictor) -> tuple[Any, .
         chosen,
         predictor.config.image_size,
         args.nms,
-        args.score_threshold,
+        _thresholds(predictor),
         args.stabilise,
     )
+
+
+def _thresholds(predictor: LoadedPredictor) -> tuple[float, ...]:
+    """What detections score more than: for each class, or for all where the network knows one alone."""
+    from model.predictor import Predictor
+
+    if isinstance(predictor, Predictor):
+        return predictor.options.thresholds(predictor.config)
+    return (predictor.score_threshold,)
 
 
 def _captions(args: argparse.Namespace, left: LoadedPredictor, right: LoadedPredictor) -> tuple[str, str]:
@@ -238,6 +247,8 @@ def _described(
         value = predictor.config.image_size
     elif key in ("engine", "precision") and predictor.choice is not None:
         value = getattr(predictor.choice, key)
+    elif key == "score_threshold" and value is None:
+        value = "of the weights"
     return f"{_words(key)} {value}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from model.config import DEFAULT_THRESHOLD
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
 from model.errors import ConfigError
@@ -20,9 +21,9 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--score-threshold",
         type=fraction,
-        default=0.3,
         metavar="S",
-        help="show detections that score at least S, 0 to 1 (default: %(default)s)",
+        help="show detections that score more than S, 0 to 1 (default: the weights' own threshold of each "
+        f"class, {DEFAULT_THRESHOLD} where they bring none)",
     )
     group.add_argument(
         "--top-k",
@@ -38,9 +39,12 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
         help="how duplicates are removed: Fast NMS, Fast NMS across classes, or exact NMS "
         "(default: %(default)s)",
     )
-    group.add_argument(
-        "--classes", type=name_list, metavar="A,B", help="look for these classes only (default: all)"
-    )
+    add_class_argument(group, "look for these classes only (default: all)")
+
+
+def add_class_argument(group: argparse._ActionsContainer, what: str) -> None:
+    """`--classes A,B`, names that the weights must know; `what` is its help."""
+    group.add_argument("--classes", type=name_list, metavar="A,B", help=what)
 
 
 def add_network_arguments(group: argparse._ActionsContainer) -> None:

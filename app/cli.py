@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stability": ("app.stability", "measure how still masks are from frame to frame, and write a report"),
     "export": ("app.export", "write weights as an ONNX or OpenVINO model, proven against PyTorch"),
     "train": ("app.train", "train a network on a labelled data set"),
+    "calibrate": ("app.calibrate", "make scores probabilities, and choose a threshold for every class"),
     "fill-masks": ("app.fill_masks", "give masks to objects of a data set that have only a box"),
     "bench": ("app.bench", "measure how fast this machine is"),
     "doctor": ("app.doctor", "tell what is found on this machine, and what `auto` would choose"),

@@ -18,6 +18,8 @@ from model.detections import Detections
 from model.errors import DataError, SourceError
 from model.predictor import Predictor
 from model.training.coco_eval import ClassMatch, CocoResults, Metrics, coco_results, measure
+from model.training.operating_point import OperatingPoint, Reliability, operating_point, reliability
+from model.training.scored_matches import scored_matches
 from pipeline.sources.images import read_image
 
 
@@ -43,6 +45,9 @@ class Measurement:
 
     label:             what sets this run apart, such as "nms=exact"; empty for a run on its own
     settings:          the settings of detection, as plain values
+    metrics:           average precision of all that was detected
+    operating_point:   what those detections are worth that are shown
+    reliability:       how far their scores are probabilities
     images_per_second: reading, detecting and encoding together, by wall clock
     milliseconds:      median time of one call of the predictor, from a frame to its detections
     skipped:           images that could not be read, and why
@@ -51,44 +56,64 @@ class Measurement:
     label: str
     settings: Mapping[str, Any]
     metrics: Metrics
+    operating_point: OperatingPoint
+    reliability: Reliability
     images_per_second: float
     milliseconds: float
     skipped: tuple[str, ...]
 
 
 @dataclass
-class _Watch:
+class Watch:
     """What a pass over the images notes by the way."""
 
     seconds: list[float] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
-def measure_run(task: Task, label: str, predictor: Predictor) -> tuple[Measurement, CocoResults]:
+def measure_run(
+    task: Task, label: str, predictor: Predictor, at: float | None = None
+) -> tuple[Measurement, CocoResults]:
     """Detect in every image, one at a time, and measure what was found.
 
-    Raises DataError on an image that cannot be read, unless it is to be skipped; when none can be read;
-    and when one has another size than its labels.
+    at: the score that a detection exceeds to be shown, None for the weights' own for each class
+
+    Raises what `detect_all` raises.
     """
-    images = task.truth.dataset["images"]
-    _warm_up(predictor, images[0])
-    watch = _Watch()
+    _warm_up(predictor, task.truth.dataset["images"][0])
+    watch = Watch()
     started = time.perf_counter()
-    with progress_bar() as progress:
-        shown = progress.track(images, description=label or "evaluating")
-        results = coco_results(task.truth, _detected(predictor, shown, task, watch), task.classes)
+    results = detect_all(task, label or "evaluating", predictor, watch)
     elapsed = time.perf_counter() - started
-    if not watch.seconds:
-        raise DataError(f"{task.folder}: none of the {len(images)} images of the labels can be read")
+    matches = scored_matches(task.truth, results, task.classes)
+    shown_over = dataclasses.replace(predictor.options, score_threshold=at).thresholds(predictor.config)
+    own = dict(zip(predictor.config.class_names, shown_over, strict=True))
     measurement = Measurement(
         label=label,
         settings=settings_of(predictor),
         metrics=measure(task.truth, results, task.classes, task.resamples),
+        operating_point=operating_point(matches, [own[name] for name in matches.names]),
+        reliability=reliability(matches),
         images_per_second=len(watch.seconds) / elapsed,
         milliseconds=1000 * statistics.median(watch.seconds),
         skipped=tuple(watch.skipped),
     )
     return measurement, results
+
+
+def detect_all(task: Task, title: str, predictor: Predictor, watch: Watch) -> CocoResults:
+    """What is found in every image, in the COCO server's format. `title` is shown with the progress.
+
+    Raises DataError on an image that cannot be read, unless it is to be skipped; when none can be read;
+    and when one has another size than its labels.
+    """
+    images = task.truth.dataset["images"]
+    with progress_bar() as progress:
+        shown = progress.track(images, description=title)
+        results = coco_results(task.truth, _detected(predictor, shown, task, watch), task.classes)
+    if not watch.seconds:
+        raise DataError(f"{task.folder}: none of the {len(images)} images of the labels can be read")
+    return results
 
 
 def _warm_up(predictor: Predictor, image: Mapping[str, Any]) -> None:
@@ -97,7 +122,7 @@ def _warm_up(predictor: Predictor, image: Mapping[str, Any]) -> None:
 
 
 def _detected(
-    predictor: Predictor, images: Iterable[Mapping[str, Any]], task: Task, watch: _Watch
+    predictor: Predictor, images: Iterable[Mapping[str, Any]], task: Task, watch: Watch
 ) -> Iterator[tuple[int, Detections]]:
     """The id and the detections of each image, a record of the COCO json."""
     for image in images:

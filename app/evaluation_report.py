@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.tables import Table
+from app.evaluation_shown import reliability_table, shown_table
+from app.tables import Table, percent
 from pipeline.sinks.files import write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -42,15 +43,24 @@ _FIGURES = {
 }
 # field of Figures -> the field that holds its interval
 _INTERVALS = {"ap50": "ap50_interval", "ap50_large": "ap50_large_interval"}
+# of the detections that are shown: how many match, how much is found, photographs with a phantom
+_SHOWN = ("precision", "recall", "phantoms")
+ALWAYS_LISTED = "person"  # also where classes are not listed one by one
 _CLASS_FIGURES = ("ap", "ap50", "ap70", "ap75")
 
 
-def tables(title: str, measurements: Sequence[Measurement]) -> list[Table]:
-    """The tables of one run in full, or of several runs side by side."""
+def tables(title: str, measurements: Sequence[Measurement], by_class: bool = True) -> list[Table]:
+    """The tables of one run in full, or of several runs side by side; `by_class` lists all classes."""
     if len(measurements) > 1:
         return [_comparison(title, measurements)]
-    metrics = measurements[0].metrics
-    return [_summary(title, metrics), _per_class(metrics)]
+    one = measurements[0]
+    listed = [name for name in one.metrics.boxes.per_class if by_class or name == ALWAYS_LISTED]
+    return [
+        _summary(title, one.metrics),
+        *([_per_class(one.metrics, listed)] if listed else []),
+        shown_table(one.operating_point, listed),
+        reliability_table(one.reliability),
+    ]
 
 
 def speed(measurement: Measurement | SequenceMeasurement) -> str:
@@ -104,20 +114,20 @@ def _summary(title: str, metrics: Metrics) -> Table:
     return Table(title, ("percent", *kinds), tuple(rows))
 
 
-def _per_class(metrics: Metrics) -> Table:
+def _per_class(metrics: Metrics, names: Sequence[str]) -> Table:
     kinds = _kinds(metrics)
     heads = [f"{kind} {_FIGURES[field]}" for kind in kinds for field in _CLASS_FIGURES]
     rows = [
         (
             name,
-            str(counted.objects),
+            str(metrics.boxes.per_class[name].objects),
             *(
                 percent(getattr(figures.per_class[name], field))
                 for figures in kinds.values()
                 for field in _CLASS_FIGURES
             ),
         )
-        for name, counted in metrics.boxes.per_class.items()
+        for name in names
     ]
     return Table("by class, percent", ("class", "objects", *heads), tuple(rows))
 
@@ -131,19 +141,16 @@ def _comparison(title: str, measurements: Sequence[Measurement]) -> Table:
         cells = [
             percent(getattr(by_kind[kind], field)) for kind in reversed(kinds) for field in _CLASS_FIGURES
         ]
+        shown = measurement.operating_point.all
+        cells += [percent(shown.precision), percent(shown.recall), str(shown.phantoms)]
         times = (f"{measurement.milliseconds:.1f}", f"{measurement.images_per_second:.1f}")
         rows.append((measurement.label, *cells, *times))
-    return Table(f"{title}; percent", ("setting", *heads, "ms", "img/s"), tuple(rows))
+    return Table(f"{title}; percent", ("setting", *heads, *_SHOWN, "ms", "img/s"), tuple(rows))
 
 
 def _kinds(metrics: Metrics) -> dict[str, Figures]:
     both = {"box": metrics.boxes, "mask": metrics.masks}
     return {kind: figures for kind, figures in both.items() if figures is not None}
-
-
-def percent(value: float | None) -> str:
-    """A share of one as percent, with one decimal; a dash where there was nothing to measure."""
-    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def _interval_rows(intervals: Sequence[Interval | None]) -> list[tuple[str, ...]]:

@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation import settings_of
-from app.evaluation_report import percent
 from app.progress import progress_bar
-from app.tables import Table
+from app.tables import Table, percent
 from model.errors import DataError, SourceError
 from model.predictor import Predictor
 from model.training.image_files import read_size

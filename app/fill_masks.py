@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.arguments import add_network_arguments, fraction, network_options
+from app.arguments import add_class_argument, add_network_arguments, fraction, network_options
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IOU",
         help="take a mask when its extent and the labelled box have at least this IoU (default: %(default)s)",
     )
+    add_class_argument(parser, "fill masks of these classes only (default: all that the weights know)")
     add_network_arguments(parser)
 
 
@@ -54,12 +55,14 @@ def run(args: argparse.Namespace) -> int:
         truth = load_ground_truth(labels)
         images = truth.dataset["images"]
         folder = image_folder(labels, images, args.images)
-        predictor = load_predictor(**network_options(args), batch=2)  # pictures and their mirrors
+        # pictures and their mirrors
+        predictor = load_predictor(**network_options(args), classes=args.classes, batch=2)
+        wanted = args.classes or predictor.config.class_names
         waiting = filled = 0
         failures: list[str] = []
         with progress_bar() as progress:
             for image in progress.track(images, description="looking into boxes"):
-                objects = _without_mask(truth, image["id"], predictor.config.class_names)
+                objects = _without_mask(truth, image["id"], wanted)
                 waiting += len(objects)
                 try:
                     filled += _fill(folder / image["file_name"], image, objects, predictor, args.agreement)
@@ -103,11 +106,11 @@ def _output(args: argparse.Namespace, labels: Path) -> Iterator[Callable[[Any], 
         raise
 
 
-def _without_mask(truth: COCO, image: int, known: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Class name and record of each single object without a mask that the network knows."""
+def _without_mask(truth: COCO, image: int, wanted: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Class name and record of each single object without a mask that is of a wanted class."""
     records = truth.imgToAnns[image]
     named = [(truth.cats[record["category_id"]]["name"], record) for record in records]
-    return [(n, r) for n, r in named if n in known and not r["segmentation"] and not r["iscrowd"]]
+    return [(n, r) for n, r in named if n in wanted and not r["segmentation"] and not r["iscrowd"]]
 
 
 def _fill(

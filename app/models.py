@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model.catalog import CatalogEntry
+    from model.config import YolactConfig
     from model.transfer import Progress
     from model.weight_pins import Pin
 
@@ -122,7 +123,20 @@ def _content(entry: CatalogEntry) -> dict[str, Any]:
     from model.checkpoint import read_config
 
     config = read_config(entry.path)
-    return {"image_size": config.image_size, "classes": ", ".join(config.class_names)}
+    return {
+        "image_size": config.image_size,
+        "classes": ", ".join(config.class_names),
+        "score_thresholds": _thresholds(config),
+    }
+
+
+def _thresholds(config: YolactConfig) -> str:
+    """What detections of each class score more than: one number, or the least and the largest."""
+    from model.options import DetectOptions
+
+    values = DetectOptions().thresholds(config)
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}, by class"
 
 
 def _pin(entry: CatalogEntry) -> Pin | None:

@@ -20,6 +20,7 @@ from app.stability_worst import WorstFrame
 from app.threads import share_cores, streams_for_files
 from app.timings import progress_text
 from model.catalog import DEFAULT_WEIGHTS, resolve_weights
+from model.config import DEFAULT_THRESHOLD
 from model.errors import LiveMaskError, SourceError
 from model.weight_pins import sha256_of
 from pipeline.builder import build_runner
@@ -137,7 +138,8 @@ class _Network:
         """What detects in this input, and the facts about it."""
         if setting.jitter is not None:
             assert video.truth is not None
-            threshold, strength = self._args.score_threshold, STRENGTHS[setting.stabilise]
+            given, strength = self._args.score_threshold, STRENGTHS[setting.stabilise]
+            threshold = DEFAULT_THRESHOLD if given is None else given
             keep = 1.0 if strength is None else strength.keep
             shaken = ShakenTruth(video.truth, setting.jitter, threshold, keep)
             return shaken, {"jitter": JITTER | {"seed": setting.jitter}, "score_threshold": threshold}

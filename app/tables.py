@@ -19,6 +19,11 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+def percent(value: float | None) -> str:
+    """A share of one as percent, with one decimal; a dash where there was nothing to measure."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
 def show(table: Table) -> None:
     """Print a table to the standard output; on a terminal too narrow for it the plain one, which wraps."""
     from rich.console import Console

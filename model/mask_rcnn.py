@@ -20,6 +20,7 @@ from torch import Tensor
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.transform import resize_boxes
 
+from model.config import DEFAULT_THRESHOLD
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.detections import Detections, MaskCrop
 from model.engines.choice import Choice, select_device
@@ -45,15 +46,19 @@ class MaskRcnnPredictor:
         self,
         network: MaskRCNN,
         config: MaskRcnnConfig,
-        score_threshold: float = 0.3,
+        score_threshold: float | None = None,
         max_detections: int = MOST_DETECTIONS,
         classes: tuple[int, ...] | None = None,
         with_masks: bool = True,
     ) -> None:
         """network: in evaluation mode, from now on the predictor's own; classes: indices, None for all.
 
+        score_threshold: 0..1, None for `DEFAULT_THRESHOLD`, as the weights bring none of their own
+
         Raises ConfigError when an option is out of range.
         """
+        if score_threshold is None:
+            score_threshold = DEFAULT_THRESHOLD
         _check_range(score_threshold, max_detections)
         self.config = config
         self.score_threshold = score_threshold
@@ -160,7 +165,7 @@ def paste(mask: Tensor, box: Tensor, height: int, width: int) -> MaskCrop:
 def load_mask_rcnn(
     path: Path,
     device: str = "auto",
-    score_threshold: float = 0.3,
+    score_threshold: float | None = None,
     max_detections: int = MOST_DETECTIONS,
     nms: str = NMS_KINDS[0],
     classes: Sequence[str] | None = None,
@@ -208,8 +213,8 @@ def _refuse_foreign(nms: str, crop_masks: bool, engine: str, precision: str) -> 
         raise ConfigError("Mask R-CNN predicts masks within boxes: they cannot be left uncropped")
 
 
-def _check_range(score_threshold: float, max_detections: int, image_size: int | None = None) -> None:
-    if not 0 <= score_threshold <= 1:
+def _check_range(score_threshold: float | None, max_detections: int, image_size: int | None = None) -> None:
+    if score_threshold is not None and not 0 <= score_threshold <= 1:
         raise ConfigError(f"the score threshold must be 0 to 1, got {score_threshold}")
     if not 1 <= max_detections <= MOST_DETECTIONS:
         raise ConfigError(f"at most 1 to {MOST_DETECTIONS} detections can be asked for, got {max_detections}")

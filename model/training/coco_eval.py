@@ -186,6 +186,13 @@ def measured_objects(ground_truth: COCO, classes: ClassMatch) -> list[Record]:
     return [record for record in ground_truth.dataset["annotations"] if record["category_id"] in measured]
 
 
+def loaded_results(ground_truth: COCO, records: Sequence[Record]) -> COCO:
+    """Results as pycocotools wants them; its own loader takes no empty list and writes into the records."""
+    if records:
+        return ground_truth.loadRes([dict(record) for record in records])
+    return indexed({**ground_truth.dataset, "annotations": []})
+
+
 def _abbreviated(names: Sequence[str], shown: int = 5) -> str:
     rest = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
@@ -207,18 +214,11 @@ def _evaluated(
     ground_truth: COCO, records: list[Record], kind: Literal["bbox", "segm"], classes: ClassMatch
 ) -> COCOeval:
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluator = COCOeval(ground_truth, _loaded(ground_truth, records), kind)
+        evaluator = COCOeval(ground_truth, loaded_results(ground_truth, records), kind)
         evaluator.params.catIds = sorted(classes.category_ids.values())
         evaluator.evaluate()
         evaluator.accumulate()
     return evaluator
-
-
-def _loaded(ground_truth: COCO, records: list[Record]) -> COCO:
-    """Results as pycocotools wants them; its own loader takes no empty list and writes into the records."""
-    if records:
-        return ground_truth.loadRes([dict(record) for record in records])
-    return indexed({**ground_truth.dataset, "annotations": []})
 
 
 def _figures(evaluator: COCOeval, classes: ClassMatch, resamples: int, seed: int) -> Figures:

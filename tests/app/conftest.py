@@ -13,8 +13,9 @@ import torch
 
 from app.cli import main
 from model.checkpoint import save_checkpoint
-from model.config import BackboneConfig, preset
+from model.config import BackboneConfig
 from model.yolact import build_yolact
+from tests.small_networks import COMPACT
 
 Annotate = Callable[..., int]
 
@@ -24,7 +25,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained network of two classes that finds something in every picture."""
     torch.manual_seed(0)
     config = dataclasses.replace(
-        preset("livemask_n"),
+        COMPACT,
         image_size=64,
         backbone=BackboneConfig("resnet18", width=8),
         class_names=("person", "traffic light"),

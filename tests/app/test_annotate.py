@@ -77,7 +77,7 @@ def test_json_holds_every_detection_with_boxes_and_masks_of_the_image_size(
     assert annotate(photos / "b.png", "-o", out, "--json") == 0
     record = json.loads((out / "b.json").read_text())
     assert (record["image"], record["width"], record["height"]) == ("b.png", 61, 33)
-    assert (record["weights"], record["model"]) == ("tiny.pt", "livemask_n")
+    assert (record["weights"], record["model"]) == ("tiny.pt", "compact")
     assert record["class_names"] == ["person", "traffic light"]
     assert record["box_order"].startswith("x, y, width, height")
     assert 1 <= len(record["detections"]) <= 5

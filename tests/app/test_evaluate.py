@@ -320,3 +320,128 @@ def test_a_folder_and_the_layout_of_coco_are_measured_too(data: Path):
     moved = data.rename(data.parent / "annotations" / "instances_val2017.json")
     (data.parent / "images").rename(data.parent / "val2017")
     assert evaluate(moved) == EXIT_OK
+
+
+@pytest.mark.usefixtures("oracle")
+class TestWhatIsShown:
+    """Of four objects the dog of image 200 scores 0.2, the others 0.9; that image says nothing of dogs."""
+
+    def test_matches_and_finds_are_counted_at_the_weights_own_thresholds_while_ap_takes_all_scores(
+        self, data: Path, weights: Path, tmp_path: Path, oracle: Callable[..., None]
+    ):
+        everything_labelled(data)
+        detection = dataclasses.replace(CONFIG.detection, class_thresholds=(0.1, 0.5))
+        oracle(config=dataclasses.replace(CONFIG, detection=detection))
+
+        evaluate(data, "--weights", weights, "-o", tmp_path / "out")
+
+        run = metrics_of(tmp_path / "out")["runs"][0]
+        assert run["metrics"]["masks"]["ap50"] == pytest.approx(1)
+        point = run["operating_point"]
+        assert point["kind"] == "mask"
+        assert point["all"]["threshold"] is None
+        cat, dog = point["per_class"]["cat"], point["per_class"]["dog"]
+        assert (cat["threshold"], cat["detections"], cat["matches"], cat["recall"]) == (0.1, 2, 2, 1.0)
+        assert (dog["threshold"], dog["detections"], dog["matches"], dog["recall"]) == (0.5, 1, 1, 0.5)
+
+    @pytest.mark.parametrize(
+        ("arguments", "found", "ap50"),
+        [
+            (("--at", 0.1), 2, 1.0),
+            (("--at", 0.95), 0, 1.0),
+            (("--score-threshold", 0.5), 1, 51 / 101),
+            (("--score-threshold", 0.5, "--at", 0.95), 0, 51 / 101),
+        ],
+    )
+    def test_another_threshold_can_be_asked_for(
+        self,
+        data: Path,
+        weights: Path,
+        tmp_path: Path,
+        arguments: tuple[object, ...],
+        found: int,
+        ap50: float,
+    ):
+        everything_labelled(data)
+
+        evaluate(data, "--weights", weights, "-o", tmp_path / "out", *arguments)
+
+        run = metrics_of(tmp_path / "out")["runs"][0]
+        assert run["operating_point"]["per_class"]["dog"]["matches"] == found
+        assert run["metrics"]["masks"]["per_class"]["dog"]["ap50"] == pytest.approx(ap50)
+
+    def test_a_phantom_is_what_is_found_where_nothing_is_labelled(
+        self, data: Path, capsys: pytest.CaptureFixture[str]
+    ):
+        everything_labelled(data)
+        content = json.loads(data.read_text())
+        content["annotations"] = [a for a in content["annotations"] if a["image_id"] != 100]  # a cat
+        data.write_text(json.dumps(content))
+
+        assert evaluate(data) == EXIT_OK
+
+        rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+        # threshold, detections, matches, precision, objects, recall, F1, images without, phantoms
+        shown = {row[0]: row[1:] for row in rows if len(row) == 11 and row[0] in ("all", "cat", "dog")}
+        assert shown["cat"] == ["0.30", "2", "1", "50.0", "1", "100.0", "66.7", "3", "1", "33.3"]
+        assert shown["dog"] == ["0.30", "1", "1", "100.0", "2", "50.0", "66.7", "2", "0", "0.0"]
+        assert shown["all"] == ["0.30", "3", "2", "66.7", "3", "66.7", "66.7", "4", "1", "25.0"]
+
+    def test_the_reliability_of_scores_is_told(
+        self, data: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ):
+        everything_labelled(data)
+
+        evaluate(data, "--weights", weights, "-o", tmp_path / "out")
+
+        told = metrics_of(tmp_path / "out")["runs"][0]["reliability"]
+        # three match at 0.9, one at 0.2
+        assert told["expected_error"] == pytest.approx((3 * 0.1 + 0.8) / 4)
+        assert (told["bins"][9]["detections"], told["bins"][9]["match"]) == (3, 1.0)
+        assert "expected calibration error 27.5" in capsys.readouterr().out
+
+    def test_of_many_classes_people_alone_are_listed_unless_all_are_asked_for(
+        self, data: Path, oracle: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    ):
+        content = json.loads(data.read_text())
+        names = ["cat", "dog", "person", *(f"thing {i}" for i in range(9))]
+        content["categories"] += [{"id": 100 + i, "name": name} for i, name in enumerate(names[2:])]
+        data.write_text(json.dumps(content))
+        oracle(config=dataclasses.replace(CONFIG, class_names=tuple(names)))
+
+        assert evaluate(data) == EXIT_OK
+        told = capsys.readouterr().out
+        assert (told.count("\nperson "), told.count("\ncat ")) == (2, 0)
+
+        assert evaluate(data, "--by-class") == EXIT_OK
+        assert capsys.readouterr().out.count("\ncat ") == 2
+
+    def test_a_comparison_tells_precision_recall_and_phantoms_too(
+        self, data: Path, capsys: pytest.CaptureFixture[str]
+    ):
+        everything_labelled(data)
+
+        evaluate(data, "--compare", "score_threshold=0.1,0.5")
+
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1].split()[-5:] == ["precision", "recall", "phantoms", "ms", "img/s"]
+        rows = {line.split()[0]: line.split()[-5:-2] for line in lines if line.startswith("score_threshold=")}
+        assert rows == {
+            "score_threshold=0.1": ["100.0", "100.0", "0"],
+            "score_threshold=0.5": ["100.0", "75.0", "0"],
+        }
+
+
+def everything_labelled(data: Path) -> None:
+    """Says that no object is missing in any image."""
+    content = json.loads(data.read_text())
+    for image in content["images"]:
+        image["coverage"] = "all"
+    data.write_text(json.dumps(content))
+
+
+def test_a_class_that_the_weights_do_not_know_is_told_with_the_nearest_name(
+    data: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert evaluate(data, "--weights", weights, "--device", "cpu", "--classes", "dogg") == EXIT_USAGE
+    assert "the weights know no class 'dogg'; did you mean 'dog'?" in capsys.readouterr().err

@@ -38,7 +38,7 @@ class Bright:
     def __call__(self, frame: NDArray[np.uint8]) -> Detections:
         rows, columns = np.nonzero(frame[..., 0] > UNSURE // 2)
         score = float(frame.max()) / 255 - 0.3
-        if not len(rows) or score < self.options.score_threshold:
+        if not len(rows) or score < min(self.options.thresholds(self.config)):
             return no_detections(frame.shape[:2], self.config.class_names)
         x, y = int(columns.min()), int(rows.min())
         scores = np.array([score], np.float32)
@@ -154,7 +154,7 @@ class TestFigures:
             evaluate(sequence, "--weights", weights, "-o", tmp_path / f"out{len(threshold)}", *threshold)
 
         usual, lower = run_of(tmp_path / "out0"), run_of(tmp_path / "out2")
-        assert (usual["settings"]["score_threshold"], usual["figures"]["misses"]) == (0.3, 4)
+        assert (usual["settings"]["score_threshold"], usual["figures"]["misses"]) == (None, 4)
         assert (lower["settings"]["score_threshold"], lower["figures"]["mean_iou"]) == (0, 1)
 
     def test_the_object_is_the_one_that_the_first_mask_shows(

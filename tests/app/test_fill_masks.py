@@ -151,3 +151,25 @@ def test_nothing_is_left_of_a_run_that_fails(data: Path, tmp_path: Path):
     assert main(["fill-masks", "--data", str(data), "-o", str(tmp_path / "out" / "filled.json")]) != 0
 
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.usefixtures("sees_red")
+def test_objects_of_other_classes_than_those_asked_for_stay_without_a_mask(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    output = tmp_path / "filled.json"
+
+    assert main(["fill-masks", "--data", str(data), "--classes", "cat,bird", "-o", str(output)]) == 0
+
+    assert "0 of 0 objects without a mask" in capsys.readouterr().out
+
+
+def test_a_class_that_the_weights_do_not_know_is_told_with_the_nearest_name(
+    data: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    network = ["--weights", str(weights), "--device", "cpu", "--engine", "torch", "--precision", "fp32"]
+    command = ["fill-masks", "--data", str(data), *network, "-o", str(tmp_path / "filled.json")]
+
+    assert main([*command, "--classes", "persn"]) == 2
+
+    assert "no class 'persn'; did you mean 'person'?" in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""Labelled images that a command measures on: the arguments that name them, and what is said about them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.arguments import at_least_one
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+    from app.evaluation import Task
+    from model.predictor import Predictor
+    from model.training.coco_eval import ClassMatch
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """Which labels and images, see `labelled_images`; `what` says what --data takes."""
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", required=True, type=Path, metavar="PATH", help=what)
+    data.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the images (default: looked for in the usual places)",
+    )
+    for key in ("coverage", "source"):
+        data.add_argument(
+            f"--{key}",
+            action="append",
+            default=[],
+            metavar="VALUE",
+            help=f"take only images whose key {key!r} has this value; may be given several times",
+        )
+    data.add_argument("--limit", type=at_least_one, metavar="N", help="take only the first N images")
+    data.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="go on when an image cannot be read; it counts as one where nothing was found",
+    )
+
+
+def labelled_images(args: argparse.Namespace) -> tuple[Path, COCO, Path]:
+    """The file of labels, those of the chosen images, and the folder of the images.
+
+    Raises DataError and ConfigError when labels or images are not fit for it.
+    """
+    from model.training.coco_files import coco_file, image_folder
+    from model.training.ground_truth import load_ground_truth, select_images
+
+    labels = coco_file(args.data)
+    truth = select_images(load_ground_truth(labels), args.coverage, args.source, args.limit)
+    return labels, truth, image_folder(labels, truth.dataset["images"], args.images)
+
+
+def task_for(
+    args: argparse.Namespace, truth: COCO, folder: Path, predictor: Predictor, resamples: int = 0
+) -> Task:
+    """What is measured: the classes that are both looked for and labelled.
+
+    Raises ConfigError where there is none.
+    """
+    from app.evaluation import Task
+    from model.training.coco_eval import match_classes
+
+    names, chosen = predictor.config.class_names, predictor.options.classes
+    classes = match_classes(truth, names if chosen is None else [names[i] for i in chosen])
+    return Task(truth, folder, classes, args.skip_broken, resamples)
+
+
+def tell_reservations(truth: COCO, classes: ClassMatch) -> None:
+    """One line for each thing that makes the figures mean less than they seem to."""
+    from model.training.coco_eval import measured_objects, objects_without_mask
+    from model.training.ground_truth import partly_labelled
+
+    objects, bare = len(measured_objects(truth, classes)), objects_without_mask(truth, classes)
+    if not objects:
+        print("note: these images hold no labelled object of these classes", file=sys.stderr)
+    if bare:
+        print(f"note: {bare} of {objects} objects have no mask, so masks are not measured", file=sys.stderr)
+    if classes.missing:
+        print(f"note: not labelled, so not measured: {', '.join(classes.missing)}", file=sys.stderr)
+    partial = partly_labelled(truth, classes.category_ids)
+    if partial:
+        kinds = ", ".join(sorted({repr(image["coverage"]) for image in partial}))
+        print(
+            f"note: {len(partial)} of {len(truth.imgs)} images are labelled in part ({kinds}); what is found "
+            "there beyond the labels counts as wrong (--coverage chooses images)",
+            file=sys.stderr,
+        )
