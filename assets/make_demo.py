@@ -1,10 +1,12 @@
 """Make the demo photographs in `assets/photos` out of public-domain ones. Run by hand:
 
-    pip install scikit-image matplotlib
+    pip install scikit-image==0.26.0 matplotlib==3.11.2 PyQt6
+    apt-get install gcompris-qt-data=3.1-2
     python assets/make_demo.py
 
-The originals come inside those two packages; CREDITS.md tells their origin and licence. People are cut out
-with GrabCut, guided by hand-drawn polygons, and set before other photographs.
+The originals come inside those packages; CREDITS.md tells their origin and licence. People are cut out
+with GrabCut, guided by hand-drawn polygons, and set before other photographs. A Debian package that was
+unpacked elsewhere (`dpkg-deb -x`) is named with its folder: `python assets/make_demo.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,32 @@ ORIGINALS = {
     "launch pad": ("skimage", "data/rocket.jpg"),
     "bricks": ("skimage", "data/brick.png"),
     "deep field": ("skimage", "data/hubble_deep_field.jpg"),
+    "coffee": ("skimage", "data/coffee.png"),
+}
+
+# name -> file among the resources of GCompris, whose third folder is the name of the .rcc file
+GCOMPRIS = {
+    "chair": "categorization/resource/images/others/chair.webp",
+    "colosseum": "explore_monuments/resource/wonders/colosseum.webp",
+    "cows": "explore_farm_animals/resource/animals/cow.webp",
+    "cutlery": "categorization/resource/images/others/knife.webp",
+    "dog": "explore_farm_animals/resource/animals/dog.webp",
+    "giraffes": "explore_world_animals/resource/animals/giraffe.webp",
+    "horses": "explore_farm_animals/resource/animals/horse.webp",
+    "kitten": "explore_farm_animals/resource/animals/cat.webp",
+    "lawn": "explore_monuments/resource/germany/berlinCathedral.webp",
+    "mariachi": "explore_world_music/resource/music/mexico.webp",
+    "orchestra": "explore_world_music/resource/music/orchestra.webp",
+    "palace_square": "explore_monuments/resource/france/palaisdesPapes.webp",
+    "sheep": "explore_farm_animals/resource/animals/sheep.webp",
+}
+LARGEST_SIDE = 800  # of the photographs from GCompris
+
+# the part of the original that is taken: left, top, width, height, in its pixels
+CROPS = {
+    "colosseum": (0, 306, 640, 360),
+    "lawn": (0, 323, 640, 360),
+    "palace_square": (288, 409, 640, 360),
 }
 
 Image = NDArray[np.uint8]
@@ -125,11 +153,39 @@ COMPOSITIONS = {
 def main() -> None:
     """Write every demo photograph."""
     PHOTOS.mkdir(exist_ok=True)
-    for name in ("collins", "photographer", "cat"):
+    for name in ("collins", "photographer", "cat", "coffee"):
         save(name, read_original(name))
     (PHOTOS / "hopper.jpg").write_bytes(original_path("hopper").read_bytes())
     for name, composition in COMPOSITIONS.items():
         save(name, compose(composition))
+    for name, inside in GCOMPRIS.items():
+        save(name, reduced(cropped(name, read_resource(inside))))
+
+
+def read_resource(inside: str) -> Image:
+    """A picture out of the resources of GCompris: [H, W, 3] uint8 BGR."""
+    from PyQt6.QtCore import QFile, QResource
+
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "/")
+    rcc = root / "usr/share/gcompris-qt/rcc" / f"{inside.partition('/')[0]}.rcc"
+    if not QResource.registerResource(str(rcc)):
+        sys.exit(f"{rcc} is not there: apt-get install gcompris-qt-data")
+    file = QFile(f":/gcompris/src/activities/{inside}")
+    if not file.open(QFile.OpenModeFlag.ReadOnly):
+        sys.exit(f"{rcc} does not hold {inside}: another version of gcompris-qt-data?")
+    return cv2.imdecode(np.frombuffer(file.readAll().data(), np.uint8), cv2.IMREAD_COLOR)
+
+
+def cropped(name: str, image: Image) -> Image:
+    """The part of the image that is taken, all of it where `CROPS` has no other word."""
+    left, top, width, height = CROPS.get(name, (0, 0, image.shape[1], image.shape[0]))
+    return image[top : top + height, left : left + width]
+
+
+def reduced(image: Image) -> Image:
+    """The image, made smaller where its longer side exceeds `LARGEST_SIDE`."""
+    scale = LARGEST_SIDE / max(image.shape[:2])
+    return image if scale >= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def original_path(name: str) -> Path:

@@ -4,7 +4,8 @@
 
 People are cut out of their photographs along hand-drawn outlines, which GrabCut refines, and move before
 other photographs, seen by a camera that seems to be held by hand. Everything is computed, so each frame comes
-with the exact masks of the people in it: see `scene`. The sound is synthesised.
+with the exact masks of the people set into it: see `scene`. The last shots show photographs as they are, with
+objects of other kinds. The sound is synthesised.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ class Shot:
 
     blur:     how far the background is out of focus: standard deviation in frame pixels
     light:    what the people's blue, green and red are multiplied by, to match the background's light
-    resident: the person who is in the background's photograph already, if any
+    resident: the person who is in the background's photograph already, if any; nobody else there has a mask
     shade:    how dark a shadow the people throw on the background, 0 (none) .. 1 (black)
+    grain:    of the film, standard deviation in grey levels
     """
 
     background: str
@@ -90,6 +92,7 @@ class Shot:
     resident: str | None = None
     shade: float = 0.0
     monochrome: bool = False
+    grain: float = GRAIN
 
 
 SHOTS = (
@@ -114,6 +117,15 @@ SHOTS = (
         (Person("hopper", Pose(960, 778, 1.10, 1.0), Pose(638, 784, 1.10, -0.5), steps=1.8),),
         light=(0.92, 0.92, 0.92), resident="photographer", monochrome=True,
     ),
+    Shot(
+        "dog", 40, Window(400, 238, 780), Window(404, 226, 744),
+        (Person("collins", Pose(-50, 610, 0.98, 1.0), Pose(140, 604, 0.98, -1.0), steps=1.8, mirrored=True),),
+        light=(0.90, 0.96, 0.98), grain=1.0,
+    ),
+    Shot("palace_square", 40, Window(205, 246, 390), Window(300, 248, 380), (), grain=1.0),
+    Shot("lawn", 40, Window(200, 248, 384), Window(420, 248, 384), (), grain=1.0),
+    Shot("orchestra", 40, Window(300, 200, 560), Window(480, 230, 520), (), grain=1.0),
+    Shot("coffee", 40, Window(280, 200, 520), Window(320, 196, 460), (), grain=1.0),
 )  # fmt: skip
 FRAMES = sum(shot.frames for shot in SHOTS)
 
@@ -128,7 +140,8 @@ def scene(frame: int) -> tuple[Image, dict[str, Mask]]:
     """A frame of the video as it was before compression, and the pixels in which each person is seen.
 
     Returns [HEIGHT, WIDTH, 3] uint8 BGR, and by name a [HEIGHT, WIDTH] bool mask, which leaves out what
-    someone nearer hides and is empty while the person is outside of the frame.
+    someone nearer hides and is empty while the person is outside of the frame. Those who are in a
+    background's photograph already, residents aside, have none.
     """
     shot, moment = find_shot(frame)
     camera = camera_motion(shot, moment)
@@ -225,7 +238,7 @@ def develop(picture: Picture, shot: Shot, frame: int) -> Image:
     vignette = (1 - 0.09 * (x**2 + y**2)).astype(np.float32)
     noise = np.random.default_rng(frame).standard_normal((HEIGHT, WIDTH, 1), np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 0.6)
-    noise *= GRAIN / noise.std()
+    noise *= shot.grain / noise.std()
     return np.rint(np.clip(picture * vignette[..., None] + noise[..., None], 0, 255)).astype(np.uint8)
 
 

@@ -38,7 +38,7 @@ def test_it_is_small_short_and_has_sound() -> None:
     assert np.abs(samples[0] - samples[1]).max() > 0.005  # stereo
 
 
-@pytest.mark.parametrize("index", [0, 37, 75, 149])
+@pytest.mark.parametrize("index", [0, 37, 75, 149, 170, 210, 250, 290, 349])
 def test_the_video_shows_what_the_script_computes(frames: list[NDArray[np.uint8]], index: int) -> None:
     image, _ = scene(index)
     assert image.shape == (HEIGHT, WIDTH, 3)
@@ -63,7 +63,7 @@ def test_every_pixel_belongs_to_one_person_at_most() -> None:
 
 
 def test_people_move_hide_one_another_leave_and_enter() -> None:
-    starts = np.cumsum([0, *(shot.frames for shot in SHOTS)])
+    starts = np.cumsum([0, *(shot.frames for shot in SHOTS[:3])])
     meeting, leaving, entering = ((scene(int(a))[1], scene(int(b) - 1)[1]) for a, b in pairwise(starts))
     assert share(meeting[1]["hopper"]) < 0.95 * share(meeting[0]["hopper"])
     assert share(leaving[1]["hopper"]) < 0.8 * share(leaving[0]["hopper"])

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from assets.make_demo_video import FRAMES
 from pipeline.frame import Frame, Result
 from pipeline.live.events import Failed, Progress, Saved
 from pipeline.live.job import AnnotationJob, Order, in_media_time
@@ -241,6 +242,6 @@ def test_the_demo_video_is_annotated_with_the_shipped_network(tmp_path: Path) ->
         saved = listener.wait_for(Saved)
     finally:
         assert session.close(PATIENCE)
-    assert "150 frames" in saved.summary
+    assert f"{FRAMES} frames" in saved.summary
     assert saved.problems == ()
-    assert len(pictures(tmp_path / "demo.mp4")) == 150
+    assert len(pictures(tmp_path / "demo.mp4")) == FRAMES

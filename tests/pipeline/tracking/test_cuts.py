@@ -59,7 +59,7 @@ def test_nothing_within_a_clip_is_taken_for_a_cut_even_where_frames_are_dropped(
 
 def test_the_shots_of_the_demo_are_told_apart():
     first_frames = np.cumsum([shot.frames for shot in SHOTS])[:-1].tolist()
-    assert len(first_frames) == 2
+    assert len(first_frames) == 7
     assert cuts(pictures(VIDEO)) == first_frames
 
 
