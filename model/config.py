@@ -215,7 +215,12 @@ _PLUS_ANCHORS = AnchorConfig(
 )
 # GIoU, and a mask loss that is a mean over the box (see `model.training.anchor_free_loss`)
 _ANCHOR_FREE_LOSS = LossConfig(
-    class_weight=1.0, box_weight=2.0, mask_weight=1.0, max_masks_per_image=100, box_loss="giou"
+    class_weight=1.0,
+    box_weight=2.0,
+    mask_weight=1.0,
+    semantic_weight=0.2,
+    max_masks_per_image=100,
+    box_loss="giou",
 )
 # of a published detector, on the RGB scale
 _NANODET_MEAN, _NANODET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.layers import NEGATIVE_SLOPE, conv, initialise
+from model.layers import NEGATIVE_SLOPE, conv, initialise, start_at_rare
 
 
 class HeadOutputs(NamedTuple):
@@ -86,10 +85,7 @@ class AnchorFreeHead(nn.Module):
         self.mask_layer = nn.ModuleList(nn.Conv2d(mask_channels, num_prototypes, 1) for _ in range(levels))
         initialise(self)
         for layer in self.output:
-            # as in RetinaNet (arXiv:1708.02002, section 4.1): at first every class has a score of 0.01
-            assert isinstance(layer, nn.Conv2d)
-            assert layer.bias is not None
-            nn.init.constant_(layer.bias[:num_classes], -math.log(99))
+            start_at_rare(layer, num_classes)
 
     def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
         """levels: [B, channels, h, w] each, P3 first. Box deltas are distances in strides: l t r b."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import nn
 
 
@@ -31,3 +33,14 @@ def initialise(network: nn.Module) -> None:
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def start_at_rare(layer: nn.Module, num_classes: int) -> None:
+    """Initialise a convolution whose first `num_classes` outputs are logits to probabilities of 0.01.
+
+    Weights are small and those outputs' biases low. Of RetinaNet (arXiv:1708.02002, section 4.1): what is rare is then not unlearned in the first steps.
+    """
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.constant_(layer.bias[:num_classes], -math.log(99))

@@ -72,10 +72,18 @@ class FineProtoNet(nn.Module):
 
     def forward(self, p3: Tensor, c2: Tensor) -> Tensor:
         """p3: [B, C, h, w]; c2: [B, C', 2h, 2w]. Returns [B, K, 2h, 2w], not negative."""
+        return self.refined(self.coarse_features(p3), c2)
+
+    def coarse_features(self, p3: Tensor) -> Tensor:
+        """Returns what prototypes are refined from, [B, C'', h, w], not negative."""
         x = p3
         for layer in self.coarse:
             x = F.relu(layer(x))
-        x = upsample(x) + self.lateral(c2)
+        return x
+
+    def refined(self, coarse: Tensor, c2: Tensor) -> Tensor:
+        """Returns the prototypes, [B, K, 2h, 2w]; coarse: as `coarse_features` gives."""
+        x = upsample(coarse) + self.lateral(c2)
         for layer in self.fine:
             x = F.relu(layer(x))
         return F.relu(self.last(x))

@@ -16,7 +16,7 @@ from model.errors import ConfigError
 from model.fpn import FPN
 from model.heads import AnchorFreeHead, MaskIoUNet, PredictionHead
 from model.input_shape import PADDED_TO, InputShape
-from model.layers import initialise
+from model.layers import initialise, start_at_rare
 from model.pan import ResizingPan
 from model.protonet import FineProtoNet, ProtoNet
 from model.raw_outputs import RawOutputs as RawOutputs
@@ -26,7 +26,7 @@ class Yolact(nn.Module):
     """YOLACT and YOLACT++. The parts are public: another one of the same interface can take its place.
 
     `anchors`: [A, 4] float32, cx cy w h relative to a square input; of an anchor-free head the grid's
-    cells. `mask_iou_net` is None without re-scoring, `semantic_head` where the loss knows no such term.
+    cells. `mask_iou_net` is None without re-scoring.
     """
 
     anchors: Tensor
@@ -38,7 +38,7 @@ class Yolact(nn.Module):
         fpn: FPN | ResizingPan,
         protonet: ProtoNet | FineProtoNet,
         head: PredictionHead | AnchorFreeHead,
-        semantic_head: nn.Module | None,
+        semantic_head: nn.Module,
         mask_iou_net: MaskIoUNet | None,
     ) -> None:
         super().__init__()
@@ -72,13 +72,18 @@ class Yolact(nn.Module):
         *fine, c3, c4, c5 = self.backbone(images)
         levels = self.fpn(c3, c4, c5)
         rows = self.head(levels)
-        prototypes = self.protonet(levels[0], *fine).permute(0, 2, 3, 1).float() if with_masks else None
+        prototypes = seen = None
+        if with_masks and isinstance(self.protonet, FineProtoNet):
+            seen = self.protonet.coarse_features(levels[0])
+            prototypes = self.protonet.refined(seen, *fine)
+        elif with_masks:
+            seen, prototypes = levels[0], self.protonet(levels[0])
         return RawOutputs(
             rows.box_deltas.float(),
             rows.class_logits.float(),
             rows.mask_coefficients.float(),
-            prototypes,
-            self.semantic_head(levels[0]).float() if self.training and self.semantic_head else None,
+            None if prototypes is None else prototypes.permute(0, 2, 3, 1).float(),
+            self.semantic_head(seen).float() if self.training and seen is not None else None,
             rows.box_distribution,
         )
 
@@ -117,6 +122,7 @@ def build_yolact(config: YolactConfig) -> Yolact:
     channels, norm = config.fpn_channels, config.batch_norm
     semantic_head = nn.Conv2d(channels, config.num_classes, 1)
     initialise(semantic_head)
+    start_at_rare(semantic_head, config.num_classes)
     return Yolact(
         config,
         backbone,
@@ -140,6 +146,8 @@ def _build_anchor_free(config: YolactConfig, backbone: Backbone) -> Yolact:
             else f"{config.name}: expected settings of either anchors or an anchor-free head, got none"
         )
     channels, prototypes = config.fpn_channels, config.num_prototypes
+    semantic_head = nn.Conv2d(config.protonet_out_channels, config.num_classes, 1)
+    initialise(semantic_head)
     return Yolact(
         config,
         backbone,
@@ -155,7 +163,7 @@ def _build_anchor_free(config: YolactConfig, backbone: Backbone) -> Yolact:
         AnchorFreeHead(
             channels, config.num_classes, prototypes, head.bins, head.mask_channels, len(ANCHOR_FREE_STRIDES)
         ),
-        semantic_head=None,
+        semantic_head,
         mask_iou_net=None,
     )
 
