@@ -38,7 +38,8 @@ def initialise(network: nn.Module) -> None:
 def start_at_rare(layer: nn.Module, num_classes: int) -> None:
     """Initialise a convolution whose first `num_classes` outputs are logits to probabilities of 0.01.
 
-    Weights are small and those outputs' biases low. Of RetinaNet (arXiv:1708.02002, section 4.1): what is rare is then not unlearned in the first steps.
+    Weights are small and those outputs' biases low, after RetinaNet (arXiv:1708.02002, section 4.1): what is
+    rare is then not unlearned in the first steps.
     """
     assert isinstance(layer, nn.Conv2d)
     assert layer.bias is not None
