@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from model.training.augment import AugmentConfig
-from model.training.scene import Scene, fit_boxes, mask_extents, without_traceless
+from model.training.scene import Scene, fit_boxes, mask_extents, pixel_counts, without_traceless
 
 
 @dataclass(frozen=True)
@@ -95,22 +96,30 @@ def turned(scene: Scene, quarters: int) -> Scene:
     for _ in range(quarters % 4):
         x1, y1, x2, y2 = boxes.unbind(1)
         boxes = torch.stack([y1, size - x2, y2, size - x1], dim=1)
-    image, masks = (pixels.rot90(quarters, (-2, -1)).contiguous() for pixels in (scene.image, scene.masks))
+    # NumPy moves single bytes across four times as fast as PyTorch
+    image, masks = (
+        torch.from_numpy(np.ascontiguousarray(np.rot90(pixels.numpy(), quarters, (-2, -1))))
+        for pixels in (scene.image, scene.masks)
+    )
     return replace(scene, image=image, boxes=boxes, masks=masks)
 
 
 def _covered(scene: Scene, above: Tensor, config: AugmentConfig) -> Scene:
     """The scene's objects after the pixels `above` [H, W] uint8 have been painted over."""
-    before = scene.masks.flatten(1).sum(dim=1)
-    masks = scene.masks * (1 - above)
-    after = masks.flatten(1).sum(dim=1)
+    extent, _ = mask_extents(above[None])
+    x1, y1, x2, y2 = (int(side) for side in extent[0])
+    before = pixel_counts(scene.masks)
+    masks = scene.masks.clone()
+    under = masks[:, y1:y2, x1:x2].mul_(1 - above[y1:y2, x1:x2])
+    after = before - (pixel_counts(scene.masks[:, y1:y2, x1:x2]) - pixel_counts(under))
     enough = (before * config.min_visible).clamp(min=1, max=config.large_enough * above.numel())
     least = torch.where(scene.crowd, 1, enough)
     shares = torch.tensor([_share_covered(box, above) for box in scene.boxes.tolist()])
     keep = torch.where(scene.has_mask, after >= least, shares <= config.max_box_cover)
     touched = after < before
-    fitted = fit_boxes(replace(scene, masks=masks))
-    boxes = torch.where(touched[:, None], fitted.boxes, scene.boxes)
+    fitted = fit_boxes(replace(scene, masks=masks).select(touched))
+    boxes = scene.boxes.clone()
+    boxes[touched] = fitted.boxes
     left = replace(scene, masks=masks, boxes=boxes).select(keep)
     return without_traceless(left, config.min_object_side)
 

@@ -16,6 +16,7 @@ from model.errors import ConfigError, DataError
 from model.training.annotations import AnnotationSet, ImageRecord
 from model.training.augment import VIEW_SAMPLERS, AugmentConfig, View, jitter_view
 from model.training.compose import join_cells, mosaic_cells, paste, turned
+from model.training.image_cache import BYTES, ImageCache
 from model.training.image_files import decode_rgb
 from model.training.photometric import distort_colours
 from model.training.scene import Scene, render
@@ -41,8 +42,8 @@ class Sample:
 class InstanceDataset(Dataset[Sample]):
     """The images of a set, augmented. `dataset[epoch, index]` is the same whenever it is asked for.
 
-    `image_size` replaces that of `config`. Raises ConfigError when the set's classes are not those of
-    `config`.
+    `image_size` replaces that of `config`; `cache_bytes` of decoded images are kept in each process that
+    makes samples. Raises ConfigError when the set's classes are not those of `config`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class InstanceDataset(Dataset[Sample]):
         augmentation: AugmentConfig,
         seed: int,
         image_size: int | None = None,
+        cache_bytes: int = BYTES,
     ) -> None:
         if annotations.class_names != config.class_names:
             raise ConfigError(
@@ -66,6 +68,7 @@ class InstanceDataset(Dataset[Sample]):
         self.image_size = config.image_size if image_size is None else image_size
         self._num_classes = config.num_classes
         self._pool = _ImagePool(annotations)
+        self._decoded = ImageCache(decode_rgb, cache_bytes)
 
     def __len__(self) -> int:
         return len(self.annotations)
@@ -112,7 +115,17 @@ class InstanceDataset(Dataset[Sample]):
         self, record: ImageRecord, view: View, size: tuple[int, int], rng: np.random.Generator
     ) -> Scene:
         recolour = partial(distort_colours, config=self.augmentation, rng=rng)
-        return render(_decode(record), record, view, size, self.augmentation, recolour)
+        return render(self._decode(record), record, view, size, self.augmentation, recolour)
+
+    def _decode(self, record: ImageRecord) -> Tensor:
+        """The image [3, H, W] uint8 RGB, in the frame of its labels."""
+        try:
+            pixels = self._decoded(record.path, record.upright)
+        except ValueError as error:
+            raise _BrokenImageError(record.name) from error
+        if pixels.shape[:2] != (record.height, record.width):
+            raise _BrokenImageError(record.name)
+        return torch.from_numpy(pixels).permute(2, 0, 1)
 
     def _mosaic(self, index: int, rng: np.random.Generator) -> Scene | None:
         """Four images of one coverage, or None where their objects would be too many."""
@@ -201,14 +214,3 @@ class _Draw:
 
 class _BrokenImageError(Exception):
     """An image that passed the check at the start and cannot be decoded now."""
-
-
-def _decode(record: ImageRecord) -> Tensor:
-    """The image [3, H, W] uint8 RGB, in the frame of its labels."""
-    try:
-        pixels = decode_rgb(record.path, record.upright)
-    except ValueError as error:
-        raise _BrokenImageError(record.name) from error
-    if pixels.shape[:2] != (record.height, record.width):
-        raise _BrokenImageError(record.name)
-    return torch.from_numpy(pixels).permute(2, 0, 1)

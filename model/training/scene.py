@@ -125,6 +125,11 @@ def mask_extents(masks: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x1, y1, x2, y2], dim=1).to(torch.float32) * filled[:, None], filled
 
 
+def pixel_counts(masks: Tensor) -> Tensor:
+    """How many pixels each of the masks [N, H, W] uint8 has, [N] int64; NumPy counts bits, PyTorch adds."""
+    return torch.tensor([int(np.count_nonzero(mask)) for mask in masks.numpy()], dtype=torch.int64)
+
+
 def _first_and_last(lines: Tensor) -> tuple[Tensor, Tensor]:
     """Index of the first True and one past the last of [N, L] bool."""
     numbers = lines.to(torch.uint8)
@@ -145,9 +150,10 @@ def _draw_masks(
     instances: list[Instance], record: ImageRecord, window: Window, size: tuple[int, int]
 ) -> Tensor:
     """Masks [N, height, width] uint8. Polygons are drawn at the picture's size, never at the image's."""
-    height, width = size
-    masks = torch.zeros(len(instances), height, width, dtype=torch.uint8)
     drawn = [n for n, instance in enumerate(instances) if instance.polygons]
+    if drawn and len(drawn) == len(instances):
+        return _draw_polygons(instances, window, size)
+    masks = torch.zeros(len(instances), *size, dtype=torch.uint8)
     if drawn:
         masks[drawn] = _draw_polygons([instances[n] for n in drawn], window, size)
     for n, instance in enumerate(instances):
