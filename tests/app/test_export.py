@@ -77,7 +77,7 @@ def test_a_float_file_is_written_and_proven_on_the_demo_photographs(
     assert export() == EXIT_OK
 
     told = capsys.readouterr()
-    assert "mine.v2.fp32.xml against PyTorch fp32 on 7 images, the demo photographs" in told.out
+    assert "mine.v2.fp32.xml against PyTorch fp32 on 21 images, the demo photographs" in told.out
     rows = {line[:28].strip(): line[28:].split()[0] for line in told.out.splitlines()[2:]}
     assert int(rows["detections"]) > 0
     assert rows["matched"] == "1"
