@@ -1,4 +1,4 @@
-"""A stand-in for a trained network: it knows red things, and nothing else."""
+"""Stand-ins for trained networks: they know red things, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.anchors import make_cells
 from model.boxes import encode
+from model.decoding import Decoding
+from model.input_shape import CONTENT_STEP, InputShape
 from model.options import DetectOptions
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
-from tests.small_networks import SPARSE, decoding
+from tests.small_networks import FREE, SPARSE, decoding
 
 PROTOTYPES = 16  # cells a side
 KNOWN_CLASS = 1
@@ -53,6 +56,43 @@ class SeesRed:
         return deltas, logits, coefficients, prototypes
 
 
-def predictor_that_sees_red() -> Predictor:
-    engine = SeesRed()
+class SeesRedWithoutAnchors:
+    """The same without anchors: letterboxed pictures, and the first cell is the one that is sure."""
+
+    name = "torch"
+    precision = "fp32"
+    device = torch.device("cpu")
+    slots = 1
+
+    def __init__(self) -> None:
+        self.decoder = Decoding(FREE, make_cells(InputShape((FREE.image_size,) * 2, (FREE.image_size,) * 2)))
+
+    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+        found = [self._look(image) for image in images]
+        return lambda: RawOutputs(*(torch.stack(parts) for parts in zip(*found, strict=True)))
+
+    def _look(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        red = (image[0] - image[1:].amax(dim=0) > 1).float()
+        height, width = red.shape
+        cells = make_cells(InputShape((height, width), (height, width)))
+        logits = torch.full((len(cells), FREE.num_classes), -10.0)
+        distances = torch.zeros(len(cells), 4)
+        coefficients = torch.zeros(len(cells), FREE.num_prototypes)
+        prototypes = torch.zeros(height // CONTENT_STEP, width // CONTENT_STEP, FREE.num_prototypes)
+        if red.any():
+            rows, columns = red.nonzero().unbind(1)
+            size = torch.tensor([width, height])
+            low = torch.stack([columns.min(), rows.min()]) / size
+            high = (torch.stack([columns.max(), rows.max()]) + 1) / size
+            centre, stride = cells[0, :2], cells[0, 2:]
+            distances[0] = torch.cat([(centre - low) / stride, (high - centre) / stride])
+            logits[0, KNOWN_CLASS] = 10
+            coefficients[0, 0] = 1
+            means = F.interpolate(red[None, None], prototypes.shape[:2], mode="area")[0, 0]
+            prototypes[..., 0] = (means - 0.5) * 20
+        return distances, logits, coefficients, prototypes
+
+
+def predictor_that_sees_red(anchors: bool = True) -> Predictor:
+    engine = SeesRed() if anchors else SeesRedWithoutAnchors()
     return Predictor(engine, engine.decoder, DetectOptions())

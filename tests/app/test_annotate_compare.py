@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from app.changes import CHANGEABLE, changes
-from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.comparison import COMPARABLE
 from pipeline.side_by_side_picture import GAP
 from tests.app.conftest import Annotate
@@ -180,6 +180,19 @@ def test_a_folder_of_frames_is_compared_as_the_video_that_it_becomes(
         cv2.imwrite(str(folder / name), np.zeros((41, 61, 3), np.uint8))
     assert annotate(folder, "-o", tmp_path / "out.mp4", "--compare", "stabilise=light") == EXIT_OK
     assert len(pictures(tmp_path / "out.mp4")) == 2
+
+
+def test_the_weights_own_thresholds_are_told_and_are_no_other_side(
+    annotate: Annotate, clip: Path, weights: Path, tmp_path: Path, capsys
+) -> None:
+    network = ("--device", "cpu", "--engine", "torch", "--precision", "fp32")
+    command = ["annotate", str(clip), "--weights", str(weights), *network, "-o", str(tmp_path)]
+
+    assert main([*command, "--compare", "score_threshold=0.3"]) == EXIT_USAGE
+    assert "both sides would be the same, which is score threshold 0.3" in capsys.readouterr().err
+
+    assert main([*command, "--compare", "score_threshold=0.1"]) == EXIT_OK
+    assert "\nscore threshold of the weights " in capsys.readouterr().out
 
 
 def test_frames_can_be_written_as_pictures(annotate: Annotate, clip: Path, tmp_path: Path) -> None:

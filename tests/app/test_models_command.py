@@ -182,6 +182,16 @@ def test_show_of_bundled_weights_tells_the_size_and_the_classes_that_the_file_ha
     assert main(["models", "show", "livemask_s_person"]) == 0
     shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
     assert (shown["image size"].strip(), shown["classes"].strip()) == ("96", "cat, dog, bird")
+    assert shown["score thresholds"].strip() == "0.3"
+
+
+def test_show_tells_the_range_of_the_thresholds_that_the_classes_have(bundle, capsys):
+    detection = dataclasses.replace(TINY.detection, class_thresholds=(0.25, 0.4, 0.125))
+    config = dataclasses.replace(TINY, detection=detection)
+    save_checkpoint(bundle / "livemask_s_person.pt", config, small_network(config).state_dict())
+    main(["models", "show", "livemask_s_person"])
+    shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert shown["score thresholds"].strip() == "0.125 to 0.4, by class"
 
 
 @pytest.mark.usefixtures("bundle")

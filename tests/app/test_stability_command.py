@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, main
+from model.config import DEFAULT_THRESHOLD
 from model.detections import Detections, MaskCrop, no_detections
 from tests.clips import write_clip
 from tests.moving_scene import FRAMES, HEIGHT, SIDE, WIDTH, corner, frame, write_frames, write_masks
@@ -170,6 +171,16 @@ def test_shaken_ground_truth_is_measured_under_every_strength(
     told = capsys.readouterr().out
     assert "against 'off'" in told
     assert "sliding, strong" in told
+
+
+def test_shaken_ground_truth_that_brings_no_thresholds_is_shown_over_the_default_one(
+    sequence: Path, tmp_path: Path
+):
+    for name, threshold in (("usual", ()), ("given", ("--score-threshold", DEFAULT_THRESHOLD))):
+        assert stability(sequence, "--jitter", 3, *threshold, "-o", tmp_path / name) == EXIT_OK
+
+    assert record(tmp_path / "usual")["runs"] == record(tmp_path / "given")["runs"]
+    assert record(tmp_path / "usual")["runs"][0]["setting"]["score_threshold"] == DEFAULT_THRESHOLD
 
 
 def test_the_same_command_gives_the_same_bytes_twice(sequence: Path, tmp_path: Path):

@@ -15,6 +15,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from model.checkpoint import save_checkpoint
 from model.classes import COCO_CATEGORY_IDS, COCO_CLASSES
+from model.config import DEFAULT_THRESHOLD
 from model.errors import CheckpointError, ConfigError
 from model.instance_predictor import load_instance_predictor
 from model.mask_rcnn import MaskRcnnPredictor, load_mask_rcnn, paste
@@ -202,6 +203,12 @@ def test_weights_are_recognised_by_their_keys_whatever_the_file_is_called(publis
         other.write_bytes(content)
         assert not is_mask_rcnn(other)
     assert not is_mask_rcnn(tmp_path / "nothing.pth")
+
+
+def test_without_a_threshold_the_default_one_holds(published):
+    predictor = load_instance_predictor(published, device="cpu", image_size=SIDE, score_threshold=None)
+
+    assert predictor.score_threshold == DEFAULT_THRESHOLD
 
 
 def test_yolact_is_still_yolact(tmp_path):

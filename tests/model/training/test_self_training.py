@@ -29,17 +29,20 @@ def around(*discs: tuple[int, int, int]) -> NDArray[np.float64]:
 
 
 def found(
-    frame: NDArray[np.uint8], boxes: NDArray[np.float64], index: int = KNOWN_CLASS
+    frame: NDArray[np.uint8], boxes: NDArray[np.float64], index: int = KNOWN_CLASS, anchors: bool = True
 ) -> list[MaskCrop | None]:
-    return masks_for_boxes(frame, boxes, [index] * len(boxes), predictor_that_sees_red())
+    return masks_for_boxes(frame, boxes, [index] * len(boxes), predictor_that_sees_red(anchors))
 
 
-@pytest.mark.parametrize("disc", [(150, 100, 60), (40, 160, 8), (5, 4, 20), (290, 190, 25)])
-def test_the_mask_is_the_object_in_its_box_however_large_and_wherever(disc: tuple[int, int, int]):
+@pytest.mark.parametrize("anchors", [True, False])
+@pytest.mark.parametrize("disc", [(150, 100, 60), (40, 160, 8), (5, 4, 20), (290, 190, 25), (5, 100, 40)])
+def test_the_mask_is_the_object_in_its_box_however_large_and_wherever(
+    disc: tuple[int, int, int], anchors: bool
+):
     frame = picture(disc)
     truth = frame[..., 2] == RED[2]
 
-    (mask,) = found(frame, around(disc))
+    (mask,) = found(frame, around(disc), anchors=anchors)
 
     assert mask is not None
     pasted = mask.paste(HEIGHT, WIDTH)
