@@ -151,7 +151,7 @@ def test_a_camera_is_refused(tmp_path: Path) -> None:
     [
         ("nowhere.mp4", SETTINGS, "no such file"),
         ("in.mp4", dataclasses.replace(SETTINGS, weights="missing"), "no such weights"),
-        ("in.mp4", dataclasses.replace(SETTINGS, classes=("dgo",)), "'dog'"),
+        ("in.mp4", dataclasses.replace(SETTINGS, nms="fats"), "'fats'"),
     ],
 )
 def test_what_fails_is_told_and_leaves_nothing_behind(

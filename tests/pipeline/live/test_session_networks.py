@@ -34,16 +34,34 @@ def test_settings_that_need_no_other_network_apply_at_once(
     assert listener.all(Failed) == []
 
 
-def test_what_a_network_does_not_know_is_told_and_the_rest_goes_on(
+def test_what_a_network_cannot_do_is_told_and_the_rest_goes_on(
     start: Start, clip: str, listener: Listener
 ) -> None:
     session = start()
     session.open(clip)
     listener.wait_for(Loaded)
-    session.detect(dataclasses.replace(SETTINGS, classes=("dgo",)))
+    session.detect(dataclasses.replace(SETTINGS, nms="fats"))
     failed = listener.wait_for(Failed)
-    assert (failed.task, "'dog'" in failed.message) == ("detection", True)
+    assert (failed.task, "'fats'" in failed.message) == ("detection", True)
     newest(session, lambda result: len(result.detections))
+
+
+def test_classes_that_a_network_does_not_know_are_left_out_and_remembered_for_the_next_one(
+    start: Start, clip: str, listener: Listener, loads: Loads
+) -> None:
+    session = start()
+    session.detect(dataclasses.replace(SETTINGS, classes=("cat", "dog")))
+    session.open(clip)
+    assert listener.wait_for(Loaded).settings.classes == ("dog",)
+    newest(session, lambda result: set(result.detections.names) == {"dog"})
+    loads.class_names = ("person", "cat", "bird")
+    session.detect(dataclasses.replace(SETTINGS, weights="others", classes=("cat", "dog")))
+    assert listener.wait_for(Loaded, 2).settings.classes == ("cat",)
+    newest(session, lambda result: set(result.detections.names) == {"cat"})
+    session.detect(dataclasses.replace(SETTINGS, weights="others", classes=("dog",)))
+    newest(session, lambda result: set(result.detections.names) > {"cat"})  # it knows none: all of its own
+    assert listener.all(Failed) == []
+    assert len(loads.asked) == 2
 
 
 def test_the_source_goes_on_with_the_network_before_while_another_is_loaded_and_when_that_fails(
@@ -74,8 +92,8 @@ def test_what_failed_to_load_is_tried_again_with_whatever_is_asked_for_next(
     session = start()
     session.open(clip)
     before = listener.wait_for(Loaded)
-    session.detect(dataclasses.replace(SETTINGS, weights="others", classes=("dgo",)))
-    assert "'dog'" in listener.wait_for(Failed).message
+    session.detect(dataclasses.replace(SETTINGS, weights="others", nms="fats"))
+    assert "'fats'" in listener.wait_for(Failed).message
     assert session.loaded == before
     session.detect(dataclasses.replace(SETTINGS, weights="others", classes=("dog",)))
     assert str(listener.wait_for(Loaded, 2).weights) == "others"
@@ -131,14 +149,14 @@ def test_a_first_network_that_cannot_be_had_is_replaced_by_the_default_one(
     start: Start, clip: str, listener: Listener, loads: Loads
 ) -> None:
     session = start()
-    wanted = dataclasses.replace(SETTINGS, weights="missing", device="cuda", classes=("dgo",), nms="exact")
+    wanted = dataclasses.replace(SETTINGS, weights="missing", device="cuda", classes=("dog",), nms="exact")
     session.detect(wanted)
     session.open(clip)
     failed = listener.wait_for(Failed)
     assert failed.task == "network"
     assert failed.message.endswith("; the default network is loaded instead")
     loaded = listener.wait_for(Loaded)
-    assert loaded.settings == dataclasses.replace(SETTINGS, nms="exact")
+    assert loaded.settings == dataclasses.replace(SETTINGS, classes=("dog",), nms="exact")
     assert session.in_use == loaded.settings
     newest(session, lambda result: len(result.detections))
     assert [settings.weights for settings in loads.asked] == ["missing", None]
