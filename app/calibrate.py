@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.arguments import input_size
+from app.arguments import at_least_one, input_size
 from app.labelled_data import add_data_arguments, labelled_images, task_for, tell_reservations
 from model.errors import ConfigError, SinkError
 
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--least-objects",
-        type=int,
+        type=at_least_one,
         default=LEAST_OBJECTS,
         metavar="N",
         help="classes with fewer labelled objects share a threshold (default: %(default)s)",

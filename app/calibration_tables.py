@@ -40,7 +40,7 @@ def reliability_before_and_after(before: ScoredMatches, after: ScoredMatches) ->
 def threshold_table(matches: ScoredMatches, thresholds: Thresholds) -> Table:
     """The threshold of each class that has one of its own, and the common one of the rest."""
     point = operating_point(matches, thresholds.of(matches.names))
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in thresholds.own:
         one = point.per_class[name]
         row = (percent(one.precision), percent(one.recall), percent(one.f1))

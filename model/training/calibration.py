@@ -20,8 +20,6 @@ from model.config import DEFAULT_THRESHOLD
 from model.errors import DataError
 from model.training.scored_matches import ScoredMatches
 
-LEAST_OBJECTS = 20
-"""A class with fewer labelled objects shares the common threshold: its own would be chosen by chance."""
 LEAST_DETECTIONS = 50
 _SMALLEST_SLOPE = 1e-2
 _TINY = 1e-6  # a score nearer to 0 or 1 is taken for this far from it
@@ -108,13 +106,12 @@ def log_loss(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
     return float(-np.where(hit, np.log(p), np.log1p(-p)).mean())
 
 
-def pick_thresholds(
-    matches: ScoredMatches, least_objects: int = LEAST_OBJECTS, beta: float = 1.0
-) -> Thresholds:
+def pick_thresholds(matches: ScoredMatches, least_objects: int, beta: float = 1.0) -> Thresholds:
     """For each class the threshold of the best F measure, F1 unless `beta` says otherwise.
 
     Recall counts `beta` times as much as precision. Classes with fewer than `least_objects` objects share
-    the threshold that is best for all of them together, or for all classes where even they have too few.
+    the threshold that is best for all of them together, or for all classes where even they have too few:
+    one of their own would be chosen by chance.
     """
     rare = matches.objects < least_objects
     own = {
