@@ -39,6 +39,15 @@ def decode_distances(distances: Tensor, cells: Tensor) -> Tensor:
     return torch.cat([centre - distances[..., :2] * size, centre + distances[..., 2:] * size], dim=-1)
 
 
+def encode_distances(boxes: Tensor, cells: Tensor) -> Tensor:
+    """Returns the inverse of `decode_distances`: [..., 4] distances, negative outside of a box.
+
+    boxes: [..., 4] x1 y1 x2 y2; cells: [..., 4] cx cy w h.
+    """
+    centre, size = cells[..., :2], cells[..., 2:]
+    return torch.cat([(centre - boxes[..., :2]) / size, (boxes[..., 2:] - centre) / size], dim=-1)
+
+
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     """The inverse of `decode`. boxes: [..., 4] x1 y1 x2 y2, with area; anchors: [..., 4] cx cy w h."""
     target = to_centres(boxes)

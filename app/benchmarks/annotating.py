@@ -15,6 +15,7 @@ from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
 from app.threads import streams_for_files, usable_cores
 from app.timings import table
+from model.input_shape import input_shape
 from model.predictor import Predictor
 from pipeline.builder import build_runner
 from pipeline.metrics import MetricsSnapshot
@@ -71,8 +72,7 @@ def annotate(clip: Path, predictor: Predictor, *sinks: Sink, batch: int = 1) -> 
 def forward_pass(setup: Setup) -> float:
     """Milliseconds of one forward pass that has all cores to itself, in the precision that auto chooses."""
     predictor = random_predictor("livemask_s", device="cpu")
-    side = predictor.config.image_size
-    image = torch.zeros(1, 3, side, side)
+    image = torch.zeros(1, 3, *input_shape(predictor.config, (HEIGHT, WIDTH)).padded)
     return milliseconds({"forward": lambda: predictor.engine.start(image)()}, setup.seconds)["forward"]
 
 

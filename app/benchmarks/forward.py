@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ from model.config import preset
 from model.engines.base import Engine
 from model.engines.torch_engine import TorchEngine
 from model.exporting.telemetry import refuse_telemetry
+from model.input_shape import input_shape
 from model.openvino_core import openvino_core
 from model.yolact import Yolact, build_yolact
 
 if TYPE_CHECKING:
     import openvino
 
-CONFIGS = ("yolact_resnet50", "livemask_s")
+CONFIGS = ("yolact_resnet50", "livemask_n", "livemask_s", "livemask_m")
+VIDEO = (1080, 1920)  # height and width of the frames that the input is for
 TARGETS = {("yolact_resnet50", "bf16"): 7.0, ("yolact_resnet50", "int8"): 11.0}
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = ROOT / "assets" / "photos"
@@ -40,13 +43,13 @@ def run(setup: Setup) -> list[Figure]:
 
 def _measure(name: str, setup: Setup) -> list[Figure]:
     network = random_network(name)
-    side = network.config.image_size
-    image = torch.randn(1, 3, side, side)
+    height, width = input_shape(network.config, VIDEO).padded
+    image = torch.randn(1, 3, height, width)
     engines = {"torch fp32": TorchEngine(network, torch.device("cpu")), **_openvino_engines(network)}
     taken = milliseconds(
         {key: lambda engine=engine: engine.start(image)() for key, engine in engines.items()}, setup.seconds
     )
-    figures = [Figure(f"{name} at {side} px, {key}", ms, "ms") for key, ms in taken.items()]
+    figures = [Figure(f"{name} at {width} x {height} px, {key}", ms, "ms") for key, ms in taken.items()]
     for precision in ("fp32", "bf16", "int8"):
         ratio = taken["torch fp32"] / taken[f"openvino {precision}"]
         title = f"{name}, torch fp32 / openvino {precision}"
@@ -74,11 +77,11 @@ class _Compile:
         self._model = model
         self._float_precision = float_precision
 
-    def __call__(self, batch: int) -> openvino.CompiledModel:
+    def __call__(self, shape: Sequence[int]) -> openvino.CompiledModel:
         from model.engines.compiled_cache import compile_options
 
         model = self._model.clone()
-        model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+        model.reshape(list(shape))
         return openvino_core().compile_model(model, "CPU", compile_options(self._float_precision, streams=1))
 
 

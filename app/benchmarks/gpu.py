@@ -12,6 +12,7 @@ from app.benchmarks.clips import DEMO, write_clip
 from app.benchmarks.figures import Figure, Setup, missing
 from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
+from model.input_shape import input_shape
 from pipeline.metrics import MetricsSnapshot
 from pipeline.sinks.video import VideoSink
 
@@ -35,8 +36,7 @@ def run(setup: Setup) -> list[Figure]:
 
 def _measure(name: str, batch: int, clip: Path, setup: Setup) -> list[Figure]:
     predictor = random_predictor(name, device="cuda", batch=batch)
-    side = predictor.config.image_size
-    images = torch.zeros(batch, 3, side, side, device="cuda")
+    images = torch.zeros(batch, 3, *input_shape(predictor.config, (720, 1280)).padded, device="cuda")
 
     def forward() -> None:
         predictor.engine.start(images)()

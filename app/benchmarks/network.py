@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from app.benchmarks.scenes import injected
 from app.threads import share_cores
-from model.boxes import encode, pairwise_iou, to_corners
+from model.boxes import encode, encode_distances, pairwise_iou, to_corners
 from model.config import preset
-from model.decoding import Decoder
+from model.decoding import Decoder, for_frames
 from model.engines.base import Engine
 from model.predictor import Predictor, load_predictor
 from model.raw_outputs import RawOutputs
@@ -83,15 +83,24 @@ def _scene(raw: RawOutputs, decoder: Decoder) -> RawOutputs:
     detections = injected(*SCENE, decoder.config.class_names)
     height, width = SCENE
     boxes = torch.from_numpy(detections.boxes) / torch.tensor([width, height, width, height])
+    on_frame, decoder = for_frames(raw, decoder, SCENE)
     anchors = decoder.anchors.cpu()
     chosen = _distinct(pairwise_iou(boxes, to_corners(anchors)))
     deltas, logits, coefficients = (torch.zeros_like(part, device="cpu") for part in raw[:3])
-    logits[..., 0] = SURE
-    logits[:, chosen, 0] = 0
-    logits[:, chosen, torch.from_numpy(detections.classes) + 1] = SURE
-    deltas[:, chosen] = encode(boxes, anchors[chosen])
+    classes = torch.from_numpy(detections.classes)
+    if decoder.config.anchor_free is not None:
+        logits -= SURE
+        logits[:, chosen, classes] = SURE
+        deltas[:, chosen] = encode_distances(boxes, anchors[chosen])
+    else:
+        logits[..., 0] = SURE
+        logits[:, chosen, 0] = 0
+        logits[:, chosen, classes + 1] = SURE
+        deltas[:, chosen] = encode(boxes, anchors[chosen])
     coefficients[:, chosen, 0] = SURE
-    prototypes = None if raw.prototypes is None else _prototypes(raw.prototypes, detections.masks.any(0))
+    prototypes = None
+    if raw.prototypes is not None and on_frame.prototypes is not None:
+        prototypes = _prototypes(on_frame.prototypes, detections.masks.any(0), raw.prototypes.shape[1:3])
     parts = (deltas, logits, coefficients, prototypes)
     return RawOutputs(*(None if part is None else part.to(raw.box_deltas.device) for part in parts))
 
@@ -105,11 +114,14 @@ def _distinct(overlap: Tensor) -> Tensor:
     return torch.tensor(chosen)
 
 
-def _prototypes(like: Tensor, covered: np.ndarray) -> Tensor:
-    """like: [B, Hp, Wp, K]. The first prototype is 1 on the instances and -1 elsewhere, the others are 0."""
+def _prototypes(like: Tensor, covered: np.ndarray, padded: Sequence[int]) -> Tensor:
+    """The first prototype is 1 on the instances and -1 elsewhere, the others and the padding are 0.
+
+    like: [B, Hp, Wp, K], without padding; padded: height and width with it, as an engine gives them
+    """
     height, width = like.shape[1:3]
     area = torch.from_numpy(covered)[None, None].float()
     shape = torch.nn.functional.interpolate(area, (height, width), mode="area")[0, 0]  # [Hp, Wp] in 0..1
-    prototypes = torch.zeros_like(like, device="cpu")
-    prototypes[..., 0] = 2 * shape - 1
+    prototypes = torch.zeros(len(like), *padded, like.shape[3])
+    prototypes[:, :height, :width, 0] = 2 * shape - 1
     return prototypes

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import generalized_box_iou_loss
 
-from model.boxes import decode_distances, pairwise_iou
+from model.boxes import decode_distances, encode_distances, pairwise_iou
 from model.config import LossConfig, YolactConfig
 from model.decoding import Decoder
 from model.masks import CROP_PADDING
@@ -124,7 +124,7 @@ def _detection_losses(
     box = logits.sum() * 0
     if len(where):
         giou = generalized_box_iou_loss(boxes[where], truth, reduction="none")
-        distances = _distances(truth, cells[where])
+        distances = encode_distances(truth, cells[where])
         sides = _distribution_focal(raw.box_distribution[image, where], distances)
         box = ((giou + DISTRIBUTION_WEIGHT / config.box_weight * sides) * iou).sum()
     weight = iou.sum()
@@ -168,12 +168,6 @@ def _distribution_focal(logits: Tensor, distances: Tensor) -> Tensor:
     below = log_probabilities.gather(-1, low.long()[..., None]).squeeze(-1)
     above = log_probabilities.gather(-1, low.long()[..., None] + 1).squeeze(-1)
     return -(below * (1 - share) + above * share).mean(dim=1)
-
-
-def _distances(boxes: Tensor, cells: Tensor) -> Tensor:
-    """The inverse of `decode_distances`: [n, 4] left, top, right and bottom in sides of the cell."""
-    centre, size = cells[:, :2], cells[:, 2:]
-    return torch.cat([(centre - boxes[:, :2]) / size, (boxes[:, 2:] - centre) / size], dim=1)
 
 
 def _paired_iou(a: Tensor, b: Tensor) -> Tensor:
