@@ -52,9 +52,8 @@ class AnchorConfig:
 class AnchorFreeConfig:
     """NanoDet's neck and head in place of FPN and anchors, with YOLACT's mask branch on top.
 
-    `bins` is the number of whole distances, 0 to `bins` - 1 strides, that a box side's distribution is
-    over; `mask_channels` those of the 3x3 before the mask coefficients; `fine_layers` the 3x3 convolutions
-    of the protonet at stride 4.
+    A box side's distribution is over 0 to `bins` - 1 strides; `mask_channels` are those of the 3x3 before
+    the mask coefficients, `fine_layers` the 3x3 convolutions of the protonet at stride 4.
     """
 
     bins: int = 11
@@ -95,7 +94,8 @@ class DetectionConfig:
     """Constants of the detection step (paper, section 3.3).
 
     `class_thresholds` holds the score, 0..1, that a detection of each class exceeds by default; empty stands
-    for `DEFAULT_THRESHOLD` for every class.
+    for `DEFAULT_THRESHOLD` for every class. A detection whose box overlaps that of a better one of another
+    class, itself over its class's threshold, by more than `double_iou_threshold` goes; 1 stands for none.
     """
 
     confidence_threshold: float = 0.05
@@ -103,6 +103,7 @@ class DetectionConfig:
     nms_top_k: int = 200
     max_detections: int = 100
     class_thresholds: tuple[float, ...] = ()
+    double_iou_threshold: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ _NESTED: dict[str, type] = {
 
 
 _OPTIONAL = frozenset({"anchors", "anchor_free"})
-_ADDED_LATER = frozenset({"anchor_free", "class_thresholds"})
+_ADDED_LATER = frozenset({"anchor_free", "class_thresholds", "double_iou_threshold"})
 
 
 def _build(kind: type, values: Any, where: str) -> Any:
@@ -213,7 +214,6 @@ _PLUS_ANCHORS = AnchorConfig(
     ratios=(1.0, 0.5, 2.0),
     reference_size=550,
 )
-# GIoU, and a mask loss that is a mean over the box (see `model.training.anchor_free_loss`)
 _ANCHOR_FREE_LOSS = LossConfig(
     class_weight=1.0,
     box_weight=2.0,
@@ -245,7 +245,7 @@ def _anchor_free(name: str, image_size: int) -> YolactConfig:
         protonet_out_channels=48,
         batch_norm=True,
         loss=_ANCHOR_FREE_LOSS,
-        detection=DetectionConfig(nms_iou_threshold=0.6),
+        detection=DetectionConfig(nms_iou_threshold=0.6, double_iou_threshold=0.7),
     )
 
 

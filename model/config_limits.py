@@ -118,6 +118,7 @@ def _detection_checks(config: DetectionConfig, class_names: tuple[str, ...]) -> 
         and all(_number(threshold, 0, 1) for threshold in config.class_thresholds),
         "detection.confidence_threshold": _number(config.confidence_threshold, 0, 1),
         "detection.nms_iou_threshold": _number(config.nms_iou_threshold, 0, 1),
+        "detection.double_iou_threshold": _number(config.double_iou_threshold, 0, 1),
         "detection.nms_top_k": _whole(config.nms_top_k, 1, 1000),
         "detection.max_detections": _whole(config.max_detections, 1, 1000),
     }

@@ -19,7 +19,7 @@ from model.detections import Detections
 from model.heads import MaskIoUNet
 from model.input_shape import input_shape
 from model.masks import assemble, crop_bounds, enlarge, inside
-from model.nms import NMS, rows_at
+from model.nms import NMS, doubles, rows_at
 from model.options import DetectOptions
 from model.raw_outputs import RawOutputs
 
@@ -111,6 +111,11 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
     picked = rows_at(boxes, kept.anchors)
     thresholds = _per_class(options.thresholds(config), scores.device)
     valid = kept.valid & (kept.scores > thresholds[kept.classes]) & picked.isfinite().all(-1)
+    if config.detection.double_iou_threshold < 1:
+        own = _per_class(DetectOptions().thresholds(config), scores.device)
+        sure = kept.valid & (kept.scores > own[kept.classes])
+        picked_well = rows_at(candidates, kept.anchors)
+        valid &= ~doubles(picked_well, kept, sure, config.detection.double_iou_threshold)
     found = Found(picked, kept.scores, kept.scores, kept.classes, valid, None, None, None)
     if raw.prototypes is None:
         return found

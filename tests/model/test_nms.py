@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from model.config import DetectionConfig
-from model.nms import NMS, Kept, class_agnostic_fast_nms, exact_nms, fast_nms
+from model.nms import NMS, Kept, class_agnostic_fast_nms, doubles, exact_nms, fast_nms
 from model.options import NMS_KINDS
 
 CONFIG = DetectionConfig(nms_top_k=6, max_detections=8)
@@ -126,6 +126,27 @@ def test_boxes_of_two_classes_in_one_place_both_stay_but_class_agnostically(kind
     scores = torch.tensor([[[0.9, 0.0], [0.0, 0.8]]])
     found = [(s, c) for s, c, _ in listed(NMS[kind](boxes, scores, CONFIG)) if s > 0]
     assert [c for _, c in found] == classes
+
+
+def kept_of(scores: list[float], classes: list[int]) -> Kept:
+    anchors = torch.arange(len(scores))[None]
+    values = torch.tensor([scores])
+    return Kept(anchors, torch.tensor([classes]), values, values > 0)
+
+
+def test_a_weaker_class_on_the_same_object_is_a_double_of_a_sure_one():
+    boxes = torch.tensor([[[0.0, 0, 1, 1], [0, 0, 1, 0.9], [0, 0, 1, 0.5], [0, 0.02, 1, 1]]])
+    kept = kept_of([0.9, 0.6, 0.5, 0.4], [0, 1, 2, 0])
+    sure = kept.scores > 0.3
+    # of another class and overlapping by 0.9; by a half only; and of the same class, which is NMS's affair
+    assert doubles(boxes, kept, sure, 0.7).tolist() == [[False, True, False, True]]
+    assert doubles(boxes[:, [0, 3]], kept_of([0.9, 0.4], [0, 0]), sure[:, :2], 0.7).any().item() is False
+
+
+def test_nothing_is_a_double_of_what_nobody_is_sure_of():
+    boxes = torch.tensor([[[0.0, 0, 1, 1], [0, 0, 1, 1]]])
+    kept = kept_of([0.2, 0.1], [0, 1])
+    assert not doubles(boxes, kept, kept.scores > 0.3, 0.7).any()
 
 
 def test_one_confident_anchor_may_yield_classes_below_the_threshold_as_released():
