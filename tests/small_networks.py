@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from model.anchors import make_anchors, make_cells
@@ -13,6 +14,7 @@ from model.config import AnchorConfig, AnchorFreeConfig, BackboneConfig, LossCon
 from model.decoding import Decoding
 from model.heads import AnchorFreeHead, MaskIoUNet
 from model.input_shape import InputShape
+from model.layers import NEGATIVE_SLOPE
 from model.yolact import RawOutputs, Yolact, build_yolact
 
 # a network with anchors and a square input, as the published ones are, for 80 classes
@@ -74,12 +76,15 @@ def free_network(config: YolactConfig = FREE, seed: int = 0) -> Yolact:
     """Without anchors, with random weights that are sure of something in any picture."""
     network = small_network(config, seed)
     assert isinstance(network.head, AnchorFreeHead)
+    noise = torch.randn(2, 3, 128, 192, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        for layer in network.head.output:
-            # the first rows are the classes'
-            layer.weight[: config.num_classes] *= 4
-            layer.bias[: config.num_classes] = -1.0
-            layer.weight[config.num_classes :] *= 2
+        levels = network.fpn(*network.backbone(noise)[1:])
+        for level, tower, last in zip(levels, network.head.tower, network.head.output, strict=True):
+            said = last(F.leaky_relu(tower(level), NEGATIVE_SLOPE))
+            mean, deviation = said.mean((0, 2, 3)), said.std((0, 2, 3))
+            last.weight /= deviation[:, None, None, None]
+            last.bias.copy_((last.bias - mean) / deviation)
+            last.bias[: config.num_classes] -= 2  # the first rows are the classes'
     return network
 
 

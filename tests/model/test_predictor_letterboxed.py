@@ -79,7 +79,7 @@ def test_only_frames_of_one_shape_share_a_batch(predictor: Predictor, monkeypatc
 
 
 def test_an_input_of_several_shapes_cannot_be_prepared(predictor: Predictor):
-    with pytest.raises(ValueError, match="of one size .* got 160 x 90, 90 x 160"):
+    with pytest.raises(ValueError, match=r"of one size .* got 160 x 90, 90 x 160"):
         predictor.prepare([picture((90, 160)), picture((160, 90))])
 
 

@@ -118,3 +118,41 @@ def test_many_writers_and_readers_lose_and_double_nothing() -> None:
     for wait in readers:
         wait()
     assert sorted(taken) == sorted(k * 1000 + i for k in range(3) for i in range(200))
+
+
+def test_the_oldest_is_taken_only_if_it_is_wanted_and_stays_where_it_is_otherwise() -> None:
+    queue = filled(1, 2, 3)
+
+    assert queue.get_if(lambda item: item == 1) == 1
+    assert queue.get_if(lambda item: item == 1) is None
+    assert [queue.get() for _ in range(2)] == [2, 3]
+
+
+def test_whoever_wants_some_items_only_waits_for_one_and_makes_room_by_taking_it() -> None:
+    queue: FrameQueue[int] = FrameQueue("numbers", 1)
+    wait = in_thread(lambda: queue.get_if(lambda item: item > 0))
+    queue.put(1)
+    assert wait() == 1
+    queue.put(2)  # there is room again
+
+    writes = in_thread(lambda: queue.put(3))
+    assert queue.get_if(lambda item: item == 2) == 2
+    writes()
+    assert queue.get() == 3
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+def test_closing_wakes_who_waits_for_a_wanted_item(end: str) -> None:
+    queue: FrameQueue[int] = FrameQueue("numbers", 1)
+    wait = in_thread(lambda: queue.get_if(lambda _: True))
+    getattr(queue, end)()
+    assert isinstance(wait(), QueueClosed)
+
+
+def test_a_closed_queue_still_gives_what_is_wanted_and_then_says_that_it_is_closed() -> None:
+    queue = filled(1, 2)
+    queue.close()
+    assert queue.get_if(lambda _: False) is None
+    assert [queue.get_if(lambda _: True) for _ in range(2)] == [1, 2]
+    with pytest.raises(QueueClosed):
+        queue.get_if(lambda _: True)

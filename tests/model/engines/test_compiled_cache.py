@@ -6,7 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,18 @@ KEY = ModelKey("ab" * 32, "tiny.pt", None, True, "fp32")
 Build = Callable[[], Any]
 IMAGES = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
+SHAPE = (1, 3, 64, 64)
+
+
+def of(batch: int) -> tuple[int, int, int, int]:
+    return (batch, 3, 64, 64)
+
 
 @pytest.fixture(scope="module")
 def blob(converted: Build) -> bytes:
     """A compiled model."""
     cache = Remembering()
-    Compiler(converted, KEY, cache, "fp32")(1)
+    Compiler(converted, KEY, cache, "fp32")(SHAPE)
     return cache.kept
 
 
@@ -40,7 +46,7 @@ class Remembering(CompiledCache):
         super().__init__(Path(os.devnull), "")
         self.kept = b""
 
-    def keep_blob(self, key: ModelKey, batch: int, blob: bytes) -> None:
+    def keep_blob(self, key: ModelKey, shape: Sequence[int], blob: bytes) -> None:
         self.kept = blob
 
 
@@ -68,9 +74,9 @@ def test_a_model_from_the_cache_is_not_made_again_and_says_the_same_to_the_last_
 
 def test_streams_are_those_asked_for_now_and_not_when_the_entry_was_made(tmp_path: Path, blob: bytes):
     cache = CompiledCache(tmp_path, "")
-    cache.keep_blob(KEY, 1, blob)
+    cache.keep_blob(KEY, SHAPE, blob)
 
-    compiled = Compiler(never, KEY, cache, "fp32", streams=2)(1)
+    compiled = Compiler(never, KEY, cache, "fp32", streams=2)(SHAPE)
 
     assert compiled.get_property("NUM_STREAMS") == 2
 
@@ -89,7 +95,7 @@ def test_a_broken_entry_is_made_anew(
     damage: Callable[[bytes], bytes], tmp_path: Path, blob: bytes, converted: Build
 ):
     cache = CompiledCache(tmp_path, "")
-    cache.keep_blob(KEY, 1, blob)
+    cache.keep_blob(KEY, SHAPE, blob)
     [entry] = tmp_path.iterdir()
     whole = entry.read_bytes()
     entry.write_bytes(damage(whole))
@@ -101,7 +107,7 @@ def test_a_broken_entry_is_made_anew(
 
 def test_an_entry_that_openvino_cannot_read_is_made_anew(tmp_path: Path, converted: Build):
     cache = CompiledCache(tmp_path, "")
-    cache.keep_blob(KEY, 1, b"whole, but no model")
+    cache.keep_blob(KEY, SHAPE, b"whole, but no model")
 
     found = outputs(cache, converted)
 
@@ -121,11 +127,13 @@ def test_an_entry_that_openvino_cannot_read_is_made_anew(tmp_path: Path, convert
 )
 def test_what_the_model_depends_on_is_part_of_the_key(change: dict[str, object], tmp_path: Path):
     cache = CompiledCache(tmp_path, "one machine")
-    cache.keep_blob(KEY, 1, b"content")
-    assert cache.blob(KEY, 1) == b"content"
-    assert cache.blob(dataclasses.replace(KEY, **change), 1) is None
-    assert cache.blob(KEY, 2) is None
-    assert CompiledCache(tmp_path, "another machine").blob(KEY, 1) is None
+    cache.keep_blob(KEY, SHAPE, b"content")
+    assert cache.blob(KEY, SHAPE) == b"content"
+    assert cache.blob(dataclasses.replace(KEY, **change), SHAPE) is None
+    assert cache.blob(KEY, of(2)) is None
+    assert cache.blob(KEY, (1, 3, 64, 96)) is None
+    assert cache.blob(KEY, (1, 3, 96, 64)) is None
+    assert CompiledCache(tmp_path, "another machine").blob(KEY, SHAPE) is None
 
 
 def test_the_configuration_comes_back_as_it_was_and_a_broken_one_not_at_all(tmp_path: Path):
@@ -153,30 +161,30 @@ def test_a_folder_that_cannot_be_written_to_only_means_no_cache(tmp_path: Path, 
 def test_a_full_disk_only_means_no_cache_and_leaves_nothing_behind(tmp_path: Path):
     cache = CompiledCache(tmp_path, "")
     with no_file_longer_than(1000):
-        cache.keep_blob(KEY, 1, b"x" * 2000)
+        cache.keep_blob(KEY, SHAPE, b"x" * 2000)
 
-    assert cache.blob(KEY, 1) is None
+    assert cache.blob(KEY, SHAPE) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_used_longest_ago_goes_when_there_is_too_much(tmp_path: Path):
     cache = CompiledCache(tmp_path, "", largest=300)
     for batch in (1, 2, 3):
-        cache.keep_blob(KEY, batch, b"")
-        [newest] = [p for p in tmp_path.iterdir() if p.name.endswith(f"batch{batch}")]
+        cache.keep_blob(KEY, of(batch), b"")
+        [newest] = [p for p in tmp_path.iterdir() if p.name.endswith(f".{batch}x3x64x64")]
         os.utime(newest, (batch, batch))
-    assert cache.blob(KEY, 1) == b""  # used just now
+    assert cache.blob(KEY, SHAPE) == b""  # used just now
 
-    cache.keep_blob(KEY, 4, b"")
+    cache.keep_blob(KEY, of(4), b"")
 
-    assert [cache.blob(KEY, batch) for batch in (1, 2, 3, 4)] == [b"", None, b"", b""]
+    assert [cache.blob(KEY, of(batch)) for batch in (1, 2, 3, 4)] == [b"", None, b"", b""]
 
 
 def test_an_entry_larger_than_all_that_is_allowed_is_kept_alone(tmp_path: Path):
     cache = CompiledCache(tmp_path, "", largest=10)
-    cache.keep_blob(KEY, 1, b"first")
-    cache.keep_blob(KEY, 2, b"second")
-    assert [cache.blob(KEY, batch) for batch in (1, 2)] == [None, b"second"]
+    cache.keep_blob(KEY, SHAPE, b"first")
+    cache.keep_blob(KEY, of(2), b"second")
+    assert [cache.blob(KEY, of(batch)) for batch in (1, 2)] == [None, b"second"]
 
 
 WRITER = """
@@ -186,8 +194,8 @@ from model.engines.compiled_cache import CompiledCache, ModelKey
 cache = CompiledCache(Path(sys.argv[1]), "")
 key = ModelKey("ab" * 32, "tiny.pt", None, True, "fp32")
 for i in range(40):
-    cache.keep_blob(key, 1, sys.argv[2].encode() * 300_000)
-    found = cache.blob(key, 1)
+    cache.keep_blob(key, (1, 3, 64, 64), sys.argv[2].encode() * 300_000)
+    found = cache.blob(key, (1, 3, 64, 64))
     assert found is not None and len(set(found)) == 1 and len(found) == 300_000, found
 """
 

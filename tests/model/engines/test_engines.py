@@ -15,7 +15,7 @@ from torch import Tensor
 from model.engines import ENGINES
 from model.engines.base import Engine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
-from model.engines.openvino_engine import MAX_BATCH_SIZES, OpenVinoEngine
+from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape
 from model.engines.torch_engine import TorchEngine
 from model.raw_outputs import RawOutputs
 from tests.small_networks import TINY, small_network
@@ -142,12 +142,17 @@ def test_without_masks_there_are_no_prototypes_and_the_boxes_stay_as_they_are(na
 def test_openvino_keeps_only_so_many_batch_sizes_and_takes_any(compiled: Compiled):
     made: list[int] = []
     compile_model = compiled()
-    engine = OpenVinoEngine(lambda size: (made.append(size), compile_model(size))[1], "fp32")
-    sizes = [*range(1, MAX_BATCH_SIZES + 2), 2]
+
+    def watched(shape: Shape) -> Any:
+        made.append(shape[0])
+        return compile_model(shape)
+
+    engine = OpenVinoEngine(watched, "fp32")
+    sizes = [*range(1, MAX_SHAPES + 2), 2]
 
     for size in sizes:
         assert difference(engine.start(batch(6, size))(), truth(batch(6, size))) < TOLERANCE
-    assert made == list(range(1, MAX_BATCH_SIZES + 2)), "size 2 was still there"
+    assert made == list(range(1, MAX_SHAPES + 2)), "size 2 was still there"
     engine.start(batch(6, 1))()
     assert made[-1] == 1, "size 1 was used longest ago and had to be made again"
 

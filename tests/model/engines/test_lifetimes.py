@@ -40,7 +40,7 @@ streams = int(sys.argv[2])
 wanted = None
 for kept in ("made anew", "from the cache"):
     running = engine(streams)
-    running.prepare_for(1)
+    running.prepare_for((1, 3, 64, 64))
     models.clear()
     gc.collect()
     for raw in [start() for start in [running.start(images.clone()) for _ in range(streams)]]:

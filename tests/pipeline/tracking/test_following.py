@@ -28,6 +28,7 @@ from tests.small_networks import decoding
 
 HEIGHT, WIDTH = SIZE
 OPTIONS = DetectOptions(score_threshold=0.3)
+THRESHOLDS = (0.3, 0.3, 0.3)  # of each class
 CELLS = (30, 50)
 LIGHT = FollowOptions(stabilise="light")
 
@@ -60,7 +61,7 @@ def found(*boxes: Box, scores: list[float] | None = None, with_masks: bool = Tru
 
 
 def follow(follower: FoundFollower, frame: Frame, here: Found, options: DetectOptions = OPTIONS) -> list[int]:
-    after = follower(here, raw(), options, [frame])
+    after = follower(here, raw(), options.thresholds(decoding().config), [frame])
     return to_detections(add_masks(after, raw(), decoding(), options), [frame.size], ("a", "b", "c"))[
         0
     ].track_ids.tolist()
@@ -84,10 +85,10 @@ def test_what_is_found_gets_ids_that_stay(either: FollowOptions):
 
 
 def test_without_stabilising_nothing_but_the_ids_is_new(follower: FoundFollower):
-    assert follower.widened(OPTIONS) is OPTIONS
+    assert follower.widened(OPTIONS) == OPTIONS
     for i in range(3):
         before = found(box_at(40 + 5 * i), box_at(150 - i), scores=[0.8, 0.4], empty=1)
-        after = follower(before, raw(), OPTIONS, [frame_at(i)])
+        after = follower(before, raw(), THRESHOLDS, [frame_at(i)])
         for name, part in before._asdict().items():
             if name != "track_ids":
                 np.testing.assert_array_equal(getattr(after, name), part, err_msg=name)
@@ -98,7 +99,7 @@ def test_boxes_alone_are_followed_too(either: FollowOptions):
     one = make_follower(either)
     for i in range(3):
         here = found(box_at(40 + i), box_at(150), with_masks=False)
-        after = one(here, raw()._replace(prototypes=None), OPTIONS, [frame_at(i)])
+        after = one(here, raw()._replace(prototypes=None), THRESHOLDS, [frame_at(i)])
         assert after.track_ids.tolist() == [[0, 1]]
         assert after.coefficients is None
 
@@ -107,9 +108,9 @@ def test_a_batch_is_its_frames_one_after_another(either: FollowOptions):
     founds = [found(box_at(40 + 4 * i), box_at(150 - 3 * i), scores=[0.9, 0.5 + i / 10]) for i in range(4)]
     frames = [frame_at(i) for i in range(4)]
     one, other = make_follower(either), make_follower(either)
-    single = [one(here, raw(), OPTIONS, [frame]) for here, frame in zip(founds, frames, strict=True)]
+    single = [one(here, raw(), THRESHOLDS, [frame]) for here, frame in zip(founds, frames, strict=True)]
     both = Found._make(None if parts[0] is None else torch.cat(parts) for parts in zip(*founds, strict=True))
-    together = other(both, raw(4), OPTIONS, frames)
+    together = other(both, raw(4), THRESHOLDS, frames)
     for name in ("boxes", "valid", "classes", "coefficients", "track_ids"):
         expected = torch.cat([getattr(after, name) for after in single])
         np.testing.assert_array_equal(getattr(together, name), expected, err_msg=name)
@@ -127,8 +128,9 @@ def test_an_empty_frame_is_nothing_special(either: FollowOptions):
 def test_a_track_goes_on_with_less_than_it_takes_to_begin_one():
     one = make_follower(LIGHT)
     widened = one.widened(OPTIONS)
-    assert widened.score_threshold == pytest.approx(0.3 * STRENGTHS["light"].keep)
-    assert dataclasses.replace(widened, score_threshold=0.3) == OPTIONS
+    lowered = 0.3 * STRENGTHS["light"].keep
+    assert widened.thresholds(decoding().config) == pytest.approx([lowered] * 3)
+    assert dataclasses.replace(widened, threshold_scale=1.0) == OPTIONS
     weak = [0.9, 0.2]
     assert follow(one, frame_at(0), found(box_at(40), box_at(150), scores=weak)) == [0]
     assert follow(one, frame_at(1), found(box_at(150), box_at(40), scores=weak)) == [1, 0]
@@ -139,8 +141,8 @@ def test_smoothed_boxes_and_coefficients_lie_between_what_was_and_what_is():
     one = make_follower(FollowOptions(stabilise="strong"))
     first, second = found(box_at(100)), found(box_at(101))
     second = second._replace(coefficients=second.coefficients + 0.5)
-    one(first, raw(), OPTIONS, [frame_at(0)])
-    after = one(second, raw(), OPTIONS, [frame_at(1)])
+    one(first, raw(), THRESHOLDS, [frame_at(0)])
+    after = one(second, raw(), THRESHOLDS, [frame_at(1)])
     for name in ("boxes", "coefficients"):
         before, now, smoothed = (getattr(each, name) for each in (first, second, after))
         moved = before != now
@@ -161,7 +163,7 @@ def test_every_track_ends_where_the_scene_does(either: FollowOptions, name: str)
     for i in range(48, 51):
         assert follow(one, frame_at(i), found(box_at(40), box_at(150))) == [0, 1]
     last = found(box_at(41), box_at(150))
-    after = one(last, raw(), OPTIONS, [then])
+    after = one(last, raw(), THRESHOLDS, [then])
     assert after.track_ids.tolist() == [[2, 3]]
     # nothing is left of what was smoothed before
     np.testing.assert_allclose(after.boxes, last.boxes, atol=1e-6)
@@ -178,11 +180,11 @@ def test_ids_go_on_with_other_options_and_smoothing_begins_anew():
     assert follow(one, frame_at(0), found(box_at(40))) == [0]
     one.change(FollowOptions(stabilise="light"))
     here = found(box_at(43))
-    after = one(here, raw(), OPTIONS, [frame_at(1)])
+    after = one(here, raw(), THRESHOLDS, [frame_at(1)])
     assert after.track_ids.tolist() == [[0]]
     np.testing.assert_allclose(after.boxes, here.boxes, atol=1e-6)
     one.change(FollowOptions())
-    assert one.widened(OPTIONS) is OPTIONS
+    assert one.widened(OPTIONS) == OPTIONS
     with pytest.raises(ConfigError, match="very"):
         one.change(FollowOptions(stabilise="very"))
 
