@@ -106,11 +106,13 @@ def box_array(record: ImageRecord) -> NDArray[np.float64]:
     return np.array([i.box for i in record.instances], dtype=np.float64).reshape(-1, 4)
 
 
-def whole_view(record: ImageRecord, config: AugmentConfig, rng: np.random.Generator) -> View:
-    """All of the image, as inference sees it."""
+def whole_view(
+    record: ImageRecord, config: AugmentConfig, rng: np.random.Generator, shape: tuple[int, int] = (1, 1)
+) -> View:
+    """All of the image, as inference sees it; `shape` as for `jitter_view`."""
     width, height = record.width, record.height
     if config.keep_aspect:
-        width = height = max(width, height)
+        height, width = (round(side) for side in _fitting(record, shape))
     x, mirror = 0, _mirrored(config, rng)
     if mirror and width > record.width:
         x = record.width - width  # the padding stays at the right
@@ -148,7 +150,7 @@ def jitter_view(
         kept = _worth_keeping(boxes, crowd, window, config)
         if (kept & ~crowd).any() or crowd.all():
             return View(_with_mirror(window, _mirrored(config, rng)), kept)
-    return whole_view(record, config, rng)
+    return whole_view(record, config, rng, shape)
 
 
 VIEW_SAMPLERS: dict[str, Callable[[ImageRecord, AugmentConfig, np.random.Generator], View]] = {
@@ -254,6 +256,12 @@ def _ssd_crop(record: ImageRecord, canvas: Window, rng: np.random.Generator) -> 
     return everything
 
 
+def _fitting(record: ImageRecord, shape: tuple[int, int]) -> tuple[float, float]:
+    """Height and width of the least part of the plane of this shape that holds all of the image."""
+    unit = max(record.height / shape[0], record.width / shape[1])
+    return unit * shape[0], unit * shape[1]
+
+
 def _jittered(
     record: ImageRecord,
     scale: tuple[float, float],
@@ -265,8 +273,7 @@ def _jittered(
     stretch = math.exp(rng.uniform(-0.5, 0.5) * math.log(config.aspect))
     whole_width, whole_height = float(record.width), float(record.height)
     if config.keep_aspect:
-        unit = max(record.height / shape[0], record.width / shape[1])
-        whole_height, whole_width = unit * shape[0], unit * shape[1]
+        whole_height, whole_width = _fitting(record, shape)
     width = max(round(whole_width / factor * stretch), 1)
     height = max(round(whole_height / factor / stretch), 1)
     # from flush with one side to flush with the other, whichever of window and image is the larger

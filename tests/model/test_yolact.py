@@ -43,11 +43,10 @@ def test_raw_outputs_have_the_shapes_of_their_configuration(name: str):
     assert raw.class_logits.shape == (2, anchors, config.num_classes + background)
     assert raw.mask_coefficients.shape == (2, anchors, 32)
     assert raw.prototypes.shape == (2, 2 * rows, 2 * columns, 32)
+    assert raw.semantic_logits.shape == (2, config.num_classes, rows, columns)
     if config.keeps_aspect_ratio:
-        assert raw.semantic_logits is None
         assert raw.box_distribution.shape == (2, anchors, 4, 11)
     else:
-        assert raw.semantic_logits.shape == (2, config.num_classes, rows, columns)
         assert raw.box_distribution is None
     assert {part.dtype for part in raw if part is not None} == {torch.float32}
 

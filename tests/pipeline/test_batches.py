@@ -50,10 +50,9 @@ def inferred(detector: Detector | HostDetector, frames: Sequence[Frame], batch: 
         queue.put(frame)
     queue.close()
     infer(detector, queue, found, Metrics(), lambda: batch)
-    results = []
-    with pytest.raises(QueueClosed):
-        while True:
-            results.append(found.get())
+    results = [found.get() for _ in range(len(found))]
+    with pytest.raises(QueueClosed):  # nothing more will come
+        found.get()
     return results
 
 

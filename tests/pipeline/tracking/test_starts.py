@@ -26,7 +26,7 @@ SCORES = st.floats(0, 1, width=32)
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(SCORES, SCORES), max_size=6))
-def test_a_score_lies_over_the_common_threshold_just_where_it_lies_over_its_own(
+def test_a_score_lies_over_the_common_threshold_just_where_it_does_over_its_own(
     rows: list[tuple[float, float]],
 ):
     scores, starts = np.array(rows, np.float32).reshape(-1, 2).T
