@@ -15,7 +15,7 @@ from app.drawing import overlay_style
 from app.progress import progress_bar
 from model.catalog import DEFAULT_WEIGHTS
 from model.detections import Detections
-from model.errors import SinkError, SourceError
+from model.errors import SinkError, SourceError, is_out_of_memory
 from pipeline.overlay import OverlayStyle, draw
 from pipeline.sinks.files import write_image, write_json
 from pipeline.sources.images import read_image
@@ -42,7 +42,7 @@ def annotate_photos(
             except (SourceError, SinkError) as error:
                 report.failures.append(str(error))
             except (MemoryError, RuntimeError) as error:
-                if not is_lack_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 report.failures.append(f"{job.source}: not enough memory for an image of this size")
 
@@ -63,14 +63,6 @@ def annotate(
             write_json(path, _record(job, detections, facts))
         else:
             write_image(path, draw(frame, detections, style))
-
-
-def is_lack_of_memory(error: BaseException | None) -> bool:
-    """Whether an error says that memory did not suffice, on whichever device."""
-    import torch
-
-    # a CPU's allocator has no class of its own for it
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
 
 
 def _record(job: Job, detections: Detections, facts: dict[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress, TaskID
 
-from app.annotate_photos import is_lack_of_memory
 from app.annotate_report import Report
 from app.arguments import follow_options
 from app.drawing import overlay_style
 from app.progress import frames_bar
 from app.threads import streams_for_files
 from app.timings import progress_text, table
-from model.errors import LiveMaskError, SinkError
+from model.errors import LiveMaskError, SinkError, is_out_of_memory
 from pipeline.builder import build_runner
 from pipeline.metrics import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport, RunState
@@ -60,7 +59,7 @@ def annotate_videos(
             _annotate(job, build, args, report, alone=len(jobs) == 1)
         except Exception as error:
             report.failures.append(_named(job, error))
-            if not isinstance(error, (LiveMaskError, OSError)) and not is_lack_of_memory(error):
+            if not isinstance(error, (LiveMaskError, OSError)) and not is_out_of_memory(error):
                 bugs.append(error)
     if bugs:
         raise bugs[0]
@@ -217,7 +216,7 @@ def _tell(job: VideoJob, done: RunReport, args: argparse.Namespace, alone: bool,
 
 def _named(job: VideoJob, error: Exception) -> str:
     """The error as a line that says which input it is about."""
-    if is_lack_of_memory(error):
+    if is_out_of_memory(error):
         return f"{job.name}: not enough memory for frames of this size"
     if isinstance(error, OSError):
         return f"{job.name}: {error.strerror or error}"

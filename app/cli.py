@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.errors import ConfigError, LiveMaskError
+from model.errors import ConfigError, LiveMaskError, is_out_of_memory
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -70,6 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except LiveMaskError as error:
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print(
+            "error: this machine has not enough memory for it; choose a smaller --image-size, or a smaller "
+            "--batch-size where images are worked on together",
+            file=sys.stderr,
+        )
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

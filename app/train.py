@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is learned")
-    group.add_argument("--config", choices=PRESETS, help="the network")
+    group.add_argument(
+        "--config", choices=PRESETS, help="the network (default: that of the checkpoint of --init)"
+    )
     group.add_argument(
         "--data",
         action="append",
@@ -70,6 +72,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--val-limit", type=at_least_one, metavar="N", help="measure on the first N of its images"
     )
+    group.add_argument(
+        "--val-share",
+        type=float,
+        metavar="X",
+        help="without --val: hold this share of the data out to measure on (default: 0; 0.2 where --init "
+        "brings a checkpoint of other classes)",
+    )
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +86,9 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--weights", metavar="FILE", help="start from these weights")
     group.add_argument(
         "--init",
-        metavar="FILE",
-        help="start from these weights, whatever classes they know, or from NanoDet-g's graph, a .json",
+        metavar="WEIGHTS",
+        help="start from these weights, a file or a name such as livemask_s, whatever classes they know, by "
+        "a short recipe if those are others; or from NanoDet-g's graph, a .json",
     )
     group.add_argument(
         "--teacher",
@@ -101,8 +111,24 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="on one device; under torchrun n devices do N / n at n times the learning rate",
     )
+    group.add_argument(
+        "--patience",
+        type=zero_or_more,
+        metavar="N",
+        help="end when N measurements in a row bring nothing, and keep the best state; 0: never (the default "
+        "but where --init brings a checkpoint of other classes, there 8)",
+    )
+    group.add_argument(
+        "--minutes", type=float, metavar="M", help="take at most so long, with as many iterations as fit"
+    )
     group.add_argument("--batch-size", type=at_least_one, metavar="N", help="images a device")
     group.add_argument("--learning-rate", type=float, metavar="X", help="on one device")
+    group.add_argument(
+        "--detector-rate",
+        type=float,
+        metavar="X",
+        help="times the learning rate is that of the detector, all but what makes masks (default: 1)",
+    )
     group.add_argument(
         "--warmup", type=zero_or_more, metavar="N", help="iterations over which the rate rises"
     )
@@ -123,7 +149,9 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="of all that is random (default: 0)",
     )
     group.add_argument("--licence", metavar="TEXT", help="a licence note that goes into the weights")
-    group.add_argument("--save-every", type=at_least_one, metavar="N", help="iterations (default: 500)")
+    group.add_argument(
+        "--save-every", type=at_least_one, metavar="N", help="iterations (default: 500, or 20 times a run)"
+    )
 
 
 def _spare_cores() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -12,33 +11,29 @@ from datetime import timedelta
 from pathlib import Path
 
 import torch
+from pycocotools.coco import COCO
 from torch import distributed as dist
 
 from app.training_settings import Settings
-from app.training_validation import load_validation
+from app.training_start import fitted, load_teacher, start_network
+from app.training_validation import Validation, load_validation
 from app.training_watch import RunWatcher
-from model.catalog import resolve_weights
-from model.checkpoint import load_checkpoint
 from model.config import YolactConfig
 from model.config_limits import check_limits
-from model.errors import ConfigError, DownloadError, TrainingError
+from model.errors import ConfigError, TrainingError
 from model.predictor import select_device
 from model.training.annotations import AnnotationSet, join
 from model.training.augment import augmentation
 from model.training.data_formats import load_all
 from model.training.dataset import InstanceDataset
-from model.training.distributed import from_first, is_first, rank, world_size
-from model.training.initialisation import initialise_from
+from model.training.distributed import is_first, rank, world_size
+from model.training.held_out import as_ground_truth, hold_out
 from model.training.loader import Batch, build_loader
-from model.training.pretrained import load_imagenet
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, read_saved_run
 from model.training.trainer import Trainer
 from model.weight_pins import exclusive
-from model.yolact import Yolact, build_yolact
 
-# below this many images a device the statistics of a batch are too coarse to train given norms on (published)
-SMALLEST_BATCH_FOR_NORMS = 6
 # how long the other devices wait while the first one measures
 PATIENCE = timedelta(hours=12)
 
@@ -56,13 +51,18 @@ def build_trainer(
         saved = read_saved_run(last) if resume and last.is_file() else None
         annotations = read_annotations(settings)
         config = _config(settings, annotations, saved)
-        validation = load_validation(settings, config, output, place) if is_first() else None
-        recipe = settings.recipe().for_devices(world_size()) if saved is None else saved.recipe
+        annotations, held = _split(settings, annotations)
+        validation = _validation(settings, config, output, place, held) if is_first() else None
+        recipe = saved.recipe if saved is not None else _recipe(settings, annotations)
         with _folder(output), RunWatcher(output, recipe.iterations, validation) as watcher:
             if is_first():
                 watcher.on_notice("\n".join(annotations.summary()))
-            network, recipe = _network(settings, config, recipe, saved, watcher)
+                if held is not None:
+                    watcher.on_notice(f"{len(held.imgs)} more images are held out, to measure on")
+            network, recipe = start_network(settings, config, recipe, saved, watcher)
             batches = Batches(annotations, config, recipe, workers, place.type == "cuda")
+            if saved is None and (recipe.patience or recipe.minutes):
+                recipe = fitted(network, recipe, batches, place, watcher)
             trainer = Trainer(
                 network,
                 recipe,
@@ -70,10 +70,10 @@ def build_trainer(
                 output,
                 watcher,
                 place,
-                settings.save_every,
+                settings.saves(recipe),
                 settings.licence,
                 fingerprint(annotations),
-                _teacher(settings, config),
+                load_teacher(settings, config),
             )
             if saved is not None:
                 trainer.resume(saved)
@@ -167,6 +167,28 @@ def fingerprint(annotations: AnnotationSet) -> str:
     return f"{len(annotations)} images, digest {hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
 
+def _split(settings: Settings, annotations: AnnotationSet) -> tuple[AnnotationSet, COCO | None]:
+    """What is trained on, and what of the data is held out to be measured on, if any."""
+    share = settings.held_out(annotations.class_names)
+    if not share:
+        return annotations, None
+    kept, held = hold_out(annotations, share, settings.seed)
+    return kept, as_ground_truth(held)
+
+
+def _validation(
+    settings: Settings, config: YolactConfig, output: Path, device: torch.device, held: COCO | None
+) -> Validation | None:
+    if held is None:
+        return load_validation(settings, config, output, device)
+    return Validation(held, Path(), output / "previews", device)
+
+
+def _recipe(settings: Settings, annotations: AnnotationSet) -> Recipe:
+    recipe = settings.recipe(annotations.class_names, len(annotations))
+    return recipe.for_devices(world_size())
+
+
 def _config(settings: Settings, annotations: AnnotationSet, saved: SavedRun | None) -> YolactConfig:
     if saved is None:
         config = settings.network_config(annotations.class_names)
@@ -178,47 +200,3 @@ def _config(settings: Settings, annotations: AnnotationSet, saved: SavedRun | No
             f"{', '.join(annotations.class_names)}; restore the data set, or start a new run"
         )
     return saved.config
-
-
-def _network(
-    settings: Settings, config: YolactConfig, recipe: Recipe, saved: SavedRun | None, watcher: RunWatcher
-) -> tuple[Yolact, Recipe]:
-    """A network to start from, and the recipe for it."""
-    torch.manual_seed(settings.seed)
-    if saved is not None:
-        return build_yolact(config), recipe
-    if settings.weights is not None:
-        network, pretrained = load_checkpoint(resolve_weights(settings.weights), config), True
-    elif settings.init is not None:
-        network, pretrained = build_yolact(config), True
-        initialise_from(network, settings.init)
-    else:
-        network = build_yolact(config)
-        pretrained = from_first(is_first() and _start_from_imagenet(network, settings.backbone, watcher))
-    freeze = pretrained and recipe.batch_size < SMALLEST_BATCH_FOR_NORMS
-    return network, dataclasses.replace(recipe, freeze_norms=freeze)
-
-
-def _teacher(settings: Settings, config: YolactConfig) -> Yolact | None:
-    """The network that stands in for missing labels. Raises ConfigError where the loss knows no teacher."""
-    if settings.teacher is None:
-        return None
-    if config.anchor_free is None:
-        raise ConfigError(f"--teacher: the loss of {config.name} knows no teacher; livemask_n, _s and _m do")
-    teacher = build_yolact(config)
-    initialise_from(teacher, settings.teacher)
-    return teacher
-
-
-def _start_from_imagenet(network: Yolact, wish: str, watcher: RunWatcher) -> bool:
-    """Whether the backbone now knows ImageNet. Raises DownloadError when it has to and cannot."""
-    if wish == "scratch":
-        return False
-    try:
-        load_imagenet(network.backbone, network.config.backbone)
-    except DownloadError as error:
-        if wish == "imagenet":
-            raise
-        watcher.on_notice(f"{error}; the backbone starts from scratch")
-        return False
-    return True

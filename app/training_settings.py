@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from model.catalog import resolve_weights
+from model.checkpoint import read_config
 from model.config import YolactConfig, preset
 from model.config_limits import check_input_size
 from model.errors import ConfigError, TrainingError
 from model.training.augment import augmentation
-from model.training.recipe import Recipe, Stage, check_stages, recipe_for
+from model.training.initialisation import is_graph, same_network
+from model.training.recipe import Recipe, Stage, check_stages, recipe_for, recipe_for_own_classes
 
 FILE = "run.json"
+# of a run for own classes: what is held out where there is no --val, and how often it is measured
+HELD_OUT = 0.2
+MEASUREMENTS = 20
+SAVE_EVERY = 500
 
 
 @dataclass(frozen=True)
 class Settings:
     """Fields are the command's arguments; None stands for what configuration and recipe say."""
 
-    config: str
+    config: str | None
     data: list[str]
     data_weight: list[float] = field(default_factory=list)
     images: str | None = None
@@ -31,30 +40,37 @@ class Settings:
     val: str | None = None
     val_images: str | None = None
     val_limit: int | None = None
+    val_share: float | None = None
     weights: str | None = None
     init: str | None = None
     teacher: str | None = None
     freeze: str | None = None
+    detector_rate: float | None = None
     backbone: str = "auto"
     iterations: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
     warmup: int | None = None
+    patience: int | None = None
+    minutes: float | None = None
     ema: float | None = None
     precision: str | None = None
     image_size: int | None = None
     stages: str | None = None
     seed: int = 0
-    save_every: int = 500
+    save_every: int | None = None
     licence: str = ""
 
     @staticmethod
     def from_arguments(arguments: Mapping[str, Any]) -> Settings:
         """The settings of the command's arguments, made fit for json. Raises ConfigError on bad ones."""
         values = {name: value for name, value in _plain(arguments).items() if value is not None}
-        if "config" not in values or not values["data"]:
-            raise ConfigError("a new run needs --config and --data; to go on with one, add --resume")
-        settings = Settings(**values)
+        if not ("config" in values or "init" in values) or not values["data"]:
+            raise ConfigError(
+                "a new run needs --config and --data, or --init with a checkpoint in place of --config; "
+                "to go on with one, add --resume"
+            )
+        settings = Settings(**{"config": None, **values})
         settings._check()
         return settings
 
@@ -69,23 +85,84 @@ class Settings:
                     f"leave {option} out, or start a new run"
                 )
 
-    def network_config(self, class_names: tuple[str, ...]) -> YolactConfig:
-        """The preset for these classes, with the input size that was asked for."""
-        config = preset(self.config)
-        size = self.image_size or config.image_size
-        return dataclasses.replace(config, class_names=class_names, image_size=size)
+    def base_config(self) -> YolactConfig:
+        """The network's configuration, but for its classes and input size: the preset, or that of `init`.
 
-    def recipe(self) -> Recipe:
-        """The configuration's recipe with the changes that were asked for. Raises ConfigError on bad ones."""
-        recipe = recipe_for(self.config)
+        Raises ConfigError where there is neither, or where the two are different networks, and
+        CheckpointError and DownloadError where `init` cannot be read.
+        """
+        given = self.given_config
+        if self.config is not None:
+            config = preset(self.config)
+            if given is not None and not same_network(config, given):
+                raise ConfigError(
+                    f"--init {self.init} holds {given.name}, which is another network than "
+                    f"--config {self.config}; leave out --config to go on with {given.name}"
+                )
+            return config
+        if given is None:
+            raise ConfigError(
+                f"--init {self.init} is a graph, which does not say what is built on it; add --config, such "
+                "as --config livemask_s"
+            )
+        return given
+
+    @cached_property
+    def given_config(self) -> YolactConfig | None:
+        """The configuration of the checkpoint that the run starts from with `init`, None without one."""
+        return None if self.init is None or is_graph(self.init) else read_config(resolve_weights(self.init))
+
+    def network_config(self, class_names: tuple[str, ...]) -> YolactConfig:
+        """The network for these classes, with the input size that was asked for.
+
+        Thresholds that were found for other classes are dropped.
+        """
+        config = self.base_config()
+        detection = config.detection
+        if config.class_names != class_names:
+            detection = dataclasses.replace(detection, class_thresholds=())
+        size = self.image_size or config.image_size
+        return dataclasses.replace(config, class_names=class_names, image_size=size, detection=detection)
+
+    def has_own_classes(self, class_names: tuple[str, ...]) -> bool:
+        """Whether the run teaches a network that was trained already other classes than it knows."""
+        given = self.given_config
+        return given is not None and given.class_names != class_names
+
+    def held_out(self, class_names: tuple[str, ...]) -> float:
+        """The share of the data, 0..1, that is measured on and not trained on."""
+        if self.val is not None:
+            return 0.0
+        if self.val_share is not None:
+            return self.val_share
+        if self.patience is None:
+            return HELD_OUT if self.has_own_classes(class_names) else 0.0
+        return HELD_OUT if self.patience else 0.0
+
+    def recipe(self, class_names: tuple[str, ...] | None = None, images: int = 0) -> Recipe:
+        """The configuration's recipe, or the short one where `class_names` are others than the weights know,
+        with the changes that were asked for. Raises ConfigError on bad ones.
+        """
+        config = self.base_config()
+        recipe = recipe_for(config.name)
+        if class_names is not None and self.has_own_classes(class_names):
+            recipe = recipe_for_own_classes(images, config.keeps_aspect_ratio)
+            if self.val is None and not self.held_out(class_names):
+                recipe = dataclasses.replace(recipe, patience=0)
+        if self.freeze is not None:
+            stages = tuple(dataclasses.replace(stage, freeze="none") for stage in recipe.stages)
+            recipe = dataclasses.replace(recipe, stages=stages)
         if self.iterations is not None:
             recipe = recipe.with_iterations(self.iterations)
         if self.image_size is not None:
-            recipe = recipe.with_stages_scaled(self.image_size / preset(self.config).image_size)
-        changes = {
+            recipe = recipe.with_stages_scaled(self.image_size / config.image_size)
+        changes: dict[str, Any] = {
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
+            "detector_rate": self.detector_rate,
             "warmup_iterations": self.warmup,
+            "patience": self.patience,
+            "minutes": self.minutes,
             "ema_decay": self.ema,
             "precision": self.precision,
             "stages": None if self.stages is None else parse_stages(self.stages),
@@ -95,6 +172,12 @@ class Settings:
         recipe = dataclasses.replace(recipe, **{k: v for k, v in changes.items() if v is not None})
         recipe.check()
         return recipe
+
+    def saves(self, recipe: Recipe) -> int:
+        """After how many iterations the run saves its state and measures it."""
+        if self.save_every is not None:
+            return self.save_every
+        return min(SAVE_EVERY, max(recipe.iterations // MEASUREMENTS, 10)) if recipe.patience else SAVE_EVERY
 
     def renamed(self) -> dict[str, str]:
         """Names of the data's classes -> the names to learn them by."""
@@ -124,14 +207,34 @@ class Settings:
             )
         if any("=" not in pair for pair in self.rename):
             raise ConfigError(f"expected --rename FROM=TO, got {' '.join(self.rename)}")
-        if self.weights is not None and self.backbone != "auto":
-            raise ConfigError(f"--weights hold a backbone already; leave out --backbone {self.backbone}")
+        self._check_start()
+        self._check_measuring()
         if self.val is None and (self.val_images or self.val_limit):
             raise ConfigError("--val-images and --val-limit say how to measure on --val, which is not given")
         self._check_sizes()
 
+    def _check_start(self) -> None:
+        if self.weights is not None and self.init is not None:
+            raise ConfigError(
+                "--weights and --init both say what to start from; --weights is for the same classes, --init "
+                "for any: leave out one"
+            )
+        for option, value in (("--weights", self.weights), ("--init", self.init)):
+            if value is not None and self.backbone != "auto":
+                raise ConfigError(f"{option} brings a backbone already; leave out --backbone {self.backbone}")
+
+    def _check_measuring(self) -> None:
+        if self.val_share is not None and not 0 <= self.val_share <= 0.9:
+            raise ConfigError(f"--val-share is a share of the images, 0 to 0.9, got {self.val_share}")
+        if self.val is not None and self.val_share:
+            raise ConfigError("--val and --val-share both say what to measure on; leave out one")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise ConfigError(f"--minutes must be more than 0, got {self.minutes}")
+        if self.patience and self.val is None and self.val_share == 0:
+            raise ConfigError("--patience counts measurements; say on what with --val or --val-share")
+
     def _check_sizes(self) -> None:
-        config = preset(self.config)
+        config = self.base_config()
         sizes = [self.image_size or config.image_size, *(s.image_size for s in self.recipe().stages)]
         for size in sizes:
             if size is not None:

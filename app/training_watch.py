@@ -50,6 +50,11 @@ class RunWatcher:
         self._board = TensorBoardLog(self._output / "tensorboard", iteration)
         self._open.callback(self._board.close)
 
+    def expect(self, iterations: int) -> None:
+        """Count on so many iterations."""
+        self._iterations = iterations
+        self._progress.expect(iterations)
+
     def on_step(self, report: StepReport) -> None:
         """Log it, and now and then say it."""
         self._steps.write(step_row(report))
@@ -60,16 +65,17 @@ class RunWatcher:
         """Say it."""
         self._progress.say(text)
 
-    def on_checkpoint(self, iteration: int, network: Yolact) -> None:
-        """Measure the averaged weights."""
+    def on_checkpoint(self, iteration: int, network: Yolact) -> float | None:
+        """Measure the averaged weights; their AP, of masks where there are any."""
         if self._validation is None:
-            return
+            return None
         figures = self._validation(network, iteration, self.on_notice)
         self._figures.write({"iteration": iteration, **figures})
         self._board.scalars(iteration, figures)
         listed = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._progress.say(f"iteration {iteration}: {listed}")
         self._progress.restart_clock()
+        return figures.get("mask/ap", figures.get("box/ap"))
 
 
 class ProgressLine:
@@ -89,6 +95,10 @@ class ProgressLine:
         """Leave the time until now out of the speed."""
         self._since = time.perf_counter()
         self._reports: list[StepReport] = []
+
+    def expect(self, iterations: int) -> None:
+        """Count on so many iterations."""
+        self._iterations = iterations
 
     def step(self, report: StepReport) -> None:
         """Take an iteration in, and say how far it is if it is time to."""

@@ -68,13 +68,17 @@ def build_from(checkpoint: Checkpoint) -> Yolact:
     config = checkpoint.config
     with torch.device("meta"):
         network = build_yolact(config)
-    state = {k: v.float() if v.is_floating_point() else v for k, v in _best_state(checkpoint).items()}
+    state = {k: v.float() if v.is_floating_point() else v for k, v in best_state(checkpoint).items()}
     network.load_state_dict(state, assign=True)
     network.anchors = square_boxes(config)
     return network.eval()
 
 
-def _best_state(checkpoint: Checkpoint) -> Mapping[str, Tensor]:
+def best_state(checkpoint: Checkpoint) -> Mapping[str, Tensor]:
+    """The weights to use: of a run's last state the averaged ones.
+
+    Raises CheckpointError when the average is not one of this network.
+    """
     average = (checkpoint.training or {}).get("ema")
     if average is None:
         return checkpoint.state

@@ -33,3 +33,20 @@ class SourceError(LiveMaskError):
 
 class SinkError(LiveMaskError):
     """A result that cannot be written."""
+
+
+_OUT_OF_MEMORY = (
+    *("not enough memory", "can't allocate memory", "out of memory"),
+    *("bad_alloc", "bad allocation"),
+)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error says that memory does not suffice, whichever library it comes from.
+
+    Most of them have no exception of their own for it, and say so in a RuntimeError's text.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)

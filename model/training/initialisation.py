@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
 from model.catalog import resolve_weights
-from model.checkpoint import read_checkpoint
+from model.checkpoint import best_state, read_checkpoint
+from model.config import DetectionConfig, LossConfig, YolactConfig
 from model.errors import CheckpointError
 from model.nanodet import load_nanodet
 from model.yolact import Yolact
 
 GRAPH_SUFFIX = ".json"
+
+
+def is_graph(source: str) -> bool:
+    """Whether a network's start is NanoDet-g's graph, which has a network but no classes or settings."""
+    return source.lower().endswith(GRAPH_SUFFIX)
+
+
+def same_network(one: YolactConfig, other: YolactConfig) -> bool:
+    """Whether weights of one fit the other but for the classes; the input size decides no weight."""
+    return _network_alone(one) == _network_alone(other)
 
 
 def initialise_from(network: Yolact, source: str) -> None:
@@ -25,43 +38,81 @@ def initialise_from(network: Yolact, source: str) -> None:
 
     Raises CheckpointError, with the network as it was, naming the first weight that does not fit.
     """
-    if source.lower().endswith(GRAPH_SUFFIX):
+    if is_graph(source):
         load_nanodet(network, Path(source))
         return
     path = resolve_weights(source)
     checkpoint = read_checkpoint(path)
+    given = best_state(checkpoint)
     theirs, ours = checkpoint.config.class_names, network.config.class_names
-    own = network.state_dict()
     state: dict[str, Tensor] = {}
-    for key, value in own.items():
-        given = checkpoint.state.get(key)
-        if (
-            given is not None
-            and given.shape == value.shape
-            and (theirs == ours or not _tells_classes(network, key))
-        ):
-            state[key] = given.to(value.dtype)
-        elif given is not None and _tells_classes(network, key):
-            state[key] = _merged(value, given.to(value.dtype), ours, theirs, _offset(network))
+    for key, own in network.state_dict().items():
+        found = given.get(key)
+        rows = _class_rows(network, key)
+        if found is not None and rows is not None and theirs != ours:
+            merged = _merged(own, found.to(own.dtype), ours, theirs, rows)
         else:
-            got = "none" if given is None else str(list(given.shape))
+            merged = found if found is not None and found.shape == own.shape else None
+        if merged is None:
+            got = "none" if found is None else str(list(found.shape))
             raise CheckpointError(
-                f"{path}: {key}: expected {list(value.shape)} for {network.config.name}, got {got}; start "
+                f"{path}: {key}: expected {list(own.shape)} for {network.config.name}, got {got}; start "
                 f"from weights of the same network, these are of {checkpoint.config.name}"
             )
+        state[key] = merged.to(own.dtype)
     network.load_state_dict(state)
 
 
-def _tells_classes(network: Yolact, key: str) -> bool:
-    return key.startswith(("head.output.", "head.conf_layer", "semantic_head"))
+class _Rows(NamedTuple):
+    """Where a layer's output channels have the classes: in each of `groups`, behind `before` other rows."""
+
+    groups: int
+    before: int
 
 
-def _offset(network: Yolact) -> int:
-    """Rows before those of the first class: the background's, which an anchor-free head does not have."""
-    return 0 if network.config.anchor_free is not None else 1
+def _class_rows(network: Yolact, key: str) -> _Rows | None:
+    """How a parameter tells classes apart; None where it does not."""
+    config = network.config
+    if key.startswith("head.output."):  # behind the classes come the sides' distributions
+        return _Rows(1, 0)
+    if key.startswith("head.conf_layer.") and config.anchors is not None:  # the background comes first
+        return _Rows(config.anchors.per_cell, 1)
+    if key.startswith("semantic_head."):
+        return _Rows(1, 0)
+    if key.startswith("mask_iou_net.") and network.state_dict()[key].shape[0] == config.num_classes:
+        return _Rows(1, 0)
+    return None
 
 
 def _merged(
-    own: Tensor, given: Tensor, ours: tuple[str, ...], theirs: tuple[str, ...], offset: int
-) -> Tensor:
-    raise CheckpointError("not yet")
+    own: Tensor, given: Tensor, ours: tuple[str, ...], theirs: tuple[str, ...], rows: _Rows
+) -> Tensor | None:
+    """`own` [R, …] with the given rows of all classes that both know and all rows that are no class's.
+
+    None where `given` differs in more than its classes.
+    """
+    groups, before = rows
+    others = len(own) - groups * len(ours)
+    if own.shape[1:] != given.shape[1:] or len(given) - groups * len(theirs) != others:
+        return None
+    # [groups · (before + C + after), …] -> [groups, before + C + after, …]
+    merged, source = own.clone().unflatten(0, (groups, -1)), given.unflatten(0, (groups, -1))
+    merged[:, :before] = source[:, :before]
+    merged[:, before + len(ours) :] = source[:, before + len(theirs) :]
+    for row, name in enumerate(ours):
+        if name in theirs:
+            merged[:, before + row] = source[:, before + theirs.index(name)]
+    return merged.flatten(0, 1)
+
+
+def _network_alone(config: YolactConfig) -> YolactConfig:
+    return dataclasses.replace(
+        config,
+        name="",
+        image_size=0,
+        class_names=(),
+        loss=LossConfig(),
+        detection=DetectionConfig(),
+        pixel_mean=(0.0, 0.0, 0.0),
+        pixel_std=(1.0, 1.0, 1.0),
+    )

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import torch
 from torch import nn
 
 from model.errors import ConfigError
-from model.training.recipe import FROZEN, Recipe
+from model.training.norms import batch_norms
+from model.training.recipe import FROZEN, Recipe, Stage
+from model.yolact import Yolact
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD decays every parameter, as published; AdamW spares biases and norms."""
-    trained = [p for p in network.parameters() if p.requires_grad]
+    """The recipe's optimiser; a group's learning rate is the recipe's times its "rate".
+
+    SGD decays every parameter, as published; AdamW spares biases and norms.
+    """
+    groups = list(_groups(network, recipe))
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            trained,
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-    decayed = [p for p in trained if p.ndim > 1]
-    spared = [p for p in trained if p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, foreach=True)
+
+
+def _groups(network: nn.Module, recipe: Recipe) -> Iterator[dict[str, Any]]:
+    """The parameters that are trained, by how fast they learn and whether they decay."""
+    detector = tuple(f"{part}." for part in FROZEN["detector"])
+    rates = (1.0,) if recipe.detector_rate == 1 else (1.0, recipe.detector_rate)
+    for rate in rates:
+        trained = [
+            p
+            for name, p in network.named_parameters()
+            if p.requires_grad and (len(rates) == 1 or name.startswith(detector) == (rate != 1))
+        ]
+        kinds: tuple[tuple[list[nn.Parameter], float], ...]
+        if recipe.optimizer == "sgd":
+            kinds = ((trained, recipe.weight_decay),)
+        else:
+            decayed, spared = ([p for p in trained if (p.ndim > 1) == many] for many in (True, False))
+            kinds = ((decayed, recipe.weight_decay), (spared, 0.0))
+        for parameters, decay in kinds:
+            if parameters:
+                yield {"params": parameters, "weight_decay": decay, "rate": rate}
 
 
 def freeze(network: nn.Module, kind: str) -> None:
@@ -38,3 +56,19 @@ def freeze(network: nn.Module, kind: str) -> None:
             network.get_submodule(name).requires_grad_(False)
         except AttributeError as error:
             raise ConfigError(f"freeze {kind!r}: the network has no part {name!r}") from error
+
+
+def enter(network: Yolact, recipe: Recipe, stage: Stage, size: int, trained: Sequence[nn.Parameter]) -> None:
+    """Make a network ready for a stage: its input size, training mode, and what rests meanwhile.
+
+    size: the final input size, of stages that have none of their own
+    trained: all parameters that the run trains at one time or another
+    """
+    network.set_image_size(stage.image_size or size)
+    network.train()
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    freeze(network, stage.freeze)
+    if recipe.freeze_norms or "backbone" in FROZEN[stage.freeze]:
+        for norm in batch_norms(network.backbone):
+            norm.eval()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from model.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from model.config import YolactConfig
 from model.errors import ConfigError, TrainingError
+from model.training.early_stop import Verdict
 from model.training.recipe import Recipe
 
 
@@ -24,6 +26,8 @@ class SavedRun:
     devices:      how many processes shared the batches
     skipped:      the steps skipped in a row up to here
     data:         which images were learned from, as the trainer was told; "" in files of older versions
+    verdict:      what the measurements have said
+    seconds:      how long the run has taken
     """
 
     config: YolactConfig
@@ -36,6 +40,8 @@ class SavedRun:
     devices: int = 1
     skipped: int = 0
     data: str = ""
+    verdict: Verdict = field(default_factory=Verdict)
+    seconds: float = 0.0
 
     def require_same(self, config: YolactConfig, recipe: Recipe, devices: int, data: str) -> None:
         """Raise TrainingError unless a run of these would go on as this one would have."""
@@ -50,11 +56,11 @@ class SavedRun:
                 "restore the data set, or start a new run"
             )
         for theirs, mine in ((self.config, config), (self.recipe, recipe)):
-            for field in dataclasses.fields(mine):
-                got, wanted = getattr(theirs, field.name), getattr(mine, field.name)
+            for name in (setting.name for setting in dataclasses.fields(mine)):
+                got, wanted = getattr(theirs, name), getattr(mine, name)
                 if got != wanted:
                     raise TrainingError(
-                        f"the saved run is another one: its {field.name} is {got!r}, expected {wanted!r}"
+                        f"the saved run is another one: its {name} is {got!r}, expected {wanted!r}"
                     )
 
     def write(self, path: Path) -> None:
@@ -74,6 +80,8 @@ class SavedRun:
             "devices": self.devices,
             "skipped": self.skipped,
             "data": self.data,
+            "verdict": self.verdict.to_dict(),
+            "seconds": self.seconds,
         }
         _replace(path, self.config, self.weights, training=training)
 
@@ -84,6 +92,18 @@ def write_weights(path: Path, config: YolactConfig, state: Mapping[str, Tensor],
     Raises TrainingError, and leaves the file as it was, when that fails.
     """
     _replace(path, config, state, licence=licence, half=True)
+
+
+def promote(best: Path, final: Path) -> None:
+    """Replace the file `final` by a copy of `best`. Raises TrainingError when that fails."""
+    draft = final.with_name(f".{final.name}.partial")
+    try:
+        shutil.copyfile(best, draft)
+        draft.replace(final)
+    except OSError as error:
+        raise TrainingError(
+            f"{final} cannot be made from {best} ({error.strerror or error}); it holds the last state"
+        ) from error
 
 
 def _replace(path: Path, config: YolactConfig, state: Mapping[str, Tensor], **rest: Any) -> None:
@@ -127,4 +147,6 @@ def _saved_run(checkpoint: Checkpoint, training: dict[str, Any]) -> SavedRun:
         devices=int(training.get("devices", 1)),
         skipped=int(training.get("skipped", 0)),
         data=str(training.get("data", "")),
+        verdict=Verdict.from_dict(training.get("verdict", {})),
+        seconds=float(training.get("seconds", 0.0)),
     )

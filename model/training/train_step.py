@@ -7,13 +7,16 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from model.preprocessing import normalise
 from model.raw_outputs import RawOutputs
 from model.training.anchor_free_loss import AnchorFreeLoss
+from model.training.distributed import world_size
 from model.training.loader import Batch
 from model.training.loss import LossTerms, YolactLoss
 from model.training.norms import NormStatistics
+from model.training.recipe import Recipe
 from model.training.targets import Targets
 from model.yolact import Yolact
 
@@ -63,6 +66,23 @@ class TrainStep(nn.Module):
         with torch.no_grad():
             raw: RawOutputs = teacher(prepared, with_masks=False)
         return raw
+
+
+def wrapped(step: TrainStep, recipe: Recipe) -> nn.Module:
+    """The step as each of several processes calls it: gradients are averaged between them."""
+    if world_size() == 1:
+        return step
+    # the mask IoU network sits out a batch without large masks, and what a stage freezes all of its batches
+    some_rest = step.network.config.mask_iou or any(stage.freeze != "none" for stage in recipe.stages)
+    return DistributedDataParallel(step, find_unused_parameters=some_rest)
+
+
+def resting(teacher: Yolact | None, device: torch.device) -> Yolact | None:
+    """The teacher on the device; in training mode, where it gives distributions, for it has no norm there."""
+    if teacher is None:
+        return None
+    ready: Yolact = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ready.requires_grad_(False).train()
 
 
 def can_learn(step: TrainStep, batch: Batch, seed: int, statistics: NormStatistics) -> bool:

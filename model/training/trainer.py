@@ -2,7 +2,7 @@
 
 A run is a pure function of its recipe: iteration i draws the same batch and the same random numbers whether
 or not the run was stopped before it. What there is to resume is the weights and their average, the
-optimiser's state, the iteration, how many steps were skipped in a row, and the number of devices.
+optimiser's state, the iteration, the steps skipped in a row, the number of devices, and what ends it early.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from model.config import YolactConfig
 from model.errors import TrainingError
 from model.training.distributed import anywhere, gathered, is_first, mean, world_size
+from model.training.early_stop import EarlyStop
 from model.training.ema import Ema
 from model.training.failures import explained
 from model.training.loader import Batch
 from model.training.loss import LossTerms
 from model.training.norms import NormStatistics, batch_norms
-from model.training.optimizer import build_optimizer, freeze
+from model.training.optimizer import build_optimizer, enter, freeze
 from model.training.recipe import Recipe, Stage
-from model.training.saved_run import SavedRun, write_weights
-from model.training.train_step import TrainStep, can_learn
+from model.training.saved_run import SavedRun, promote, write_weights
+from model.training.train_step import TrainStep, can_learn, resting, wrapped
 from model.training.watcher import Losses, StepReport, Watcher
 from model.yolact import Yolact
 
@@ -40,7 +40,8 @@ class Trainer:
 
     `batches(stage, iteration)` yields the endless batches of a stage from that iteration on. With several
     processes, one a device, each has its own batches and `recipe` is the one `for_devices`. `data` says
-    which images the batches are made of; a run that was saved with others is not resumed.
+    which images the batches are made of; a run that was saved with others is not resumed. With a recipe's
+    `patience` the best state that was measured is kept in `output/best.pt` and becomes the final one.
 
     A state is saved only when it can learn: see `save`.
     """
@@ -66,6 +67,7 @@ class Trainer:
         self.batches = batches
         self.last = output / "last.pt"
         self.final = output / "final.pt"
+        self.best = output / "best.pt"
         self.watcher = watcher
         self.device = device
         self.save_every = save_every
@@ -74,6 +76,7 @@ class Trainer:
         self.optimizer = build_optimizer(network, recipe)
         self.ema = Ema(network, recipe.ema_decay)
         self.iteration = 0
+        self.early_stop = EarlyStop(recipe)
         self._stop_asked = False
         self._stopped = False
         self._skipped = 0  # in a row
@@ -82,13 +85,18 @@ class Trainer:
         self._learned_from: Batch | None = None  # by a step that has not been seen to do no harm
         self._told_broken: set[str] = set()
         self._statistics = NormStatistics(network)
-        self._train_step = TrainStep(self.network, recipe.precision, _ready(teacher, device))
-        self._step = self._wrap(self._train_step)
+        self._train_step = TrainStep(self.network, recipe.precision, resting(teacher, device))
+        # before DDP counts the parameters that it will wait for
+        if recipe.freeze_norms:
+            for norm in batch_norms(network.backbone):
+                norm.requires_grad_(False)
+        self._step = wrapped(self._train_step, recipe)
+        self._trained = [p for p in network.parameters() if p.requires_grad]
 
     @property
     def finished(self) -> bool:
-        """True when every iteration is done."""
-        return self.iteration >= self.recipe.iterations
+        """True when every iteration is done, or when more would bring nothing or take too long."""
+        return self.early_stop.reached or self.iteration >= self.recipe.iterations
 
     def stop(self) -> None:
         """Ask the run to end after the present iteration, with everything saved."""
@@ -101,8 +109,12 @@ class Trainer:
         suffice, when a process that prepares images dies, and when a save fails. Whatever ends the run
         early, what it has learned is saved first if it can be.
         """
+        self.early_stop.start_clock()
         self._stopped = anywhere(self._stop_asked, self.device)
         try:
+            if self.early_stop.verdict.due and is_first() and not self._stop_asked:
+                self._measure()
+            self.early_stop.look(self.device)
             while not (self.finished or self._stopped):
                 self._run_stage(self.recipe.stage(self.iteration))
         except Exception as error:
@@ -113,8 +125,7 @@ class Trainer:
             raise told from error
         self.save()
         if self.finished and is_first():
-            write_weights(self.final, self.config, self.ema.state, self.licence)
-            self.watcher.on_checkpoint(self.iteration, self.averaged())
+            self._finish()
 
     def resume(self, saved: SavedRun) -> None:
         """Go on from where a run was saved. Raises TrainingError when it is not this one."""
@@ -127,6 +138,7 @@ class Trainer:
         self.ema.load(saved.ema, saved.ema_updates)
         self.iteration = saved.iteration
         self._skipped = saved.skipped
+        self.early_stop.resume(saved.verdict, saved.seconds)
         self._learned_from = None
 
     def save(self) -> None:
@@ -153,6 +165,8 @@ class Trainer:
             devices=world_size(),
             skipped=self._skipped,
             data=self.data,
+            verdict=self.early_stop.verdict,
+            seconds=self.early_stop.seconds,
         ).write(self.last)
 
     def averaged(self) -> Yolact:
@@ -162,25 +176,8 @@ class Trainer:
         network.set_image_size(self.config.image_size)
         return network.eval()
 
-    def _wrap(self, step: TrainStep) -> nn.Module:
-        # before DDP counts the parameters that it will wait for
-        if self.recipe.freeze_norms:
-            for norm in batch_norms(self.network.backbone):
-                norm.requires_grad_(False)
-        if world_size() == 1:
-            return step
-        # the mask IoU network sits out a batch without large masks
-        return DistributedDataParallel(step, find_unused_parameters=self.config.mask_iou)
-
-    def _enter(self, stage: Stage) -> None:
-        self.network.set_image_size(stage.image_size or self.config.image_size)
-        self.network.train()
-        if self.recipe.freeze_norms:
-            for norm in batch_norms(self.network.backbone):
-                norm.eval()
-
     def _run_stage(self, stage: Stage) -> None:
-        self._enter(stage)
+        enter(self.network, self.recipe, stage, self.config.image_size, self._trained)
         started = time.perf_counter()
         for batch in self.batches(stage, self.iteration):
             self._iterate(batch, started)
@@ -190,7 +187,8 @@ class Trainer:
             if self._save_due and is_first():
                 self._checkpoint()
             self._stopped = anywhere(self._stop_asked, self.device)
-            if self._stopped or self.recipe.stage(self.iteration) is not stage:
+            self.early_stop.look(self.device)
+            if self.finished or self._stopped or self.recipe.stage(self.iteration) is not stage:
                 return
             started = time.perf_counter()
 
@@ -210,11 +208,29 @@ class Trainer:
     def _checkpoint(self) -> None:
         if self._skipped or not self._can_learn():
             return  # the save stays due until the state is known to be good
+        self.early_stop.save_is_due()
         self.save()
         self._save_due = False
         # whoever asks to stop does not want to wait for a measurement
         if not self._stop_asked:
-            self.watcher.on_checkpoint(self.iteration, self.averaged())
+            self._measure()
+
+    def _measure(self) -> None:
+        figure = self.watcher.on_checkpoint(self.iteration, self.averaged())
+        best = self.early_stop.judge(self.iteration, figure)
+        if best and self.early_stop.watches:
+            write_weights(self.best, self.config, self.ema.state, self.licence)
+        if self.early_stop.watches and not self.finished:
+            self.save()
+
+    def _finish(self) -> None:
+        write_weights(self.final, self.config, self.ema.state, self.licence)
+        if self.early_stop.verdict.measured != self.iteration:
+            self._measure()
+        best = self.early_stop.verdict.best_iteration
+        if self.early_stop.watches and best not in (-1, self.iteration):
+            promote(self.best, self.final)
+            self.watcher.on_notice(f"the best state was that of iteration {best}; {self.final} holds it")
 
     def _rescue(self) -> None:
         """Save what the run has learned before an error ends it, which matters more than one in here."""
@@ -235,7 +251,7 @@ class Trainer:
     def _learn(self, batch: Batch, rate: float) -> Losses:
         """One step. A loss or gradient that is not finite changes nothing, on any device."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate", 1.0)
         self._statistics.keep()
         self._whole = False
         try:
@@ -282,11 +298,3 @@ class Trainer:
             if name not in self._told_broken:
                 self._told_broken.add(name)
                 self.watcher.on_notice(f"{name}: cannot be decoded; another image takes its place")
-
-
-def _ready(teacher: Yolact | None, device: torch.device) -> Yolact | None:
-    """The teacher on the device; in training mode, where it gives distributions, for it has no norm there."""
-    if teacher is None:
-        return None
-    ready: Yolact = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ready.requires_grad_(False).train()

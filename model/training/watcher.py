@@ -34,5 +34,8 @@ class Watcher(Protocol):
     def on_notice(self, text: str) -> None:
         """Something that a person should know."""
 
-    def on_checkpoint(self, iteration: int, network: Yolact) -> None:
-        """After a save; `network` holds the averaged weights, in evaluation mode, at the final input size."""
+    def on_checkpoint(self, iteration: int, network: Yolact) -> float | None:
+        """After a save; `network` holds the averaged weights, in evaluation mode, at the final input size.
+
+        Returns how good they are, the higher the better, or None where that is not measured.
+        """

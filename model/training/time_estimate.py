@@ -1,0 +1,70 @@
+"""How long a run will take on this machine, found out by a few steps that change nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+
+from model.training.distributed import mean
+from model.training.loader import Batch
+from model.training.norms import NormStatistics
+from model.training.optimizer import enter
+from model.training.recipe import Recipe, Stage
+from model.training.train_step import TrainStep
+from model.yolact import Yolact
+
+STEPS = 2
+
+
+def seconds_an_iteration(
+    network: Yolact,
+    recipe: Recipe,
+    batches: Callable[[Stage, int], Iterable[Batch]],
+    device: torch.device,
+) -> float:
+    """The seconds of an iteration, a mean over the recipe's stages, the same on every process.
+
+    The network's weights and statistics stay as they are; it is left in training mode, on the device.
+    """
+    size = network.config.image_size
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    statistics = NormStatistics(network)
+    statistics.keep()
+    step = TrainStep(network, recipe.precision)
+    drawn: dict[int | None, list[Batch]] = {}
+    waited: dict[int | None, float] = {}
+    total, begun = 0.0, 0.0
+    for stage in recipe.stages:
+        if stage.image_size not in drawn:
+            drawn[stage.image_size], waited[stage.image_size] = _draw(iter(batches(stage, 0)))
+        enter(network, recipe, stage, size, trained)
+        taken = min(_step(step, batch, device) for batch in drawn[stage.image_size])
+        # workers prepare a batch while the one before it is learned from
+        total += (stage.until - begun) * max(taken, waited[stage.image_size])
+        begun = stage.until
+    network.zero_grad(set_to_none=True)
+    statistics.put_back()
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    network.set_image_size(size)
+    return float(mean(torch.tensor(total, device=device)))
+
+
+def _draw(batches: Iterator[Batch]) -> tuple[list[Batch], float]:
+    """The first batches, and how long one takes to come where nothing is learned meanwhile."""
+    drawn = [next(batches)]
+    started = time.perf_counter()
+    drawn += [next(batches) for _ in range(STEPS - 1)]
+    return drawn, (time.perf_counter() - started) / max(STEPS - 1, 1)
+
+
+def _step(step: TrainStep, batch: Batch, device: torch.device) -> float:
+    started = time.perf_counter()
+    moved = batch.to(device)
+    total = step(moved.images, moved.targets, 0).total
+    total.backward()
+    float(total.detach())  # a GPU is waited for
+    return time.perf_counter() - started
