@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QApplication
 
 from assets.make_demo_video import VIDEO
 from tests.pipeline.standins import Source
+from ui.controller import Controller
 from ui.notices import Level
 
 DEMO = str(VIDEO)
@@ -22,8 +23,18 @@ def camera(*_: object, **changes: object) -> Source:
 
 
 def found(window) -> bool:
-    """Whether instances are shown."""
-    return window.controller.result is not None and len(window.controller.result.detections) > 0
+    """Whether instances are shown. A clip that ends before there is a network is played again."""
+    return finds(window.controller)
+
+
+def finds(controller: Controller) -> bool:
+    """The same, of what a controller has."""
+    playback = controller.session.playback
+    if controller.result is not None and len(controller.result.detections) > 0:
+        return True
+    if playback is not None and playback.at_end and controller.session.loaded is not None:
+        playback.play()
+    return False
 
 
 def pauses(window) -> bool:

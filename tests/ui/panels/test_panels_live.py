@@ -8,6 +8,7 @@ from PyQt6.QtCore import QPointF, Qt
 
 from pipeline.live.assembly import add_up, explain, overlap
 from tests.source_tree import ROOT
+from tests.ui.live_window import finds
 from ui.controller import Controller
 from ui.panels.performance import PerformancePanel
 from ui.panels.prototypes import PrototypesPanel
@@ -34,7 +35,7 @@ def view(controller, qtbot):
     made.resize(768, 432)
     made.show()
     controller.open(str(ROOT / "assets" / "demo.mp4"))
-    qtbot.waitUntil(lambda: bool(controller.result and len(controller.result.detections)), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: finds(controller), timeout=PATIENCE)
     return made
 
 
