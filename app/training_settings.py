@@ -70,6 +70,8 @@ class Settings:
                 "a new run needs --config and --data, or --init with a checkpoint in place of --config; "
                 "to go on with one, add --resume"
             )
+        if "init" not in values:  # else it follows from the length of the run
+            values.setdefault("save_every", SAVE_EVERY)
         settings = Settings(**{"config": None, **values})
         settings._check()
         return settings

@@ -87,7 +87,7 @@ def test_a_run_says_what_it_learns_from_how_far_it_is_and_how_good(finished):
     assert "labels: 4 images" in told
     assert "starts from scratch" in told
     line = next(line for line in told.splitlines() if line.startswith("3/3"))
-    for part in ("box ", "cls ", "mask ", "semantic ", "images/s", "0:00:00 left"):
+    for part in ("box ", "cls ", "semantic ", "images/s", "0:00:00 left"):
         assert part in line
     assert "iteration 3: box/ap 0." in told
 
@@ -239,14 +239,14 @@ def test_given_norms_are_frozen_below_six_images_but_norms_from_scratch_never(
     settings = start(shapes, tmp_path / "run", *(file if a == "FILE" else a for a in arguments))
     with build_trainer(settings, tmp_path / "run", "cpu", 0, resume=False) as trainer:
         assert trainer.recipe.freeze_norms == frozen
-        same = torch.equal(trainer.network.head.bbox_layer.weight, network.head.bbox_layer.weight)
+        same = torch.equal(trainer.network.head.tower[0].weight, network.head.tower[0].weight)
         assert same == ("FILE" in arguments)
 
 
 def test_imagenet_weights_that_must_be_had_and_cannot_end_the_run(shapes, tmp_path, capsys):
-    arguments = ["--config", "livemask_s", "--data", shapes, "--output", tmp_path / "run"]
+    arguments = ["--config", "yolact_resnet50", "--data", shapes, "--output", tmp_path / "run"]
     assert train(*QUICK, *arguments, "--backbone", "imagenet") == 1
-    assert "the ImageNet weights of resnet18 are not here" in capsys.readouterr().err
+    assert "the ImageNet weights of resnet50 are not here" in capsys.readouterr().err
     assert not (tmp_path / "run" / "run.json").exists()
 
 
