@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
+import model.decoding
 import model.postprocessing
 import model.preprocessing
 from model import preprocess
 from model.config import PRESETS
+from model.decoding import for_frames
 from model.options import DetectOptions
 from model.postprocessing import Found, find
 from model.yolact import build_yolact
@@ -38,6 +40,8 @@ def nothing_is_kept():
 
 def _forget() -> None:
     model.postprocessing._class_index.cache_clear()
+    model.postprocessing._per_class.cache_clear()
+    model.decoding._cells.cache_clear()
     model.preprocessing._per_channel.cache_clear()
 
 
@@ -46,7 +50,8 @@ def detect(config, options: DetectOptions) -> Found:
         with torch.device("cuda"):
             network = build_yolact(config).eval()
         frames = torch.empty(2, 300, 400, 3, dtype=torch.uint8, device="cuda")
-        return find(network(preprocess(frames, config)), network, options)
+        raw, decoder = for_frames(network(preprocess(frames, config)), network, (300, 400))
+        return find(raw, decoder, options)
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

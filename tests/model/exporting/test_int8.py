@@ -45,8 +45,8 @@ def test_all_convolutions_but_those_kept_have_integer_weights_and_the_outputs_st
     made = quantise(converted, images, accept=lambda _: True, tell=told.append)
 
     assert made.accepted
-    assert made.kept == LAYERS[:ALWAYS_KEPT] == ("head.bbox_layer",)
-    assert told == ["quantising all but head.bbox_layer"]
+    assert made.kept == LAYERS[:ALWAYS_KEPT] == ("head.bbox_layer", "head.output")
+    assert told == ["quantising all but head.bbox_layer, head.output"]
     convolutions = {name for name, m in network.named_modules() if isinstance(m, torch.nn.Conv2d)}
     assert integer_convolutions(made.model) == convolutions - {"head.bbox_layer", "semantic_head"}
     found = run(made.model, images[0])
