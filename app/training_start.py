@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable
 
 import torch
@@ -36,9 +37,11 @@ def fitted(
     watcher: RunWatcher,
 ) -> Recipe:
     """The recipe with as many iterations as its minutes allow; says how long it will take."""
+    started = time.perf_counter()
     seconds = seconds_an_iteration(network, recipe, batches, device) * MARGIN
     if recipe.minutes:
-        recipe = recipe.with_iterations(max(min(recipe.iterations, int(recipe.minutes * 60 / seconds)), 1))
+        left = max(recipe.minutes * 60 - from_first(time.perf_counter() - started), 0)
+        recipe = recipe.with_iterations(max(min(recipe.iterations, int(left / seconds)), 1))
     if is_first():
         watcher.expect(recipe.iterations)
         told = f"about {_duration(recipe.iterations * seconds)} for {recipe.iterations} iterations of "

@@ -15,7 +15,8 @@ from model.training.recipe import Recipe, Stage
 from model.training.train_step import TrainStep
 from model.yolact import Yolact
 
-STEPS = 2
+SLOW = 5.0
+"""Seconds of a step after which it is not taken a second time, without what the first one sets up."""
 
 
 def seconds_an_iteration(
@@ -34,16 +35,21 @@ def seconds_an_iteration(
     statistics = NormStatistics(network)
     statistics.keep()
     step = TrainStep(network, recipe.precision)
-    drawn: dict[int | None, list[Batch]] = {}
-    waited: dict[int | None, float] = {}
+    drawn: dict[int | None, tuple[Batch, float]] = {}
+    taken: dict[tuple[int | None, str], float] = {}
     total, begun = 0.0, 0.0
     for stage in recipe.stages:
         if stage.image_size not in drawn:
-            drawn[stage.image_size], waited[stage.image_size] = _draw(iter(batches(stage, 0)))
-        enter(network, recipe, stage, size, trained)
-        taken = min(_step(step, batch, device) for batch in drawn[stage.image_size])
+            drawn[stage.image_size] = _draw(iter(batches(stage, 0)))
+        batch, waited = drawn[stage.image_size]
+        kind = (stage.image_size, stage.freeze)
+        if kind not in taken:
+            enter(network, recipe, stage, size, trained)
+            taken[kind] = _step(step, batch, device)
+            if taken[kind] < SLOW:
+                taken[kind] = _step(step, batch, device)
         # workers prepare a batch while the one before it is learned from
-        total += (stage.until - begun) * max(taken, waited[stage.image_size])
+        total += (stage.until - begun) * max(taken[kind], waited)
         begun = stage.until
     network.zero_grad(set_to_none=True)
     statistics.put_back()
@@ -53,12 +59,11 @@ def seconds_an_iteration(
     return float(mean(torch.tensor(total, device=device)))
 
 
-def _draw(batches: Iterator[Batch]) -> tuple[list[Batch], float]:
-    """The first batches, and how long one takes to come where nothing is learned meanwhile."""
-    drawn = [next(batches)]
+def _draw(batches: Iterator[Batch]) -> tuple[Batch, float]:
+    """The second batch, and how long it took to come after the first one."""
+    next(batches)
     started = time.perf_counter()
-    drawn += [next(batches) for _ in range(STEPS - 1)]
-    return drawn, (time.perf_counter() - started) / max(STEPS - 1, 1)
+    return next(batches), time.perf_counter() - started
 
 
 def _step(step: TrainStep, batch: Batch, device: torch.device) -> float:

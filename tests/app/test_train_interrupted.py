@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from app.cli import main
+from model.training.recipe import recipe_for
 from model.training.saved_run import read_saved_run
 from tests.shapes_data import write_shapes
 from tests.source_tree import ROOT
@@ -148,7 +149,7 @@ def test_two_processes_under_torchrun_train_together_and_end_cleanly(shapes, tmp
     saved = read_saved_run(output / "last.pt")
     # half of the iterations at twice the rate
     assert (saved.devices, saved.iteration) == (2, ITERATIONS // 2)
-    assert saved.recipe.learning_rate == pytest.approx(1e-3)
+    assert saved.recipe.learning_rate == pytest.approx(2 * recipe_for("livemask_n").learning_rate)
     assert [row["images"] for row in rows(output)] == ["4"] * (ITERATIONS // 2)
     assert told.count("labels: 5 images") == 1
     assert (output / "final.pt").exists()
