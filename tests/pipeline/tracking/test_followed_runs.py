@@ -158,7 +158,8 @@ def test_ids_go_along_when_re_scoring_changes_the_order():
     small, large = (0.0, 0.0, 0.3, 0.3), (0.3, 0.3, 1.0, 1.0)
     raw = raw_outputs(decoder, [(small, {0: 0.9}), (large, {1: 0.5})])
     follower = make_follower(FOLLOW)
-    found = follower(suppress(raw, decoder, OPTIONS), raw, OPTIONS, [frame_at(0)])
+    thresholds = OPTIONS.thresholds(decoder.config)
+    found = follower(suppress(raw, decoder, OPTIONS), raw, thresholds, [frame_at(0)])
     assert found.track_ids[found.valid].tolist() == [0, 1]
 
     (result,) = to_detections(add_masks(found, raw, decoder, OPTIONS), [(120, 200)], ("cat", "dog", "bird"))
