@@ -66,7 +66,7 @@ class RunWatcher:
         self._progress.say(text)
 
     def on_checkpoint(self, iteration: int, network: Yolact) -> float | None:
-        """Measure the averaged weights; their AP, of masks where there are any."""
+        """Measure the averaged weights; see `fitness`."""
         if self._validation is None:
             return None
         figures = self._validation(network, iteration, self.on_notice)
@@ -75,7 +75,22 @@ class RunWatcher:
         listed = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self._progress.say(f"iteration {iteration}: {listed}")
         self._progress.restart_clock()
-        return figures.get("mask/ap", figures.get("box/ap"))
+        return fitness(figures)
+
+
+def fitness(figures: dict[str, float]) -> float | None:
+    """How good weights are in one number: AP with a little AP50, of boxes and of masks, None without any.
+
+    Boxes and masks both count, for a young network finds boxes long before its masks are good enough.
+    """
+    shares = {"ap": 0.9, "ap50": 0.1}
+    parts = [
+        share * figures[f"{kind}/{name}"]
+        for kind in ("box", "mask")
+        for name, share in shares.items()
+        if f"{kind}/{name}" in figures
+    ]
+    return sum(parts) if parts else None
 
 
 class ProgressLine:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from app.training_settings import Settings
 from app.training_validation import PREVIEW_SIDE, contact_sheet, load_validation
-from app.training_watch import ProgressLine
+from app.training_watch import ProgressLine, fitness
 from model.errors import DataError
 from model.training.watcher import StepReport
 from model.yolact import build_yolact
@@ -72,6 +72,14 @@ def test_on_a_terminal_one_line_is_rewritten_and_texts_stay_above_it(monkeypatch
     assert "look at this\n" in shown
     assert shown[-1].endswith("left\n")
     assert stream.getvalue().count("\n") == 2
+
+
+def test_boxes_count_while_no_mask_is_good_enough():
+    none = {"box/ap": 0.0, "box/ap50": 0.0, "mask/ap": 0.0, "mask/ap50": 0.0}
+    assert fitness(none) == 0
+    assert fitness(none | {"box/ap": 0.1}) == pytest.approx(0.09)
+    assert fitness({"box/ap": 0.5, "box/ap50": 1.0}) == pytest.approx(0.55)
+    assert fitness({}) is None
 
 
 def test_pictures_of_any_shape_share_a_sheet_without_being_distorted():
