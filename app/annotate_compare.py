@@ -254,10 +254,11 @@ def _described(
 
 def _weights_name(weights: str | None, others: str | None) -> str:
     """What to call weights: as short as they can still be told from the others."""
-    from model.catalog import DEFAULT_WEIGHTS, all_entries
+    from model.catalog import DEFAULT_WEIGHTS, all_entries, current_name
 
-    if weights is None or weights in all_entries():
-        return weights or DEFAULT_WEIGHTS
+    name = current_name(weights or DEFAULT_WEIGHTS)
+    if weights is None or name in all_entries():
+        return name
     path = Path(weights).absolute()
     return path.name if others is None or path.name != Path(others).name else "/".join(path.parts[-2:])
 

@@ -139,12 +139,12 @@ def refuse_early(args: argparse.Namespace, weights: str | None) -> None:
 
     Raises ConfigError and CheckpointError.
     """
-    from model.catalog import CATALOG, DEFAULT_WEIGHTS, resolve_weights
+    from model.catalog import CATALOG, DEFAULT_WEIGHTS, current_name, resolve_weights
     from model.config import preset
     from model.options import DetectOptions
 
     resolve_weights(weights)
-    known = CATALOG.get(weights or DEFAULT_WEIGHTS)
+    known = CATALOG.get(current_name(weights or DEFAULT_WEIGHTS))
     if known is not None:  # a file of one's own says itself what it allows
         DetectOptions(args.score_threshold, args.top_k, args.nms).check(preset(known.config))
 

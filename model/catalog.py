@@ -62,6 +62,16 @@ class CatalogEntry:
         return "downloaded" if self.path.is_file() else "not downloaded"
 
 
+def _bundled(name: str, note: str) -> CatalogEntry:
+    return CatalogEntry(
+        name=name,
+        config=name,
+        licence="research only",
+        bundled=f"{name}.pt",
+        note=f"the 80 classes of COCO, {note}; see the card for the licence",
+    )
+
+
 def _published(name: str, value: float, megabytes: int, note: str) -> CatalogEntry:
     repository = name.replace("_", "-")
     return CatalogEntry(
@@ -90,18 +100,16 @@ def _two_stage(variant: str, stem: str, digest: str, value: float, megabytes: in
     )
 
 
-DEFAULT_WEIGHTS = "livemask_s_person"
+DEFAULT_WEIGHTS = "livemask_s"
+# names of weights that are no longer there -> those that took their place
+ALIASES = {"livemask_s_person": "livemask_s"}
 
 CATALOG: dict[str, CatalogEntry] = {
     entry.name: entry
     for entry in (
-        CatalogEntry(
-            name=DEFAULT_WEIGHTS,
-            config="livemask_s",
-            licence="research only",
-            bundled="livemask_s_person.pt",
-            note="people only; small enough for a CPU; the default; see its card for the licence",
-        ),
+        _bundled("livemask_s", "416 px; the default, fit for live video on a CPU"),
+        _bundled("livemask_n", "320 px, for weak machines"),
+        _bundled("livemask_m", "512 px, for files and photographs"),
         _published("yolact_resnet50", 28.2, 125, "ResNet-50, 550 px"),
         _published("yolact_darknet53", 28.7, 191, "DarkNet-53, 550 px"),
         _published("yolact_base", 29.8, 201, "ResNet-101, 550 px"),
@@ -121,6 +129,11 @@ TWO_STAGE: dict[str, CatalogEntry] = {
 }
 
 
+def current_name(name: str) -> str:
+    """The name that weights have today: their own, or that of those that took the place of an older name."""
+    return ALIASES.get(name, name)
+
+
 def all_entries() -> dict[str, CatalogEntry]:
     """Every entry by its name: the catalogue's, then the two-stage models'."""
     return {**CATALOG, **TWO_STAGE}
@@ -136,8 +149,11 @@ def cache_folder() -> Path:
 
 
 def find_entry(name: str) -> CatalogEntry:
-    """The catalogue's entry of that name. Raises ConfigError with the nearest name there is."""
-    entries = all_entries()
+    """The catalogue's entry of that name, or of the one that took its place.
+
+    Raises ConfigError with the nearest name there is.
+    """
+    entries, name = all_entries(), current_name(name)
     if name not in entries:
         hint = did_you_mean(name, entries)
         raise ConfigError(
@@ -155,7 +171,7 @@ def resolve_weights(weights: str | Path | None) -> Path:
     its pin.
     """
     name = str(DEFAULT_WEIGHTS if weights is None else weights)
-    known = all_entries().get(name)
+    known = all_entries().get(current_name(name))
     return _own_file(name) if known is None else _known_file(known)
 
 

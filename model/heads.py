@@ -96,7 +96,7 @@ class AnchorFreeHead(nn.Module):
         rows = _rows(outputs, self.num_classes + 4 * self.bins)
         logits, sides = rows.split([self.num_classes, 4 * self.bins], dim=2)
         # [B, A, 4·bins] -> [B, A, 4, bins]
-        distribution = sides.unflatten(2, (4, self.bins))
+        distribution = sides.reshape(sides.shape[0], -1, 4, self.bins)
         bins = torch.arange(self.bins, dtype=distribution.dtype, device=distribution.device)
         distances = (distribution.softmax(-1) * bins).sum(-1)
         return HeadOutputs(

@@ -7,6 +7,7 @@ its use and warns of what it finds in PyTorch's newest releases.
 from __future__ import annotations
 
 import warnings
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,7 +42,7 @@ def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
 
     program = exported_program(network)
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchFXPythonDecoder(program.module(), dynamic_shapes=True)
+    decoder = TorchFXPythonDecoder(_in_parts(program, network.config), dynamic_shapes=True)
     model = frontend.convert(frontend.load(decoder))
     model.reshape([-1, 3, *input_sides(network.config)])
     _fold_constants(model)
@@ -75,7 +76,7 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
             dynamic_shapes=(dynamic_sides(network.config),),
             strict=False,
         )
-        return program.run_decompositions(_decompositions())
+    return program
 
 
 def input_sides(config: YolactConfig) -> tuple[int, int]:
@@ -97,11 +98,53 @@ def dynamic_sides(config: YolactConfig) -> dict[int, Any]:
     return free
 
 
-def _decompositions() -> dict[Any, Any]:
-    """The operations that OpenVINO knows only by their parts; it does the others better as a whole."""
+def _in_parts(program: torch.export.ExportedProgram, config: YolactConfig) -> torch.fx.GraphModule:
+    """The program with the operations that OpenVINO knows only by their parts put in parts.
+
+    OpenVINO does the others better as a whole. Deformable convolutions hold more kinds of operations, which
+    PyTorch decomposes by tracing everything anew; that takes many times as long as the rest of a conversion.
+    """
     aten = torch.ops.aten
-    table = torch.export.default_decompositions()
-    return {op: table[op] for op in (aten.conv2d.default, aten.max_pool2d.default, aten.softmax.int)}
+    if config.backbone.deformable_interval:
+        table = torch.export.default_decompositions()
+        few = {op: table[op] for op in (aten.conv2d.default, aten.max_pool2d.default)}
+        return program.run_decompositions(few).module()
+    module = program.module()
+    for node in list(module.graph.nodes):
+        with module.graph.inserting_before(node):
+            if node.target == aten.conv2d.default:
+                part = module.graph.call_function(aten.convolution.default, _convolution_arguments(*node.args))
+            elif node.target == aten.max_pool2d.default:
+                both = module.graph.call_function(aten.max_pool2d_with_indices.default, node.args)
+                part = module.graph.call_function(getitem, (both, 0))
+            elif node.target == aten.softmax.int:
+                part = module.graph.call_function(aten._softmax.default, (*node.args[:2], False))
+            elif node.target == aten.reshape.default:
+                part = module.graph.call_function(aten.view.default, node.args)
+            elif node.target == aten.to.dtype and node.args[0].meta["val"].dtype == node.args[1]:
+                part = node.args[0]
+            else:
+                continue
+        part.meta = part.meta or node.meta
+        node.replace_all_uses_with(part)
+        module.graph.erase_node(node)
+    module.recompile()
+    return module
+
+
+def _convolution_arguments(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = (1, 1),
+    padding: Any = (0, 0),
+    dilation: Any = (1, 1),
+    groups: int = 1,
+) -> tuple[Any, ...]:
+    """Those of `aten.convolution` for those of `aten.conv2d`."""
+    transposed, output_padding = False, [0, 0]
+    lists = (list(stride), list(padding), list(dilation))
+    return (x, weight, bias, *lists, transposed, output_padding, groups)
 
 
 def _fold_constants(model: openvino.Model) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.catalog import DEFAULT_WEIGHTS, all_entries
+from model.catalog import DEFAULT_WEIGHTS, all_entries, current_name
 from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.detections import Detections
 from model.options import DetectOptions, class_indices
@@ -113,7 +113,7 @@ def wanted_rows(
 
 def weights_path(settings: DetectionSettings) -> Path:
     """The file that the settings' weights are in, which need not be there."""
-    name = settings.weights or DEFAULT_WEIGHTS
+    name = current_name(settings.weights or DEFAULT_WEIGHTS)
     known = all_entries().get(name)
     return Path(name).expanduser() if known is None else known.path
 

@@ -16,7 +16,7 @@ from model.catalog import CATALOG
 WELL = {
     "versions": dict.fromkeys(doctor.NEEDED, "1.0"),
     "engines": {"torch fp32 on cpu": "usable", "auto": "torch fp32 on cpu: the fastest"},
-    "weights": {"livemask_s_person": "bundled", "yolact_base": "not downloaded"},
+    "weights": {"livemask_s": "bundled", "yolact_base": "not downloaded"},
 }
 
 CPUINFO = """processor\t: 0
@@ -169,7 +169,7 @@ def test_no_usable_engine_and_no_weights_are_problems() -> None:
     assert problems(WELL) == []
     lame = {**WELL, "engines": {"auto": "unknown: ConfigError: nothing goes together"}}
     assert problems(lame) == ["no engine can be used: ConfigError: nothing goes together"]
-    bare = {**WELL, "weights": {"livemask_s_person": "missing", "yolact_base": "not downloaded"}}
+    bare = {**WELL, "weights": {"livemask_s": "missing", "yolact_base": "not downloaded"}}
     assert len(problems(bare)) == 1
     assert "there are no weights" in problems(bare)[0]
 
@@ -180,7 +180,7 @@ def test_a_check_that_failed_is_no_reason_to_say_that_nothing_works() -> None:
 
 def test_missing_bundled_weights_are_seen(bundle: Path) -> None:
     assert bundle.is_dir()
-    assert CHECKS["weights"]()["livemask_s_person"] == "missing"
+    assert CHECKS["weights"]()["livemask_s"] == "missing"
 
 
 def test_folders_say_whether_they_can_be_written_to(home: Path) -> None:

@@ -70,9 +70,9 @@ def test_a_two_stage_model_is_shown_with_what_its_figure_is_of(capsys):
 def test_list_tells_bundled_from_missing_weights(bundle, capsys):
     main(["models", "list"])
     assert "missing" in capsys.readouterr().out
-    (bundle / "livemask_s_person.pt").write_bytes(bytes(2_345_678))
+    (bundle / "livemask_s.pt").write_bytes(bytes(2_345_678))
     main(["models", "list"])
-    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("livemask_s_person"))
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("livemask_s"))
     assert "bundled" in row
     assert "2.3 MB" in row
 
@@ -147,18 +147,18 @@ def test_a_download_without_network_fails_with_a_message(certificate, monkeypatc
 
 
 def test_download_of_bundled_weights_says_where_they_are(bundle, capsys):
-    (bundle / "livemask_s_person.pt").write_bytes(b"x")
-    assert main(["models", "download", "livemask_s_person"]) == 0
-    assert str(bundle / "livemask_s_person.pt") in capsys.readouterr().out
+    (bundle / "livemask_s.pt").write_bytes(b"x")
+    assert main(["models", "download", "livemask_s"]) == 0
+    assert str(bundle / "livemask_s.pt") in capsys.readouterr().out
 
 
 def test_path_without_a_name_is_that_of_the_default_weights(bundle, capsys):
-    (bundle / "livemask_s_person.pt").write_bytes(b"x")
+    (bundle / "livemask_s.pt").write_bytes(b"x")
     assert main(["models", "path"]) == 0
-    assert capsys.readouterr().out == f"{bundle / 'livemask_s_person.pt'}\n"
+    assert capsys.readouterr().out == f"{bundle / 'livemask_s.pt'}\n"
 
 
-@pytest.mark.parametrize("name", ["livemask_s_person", "yolact_base"])
+@pytest.mark.parametrize("name", ["livemask_s", "yolact_base"])
 @pytest.mark.usefixtures("bundle")
 def test_path_of_weights_that_are_not_there_fails_and_prints_no_path(name, capsys):
     assert main(["models", "path", name]) == 1
@@ -178,8 +178,8 @@ def test_the_command_needs_no_torch():
 
 def test_show_of_bundled_weights_tells_the_size_and_the_classes_that_the_file_has(bundle, capsys):
     config = dataclasses.replace(TINY, image_size=96)
-    save_checkpoint(bundle / "livemask_s_person.pt", config, small_network(config).state_dict())
-    assert main(["models", "show", "livemask_s_person"]) == 0
+    save_checkpoint(bundle / "livemask_s.pt", config, small_network(config).state_dict())
+    assert main(["models", "show", "livemask_s"]) == 0
     shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
     assert (shown["image size"].strip(), shown["classes"].strip()) == ("96", "cat, dog, bird")
     assert shown["score thresholds"].strip() == "0.3"
@@ -188,13 +188,13 @@ def test_show_of_bundled_weights_tells_the_size_and_the_classes_that_the_file_ha
 def test_show_tells_the_range_of_the_thresholds_that_the_classes_have(bundle, capsys):
     detection = dataclasses.replace(TINY.detection, class_thresholds=(0.25, 0.4, 0.125))
     config = dataclasses.replace(TINY, detection=detection)
-    save_checkpoint(bundle / "livemask_s_person.pt", config, small_network(config).state_dict())
-    main(["models", "show", "livemask_s_person"])
+    save_checkpoint(bundle / "livemask_s.pt", config, small_network(config).state_dict())
+    main(["models", "show", "livemask_s"])
     shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
     assert shown["score thresholds"].strip() == "0.125 to 0.4, by class"
 
 
 @pytest.mark.usefixtures("bundle")
 def test_show_of_bundled_weights_that_are_missing_makes_no_size_up(capsys):
-    assert main(["models", "show", "livemask_s_person"]) == 0
+    assert main(["models", "show", "livemask_s"]) == 0
     assert "image size" not in capsys.readouterr().out

@@ -36,9 +36,9 @@ def downloaded(name, content=b"weights"):
     return entry.path
 
 
-def test_the_catalogue_lists_the_published_figures_and_nothing_else_beside_the_default():
+def test_the_catalogue_lists_the_published_figures_and_nothing_else_beside_those_that_come_along():
     assert {entry.name: entry.value for entry in CATALOG.values() if entry.address} == PUBLISHED
-    assert set(CATALOG) == set(PUBLISHED) | {DEFAULT_WEIGHTS}
+    assert set(CATALOG) == set(PUBLISHED) | {"livemask_n", "livemask_s", "livemask_m"}
 
 
 @pytest.mark.parametrize("entry", CATALOG.values(), ids=lambda entry: entry.name)
@@ -110,13 +110,13 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
 
 
 def test_none_means_the_bundled_default(bundle):
-    (bundle / "livemask_s_person.pt").write_bytes(b"x")
-    assert resolve_weights(None) == bundle / "livemask_s_person.pt"
+    (bundle / "livemask_s.pt").write_bytes(b"x")
+    assert resolve_weights(None) == bundle / "livemask_s.pt"
     assert CATALOG[DEFAULT_WEIGHTS].state == "bundled"
 
 
 def test_missing_default_weights_are_an_error_and_never_replaced(bundle):
-    with pytest.raises(CheckpointError, match=r"livemask_s_person.*missing.*models list"):
+    with pytest.raises(CheckpointError, match=r"livemask_s.*missing.*models list"):
         resolve_weights(None)
     assert CATALOG[DEFAULT_WEIGHTS].state == "missing"
 
@@ -179,3 +179,12 @@ def test_a_mistyped_name_is_answered_with_the_nearest_name():
 def test_a_folder_is_not_a_weights_file(tmp_path):
     with pytest.raises(CheckpointError, match="is a folder"):
         resolve_weights(tmp_path)
+
+
+def test_the_name_of_the_former_default_stands_for_the_present_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr("model.catalog.BUNDLED_FOLDER", tmp_path)
+    (tmp_path / "livemask_s.pt").write_bytes(b"x")
+    assert resolve_weights("livemask_s_person") == resolve_weights(None) == tmp_path / "livemask_s.pt"
+    assert find_entry("livemask_s_person").name == DEFAULT_WEIGHTS == "livemask_s"

@@ -98,11 +98,11 @@ def test_a_file_of_another_digest_than_was_published_is_neither_pinned_nor_kept(
 
 def test_bundled_weights_need_no_download(tmp_path, monkeypatch):
     monkeypatch.setattr(catalog, "BUNDLED_FOLDER", tmp_path)
-    bundled = CatalogEntry("livemask_s_person", "livemask_s", "MIT", bundled="livemask_s_person.pt")
+    bundled = CatalogEntry("livemask_s", "livemask_s", "MIT", bundled="livemask_s.pt")
     with pytest.raises(CheckpointError):
         download_weights(bundled)
-    (tmp_path / "livemask_s_person.pt").write_bytes(b"x")
-    assert download_weights(bundled) == tmp_path / "livemask_s_person.pt"
+    (tmp_path / "livemask_s.pt").write_bytes(b"x")
+    assert download_weights(bundled) == tmp_path / "livemask_s.pt"
 
 
 # --- pins

@@ -127,7 +127,7 @@ def test_captions_and_handle_are_painted_over_the_picture_alone(window, session,
 
 def test_sides_are_told_by_what_they_differ_in():
     right = dataclasses.replace(LEFT, stabilise="light", weights="/x/own.pt")
-    assert differing(LEFT, right) == ("stabiliser off, livemask_s_person", "stabiliser light, own.pt")
+    assert differing(LEFT, right) == ("stabiliser off, livemask_s", "stabiliser light, own.pt")
     assert differing(LEFT, LEFT)[1] == "as A"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QWidget
 
-from model.catalog import all_entries
+from model.catalog import all_entries, current_name
 from model.options import NMS_KINDS
 from pipeline.live.scoring import RECENT, Scores
 from pipeline.live.settings import ComparisonSettings
@@ -146,6 +146,7 @@ class _OtherWeights(Choice):
     def show_value(self, value: str | None) -> None:
         """Show the field's value; the list is filled anew, for weights may have been downloaded."""
         self.clear()
+        value = None if value is None else current_name(value)
         self.add_row(None, AS_LEFT)
         for entry in all_entries().values():
             if entry.state in ("bundled", "downloaded"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from model.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry
+from model.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry, current_name
 from pipeline.live.events import Failed, Progress, Saved
 from ui.controller import Controller
 from ui.panels.fields import Choice
@@ -45,7 +45,7 @@ class WeightsChoice(QWidget):
 
     def show_value(self, value: str | None) -> None:
         """Show the field's value."""
-        name = value or DEFAULT_WEIGHTS
+        name = current_name(value or DEFAULT_WEIGHTS)
         if name not in CATALOG:
             self._file = name
         self._list()

@@ -189,4 +189,4 @@ def test_a_network_that_comes_after_something_else_was_chosen_is_not_used(told: 
 
 def test_the_default_weights_by_their_name_are_those_of_the_left() -> None:
     assert ON.right_of(LEFT) == replace(LEFT, stabilise="light")
-    assert replace(ON, weights="livemask_s_person").right_of(LEFT).needs_reload(LEFT) is False
+    assert replace(ON, weights="livemask_s").right_of(LEFT).needs_reload(LEFT) is False

@@ -165,9 +165,9 @@ def test_weights_that_are_not_in_the_catalogue_cannot_be_downloaded(start: Start
 
 def test_weights_that_are_there_need_no_download(start: Start, listener: Listener) -> None:
     session = start()
-    session.download("livemask_s_person")
+    session.download("livemask_s")
     saved = listener.wait_for(Saved)
-    assert saved.paths[0].name == "livemask_s_person.pt"
+    assert saved.paths[0].name == "livemask_s.pt"
     assert "licence: research only" in saved.summary
 
 

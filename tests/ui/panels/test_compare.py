@@ -118,7 +118,7 @@ def test_other_weights_are_those_of_this_machine_or_a_file(panel, controller, qt
     path.write_bytes(b"weights")
     box = named(panel, QComboBox, "Weights on the right")
     assert box.itemData(0) is None
-    assert "livemask_s_person" in [box.itemData(row) for row in range(box.count())]
+    assert "livemask_s" in [box.itemData(row) for row in range(box.count())]
     button = next(one for one in panel.findChildren(QPushButton) if "file" in one.text())
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     dialog = panel.findChild(QFileDialog)
