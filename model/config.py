@@ -94,8 +94,8 @@ class DetectionConfig:
     """Constants of the detection step (paper, section 3.3).
 
     `class_thresholds` holds the score, 0..1, that a detection of each class exceeds by default; empty stands
-    for `DEFAULT_THRESHOLD` for every class. A detection whose box overlaps that of a better one of another
-    class, itself over its class's threshold, by more than `double_iou_threshold` goes; 1 stands for none.
+    for `DEFAULT_THRESHOLD` for every class. Of two detections of different classes over their thresholds
+    whose boxes overlap by more than `double_iou_threshold` the weaker one goes; 1 stands for none.
     """
 
     confidence_threshold: float = 0.05

@@ -81,17 +81,17 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
 
 
 def doubles(boxes: Tensor, kept: Kept, sure: Tensor, iou_threshold: float) -> Tensor:
-    """Returns which detections lie on a better one of another class: [B, D] bool.
+    """Returns which of the sure detections lie on a better one of another class: [B, D] bool.
 
     boxes: [B, D, 4] x1 y1 x2 y2, of `kept`, finite
-    sure:  [B, D] bool, those that others can be doubles of
+    sure:  [B, D] bool
 
-    To the eye two classes on one object are one too many; average precision wants the weak ones all the
-    same, so that only a sure detection has doubles. No host synchronisation.
+    To the eye two classes on one object are one too many. What nobody is shown stays: it matters to
+    average precision alone, where the second guess may be the right one. No host synchronisation.
     """
     overlap = pairwise_iou(boxes, boxes).triu(diagonal=1)  # column j holds the overlap with each better one
     others = kept.classes[..., :, None] != kept.classes[..., None, :]
-    return ((overlap > iou_threshold) & others & sure[..., :, None]).any(dim=-2)
+    return ((overlap > iou_threshold) & others & sure[..., :, None]).any(dim=-2) & sure
 
 
 def rows_at(values: Tensor, index: Tensor) -> Tensor:

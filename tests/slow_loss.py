@@ -115,7 +115,7 @@ def slow_semantic(logits: Tensor, labels: Targets) -> float:
 def slow_terms(raw: RawOutputs, all_targets: list[Targets], giou: bool = False) -> dict[str, float]:
     sums = dict.fromkeys(("box", "cls", "mask", "semantic", "mask_iou"), 0.0)
     positives = 0
-    raw = RawOutputs(*(part.detach() for part in raw))
+    raw = RawOutputs(*(part if part is None else part.detach() for part in raw))
     for image, labels in enumerate(all_targets):
         matched = match(labels, ANCHORS, PUBLISHED).objects.tolist()
         sums["cls"] += slow_class(raw.class_logits[image].tolist(), matched, labels.classes.tolist())

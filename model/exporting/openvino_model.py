@@ -70,13 +70,12 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     # two images: a batch of one would be taken for a constant
     example = torch.zeros(2, 3, *example_sides(network.config))
     with warnings.catch_warnings(action="ignore"):  # PyTorch warns of what it uses itself
-        program = torch.export.export(
+        return torch.export.export(
             fused.requires_grad_(False),
             (example,),
             dynamic_shapes=(dynamic_sides(network.config),),
             strict=False,
         )
-    return program
 
 
 def input_sides(config: YolactConfig) -> tuple[int, int]:
@@ -113,7 +112,8 @@ def _in_parts(program: torch.export.ExportedProgram, config: YolactConfig) -> to
     for node in list(module.graph.nodes):
         with module.graph.inserting_before(node):
             if node.target == aten.conv2d.default:
-                part = module.graph.call_function(aten.convolution.default, _convolution_arguments(*node.args))
+                parts = _convolution_arguments(*node.args)
+                part = module.graph.call_function(aten.convolution.default, parts)
             elif node.target == aten.max_pool2d.default:
                 both = module.graph.call_function(aten.max_pool2d_with_indices.default, node.args)
                 part = module.graph.call_function(getitem, (both, 0))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
     from model.predictor import Predictor
 
-PRIVATE_THRESHOLD = 0.15
+PRIVATE_THRESHOLD = 0.05
 """People are looked for down to this score, so that hardly any is left to be seen."""
 
 

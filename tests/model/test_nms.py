@@ -143,9 +143,10 @@ def test_a_weaker_class_on_the_same_object_is_a_double_of_a_sure_one():
     assert doubles(boxes[:, [0, 3]], kept_of([0.9, 0.4], [0, 0]), sure[:, :2], 0.7).any().item() is False
 
 
-def test_nothing_is_a_double_of_what_nobody_is_sure_of():
+@pytest.mark.parametrize("scores", [[0.2, 0.1], [0.9, 0.1]])
+def test_what_nobody_is_shown_is_no_double(scores: list[float]):
     boxes = torch.tensor([[[0.0, 0, 1, 1], [0, 0, 1, 1]]])
-    kept = kept_of([0.2, 0.1], [0, 1])
+    kept = kept_of(scores, [0, 1])
     assert not doubles(boxes, kept, kept.scores > 0.3, 0.7).any()
 
 

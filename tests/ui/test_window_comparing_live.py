@@ -40,7 +40,8 @@ def test_tracks_stay_through_a_pause_a_change_of_settings_and_a_step(begin, unti
     index = controller.result.frame.index
     controller.set_detection(stabilise="strong")
     until(lambda: rests(window) and controller.result.frame.index > index)
-    assert ids(window) == before
+    # a stronger stabiliser also shows tracks that score less
+    assert set(before) <= set(ids(window))
     time = controller.result.frame.time
     controller.step(1)
     until(lambda: rests(window) and controller.result.frame.time > time)

@@ -49,7 +49,7 @@ def test_the_weights_are_those_of_the_configuration():
 def test_gradients_reach_every_output_and_are_finite():
     raw = outputs(images=2)
     loss_of(raw, [targets(OBJECTS), targets([])], mask_iou=True).total.backward()
-    for part in raw:
+    for part in raw[:5]:  # the sixth is of networks without anchors
         assert part.grad is not None
         assert bool(part.grad.isfinite().all())
         assert bool((part.grad[0] != 0).any())

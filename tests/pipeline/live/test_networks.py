@@ -48,14 +48,14 @@ def test_with_privacy_everybody_is_looked_for_who_may_be_there() -> None:
     )
     network = fitted(small_network(), settings, private=True)
     options = network.options
-    assert (options.thresholds(network.config), options.max_detections) == ((0.15,) * 3, 100)
+    assert (options.thresholds(network.config), options.max_detections) == ((0.05,) * 3, 100)
     assert (options.nms, options.classes) == ("fast", None)
 
 
 def test_who_asks_for_less_than_privacy_does_gets_it() -> None:
-    settings = DetectionSettings(score_threshold=0.05, nms="exact")
+    settings = DetectionSettings(score_threshold=0.02, nms="exact")
     network = fitted(small_network(), settings, private=True)
-    assert network.options.thresholds(network.config) == (0.05,) * 3
+    assert network.options.thresholds(network.config) == (0.02,) * 3
     assert network.options.nms == "exact"
 
 
@@ -70,9 +70,9 @@ def test_the_weights_own_thresholds_hold_for_each_class_where_none_is_chosen() -
 
 
 def test_with_privacy_no_class_has_a_higher_threshold_than_privacy_and_lower_ones_stay() -> None:
-    network = small_network(thresholds=OWN)
+    network = small_network(thresholds=(0.4, 0.02, 0.6))
     private = fitted(network, DetectionSettings(), private=True)
-    assert private.options.thresholds(network.config) == (0.15, 0.1, 0.15)
+    assert private.options.thresholds(network.config) == (0.05, 0.02, 0.05)
 
 
 def test_classes_that_the_weights_do_not_know_are_left_out() -> None:

@@ -29,7 +29,7 @@ def frames() -> Iterator[tuple[int, Frame]]:
 
 
 def test_everybody_in_the_demo_is_hidden_in_every_frame() -> None:
-    predictor = load_predictor(device="cpu", score_threshold=0.15)
+    predictor = load_predictor(device="cpu", score_threshold=0.05)
     painter = LivePainter(DisplaySettings(privacy=True, boxes=False, labels=False))
     for index, frame in frames():
         # noise in place of the picture shows each pixel that is not hidden

@@ -31,6 +31,8 @@ def choose(qtbot, weights, name):
         before = box.currentIndex()
         qtbot.keyClick(box, key)
         assert box.currentIndex() != before, f"{name} is not reached"
+    # those on the way there were chosen for a moment
+    weights.told[:] = [told for told in weights.told if told[1] in (name, None)]
 
 
 def install(entry):
@@ -43,7 +45,7 @@ def test_the_whole_catalogue_is_listed_with_what_is_installed_first(weights, hom
     weights.show_value(None)
     box = weights.choice
     texts = [box.itemText(row) for row in range(box.count())]
-    assert texts[:4] == ["Installed", DEFAULT_WEIGHTS, ABSENT, "Not installed"]
+    assert texts[:6] == ["Installed", DEFAULT_WEIGHTS, "livemask_n", "livemask_m", ABSENT, "Not installed"]
     assert set(texts) == {"Installed", "Not installed", *CATALOG}
     assert box.value == DEFAULT_WEIGHTS
 
