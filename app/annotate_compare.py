@@ -220,7 +220,7 @@ def _facts(args: argparse.Namespace, predictor: LoadedPredictor) -> tuple[Any, .
 
 
 def _thresholds(predictor: LoadedPredictor) -> tuple[float, ...]:
-    """What detections score more than: for each class, or for all where the network knows one alone."""
+    """Return the score thresholds, one a class, or one number where the network knows one class."""
     from model.predictor import Predictor
 
     if isinstance(predictor, Predictor):

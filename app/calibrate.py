@@ -109,7 +109,7 @@ def _check_output(output: Path, source: Path, overwrite: bool) -> None:
 
 
 def _fit(args: argparse.Namespace, config: YolactConfig) -> Fitted:
-    """What the detections in the labelled images say about scores."""
+    """Return the scored matches of the detections in the labelled images."""
     from model.training.calibration import fit_platt, pick_thresholds
 
     before = _matches(args, config)
@@ -121,7 +121,7 @@ def _fit(args: argparse.Namespace, config: YolactConfig) -> Fitted:
 
 
 def _matches(args: argparse.Namespace, config: YolactConfig) -> ScoredMatches:
-    """What the network finds in the images, down to the least score that takes part in NMS."""
+    """Yield the detections in each image, down to the least score that takes part in NMS."""
     from app.evaluation import Watch, detect_all
     from model import load_predictor
     from model.training.scored_matches import scored_matches

@@ -10,7 +10,7 @@ from model.training.scored_matches import ScoredMatches
 
 
 def score_table(before: ScoredMatches, after: ScoredMatches) -> Table:
-    """How far scores are probabilities, over the same detections before and after."""
+    """Return a table of the reliability of scores, over the same detections before and after."""
     rows = [("before", *_quality(before)), ("after", *_quality(after))]
     try:
         held_out = before.with_scores(held_out_scores(before))

@@ -17,7 +17,7 @@ _HEADS = (
 
 
 def shown_table(point: OperatingPoint, names: Sequence[str]) -> Table:
-    """What is shown at the thresholds: a row for all classes together, and one for each of these."""
+    """Return a table of the counts at the thresholds: a row for all classes together, and one a class."""
     rows = [_row("all", point.all), *(_row(name, point.per_class[name]) for name in names)]
     title = (
         f"detections that are shown, {point.kind} IoU 0.5, on images labelled in full for the class; "

@@ -131,7 +131,7 @@ def _content(entry: CatalogEntry) -> dict[str, Any]:
 
 
 def _thresholds(config: YolactConfig) -> str:
-    """What detections of each class score more than: one number, or the least and the largest."""
+    """Return the thresholds of the classes as text: one number, or the least and the largest."""
     from model.options import DetectOptions
 
     values = DetectOptions().thresholds(config)

@@ -168,7 +168,7 @@ def fingerprint(annotations: AnnotationSet) -> str:
 
 
 def _split(settings: Settings, annotations: AnnotationSet) -> tuple[AnnotationSet, COCO | None]:
-    """What is trained on, and what of the data is held out to be measured on, if any."""
+    """The images that are trained on, and those that are held out to be measured on, if any."""
     share = settings.held_out(annotations.class_names)
     if not share:
         return annotations, None

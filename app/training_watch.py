@@ -79,7 +79,7 @@ class RunWatcher:
 
 
 def fitness(figures: dict[str, float]) -> float | None:
-    """How good weights are in one number: AP with a little AP50, of boxes and of masks, None without any.
+    """Return one number for how good weights are: AP with a little AP50, of boxes and masks, or None.
 
     Boxes and masks both count, for a young network finds boxes long before its masks are good enough.
     """

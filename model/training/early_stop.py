@@ -15,7 +15,7 @@ from model.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the measurements of a run have said so far.
+    """The state of early stopping: the measurements of a run so far.
 
     best:     the best figure, and `best_iteration` when it was measured, -1 while there is none
     measured: the last iteration that was measured
@@ -72,7 +72,7 @@ class EarlyStop:
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken, all in all."""
+        """Return the seconds that the run has taken in all."""
         return self._before + time.perf_counter() - self._started
 
     @property

@@ -15,7 +15,7 @@ from model.training.ground_truth import indexed
 
 
 def hold_out(annotations: AnnotationSet, share: float, seed: int) -> tuple[AnnotationSet, AnnotationSet]:
-    """What to train on and what to measure on: about `share` (0..1) of the images, chosen by the seed.
+    """Split images into those to train on and about `share` (0..1) to measure on, chosen by the seed.
 
     Images with objects and images without are shared out alike. At least one image of each class stays to
     be learned from. Raises ConfigError when nothing with an object can be held out.

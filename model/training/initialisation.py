@@ -64,7 +64,7 @@ def initialise_from(network: Yolact, source: str) -> None:
 
 
 class _Rows(NamedTuple):
-    """Where a layer's output channels have the classes: in each of `groups`, behind `before` other rows."""
+    """The place of the classes in a layer's output channels: in each of `groups`, behind `before` rows."""
 
     groups: int
     before: int
