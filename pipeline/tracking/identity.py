@@ -92,7 +92,7 @@ def _on_one_scale(
         return scores, 1.0
     if (starts == starts[0]).all():
         return scores, float(starts[0])
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         below, above = scores / starts / 2, 1 - (1 - scores) / (1 - starts) / 2
     return np.where(
         scores > starts, np.maximum(above, np.nextafter(np.float32(0.5), np.float32(1))), np.fmin(below, 0.5)

@@ -35,7 +35,8 @@ def test_frames_are_counted_from_0_and_their_stamps_grow(opener, case):
 
     indices, stamps = [frame.index for frame in frames], [frame.time for frame in frames]
     assert len(frames) == FRAMES
-    assert indices[0] == 0
+    # a live source may have a newer frame by the time that it is read first
+    assert indices[0] == 0 or source.info.live
     assert indices == sorted(set(indices))
     assert indices == list(range(FRAMES)) or source.info.live
     assert stamps == sorted(set(stamps))
