@@ -10,7 +10,7 @@ from pipeline.sinks.base import SinkReport
 from pipeline.sinks.files import ENCODINGS, write_image
 from pipeline.sinks.frame_names import harmless, numbered
 from pipeline.sinks.image_folder import ImageFolder
-from pipeline.sinks.origin import origin_of
+from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.span import Span
 from pipeline.sources.base import SourceInfo
 
@@ -72,7 +72,8 @@ class ImagesSink:
             problems = (f"{missing} of {len(self._written)} images are not there any more",)
         if whole := complete and not missing:
             problems = folder.publish()
-        return SinkReport(self._path if whole else folder.part, str(self._span), problems, whole)
+        summary = ", ".join((str(self._span), *told(self._info, self._origin)))
+        return SinkReport(self._path if whole else folder.part, summary, problems, whole)
 
     def _name(self, frame: Frame) -> str:
         own = harmless(Path(frame.name).stem) if frame.name else ""

@@ -10,7 +10,7 @@ from typing import Any
 from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
-from pipeline.sinks.origin import origin_of
+from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile, cannot_be_written
 from pipeline.sinks.span import Span
 from pipeline.sources.base import SourceInfo
@@ -67,7 +67,9 @@ class JsonLinesSink:
             if part:
                 part.discard()
             return SinkReport(None, "no frames, nothing written", whole=False)
-        summary = f"{self._span}, {self._detections} detection{'s' * (self._detections != 1)}"
+        assert self._origin is not None
+        found = f"{self._detections} detection{'s' * (self._detections != 1)}"
+        summary = ", ".join((str(self._span), found, *told(self._info, self._origin)))
         if self._failed:
             return SinkReport(part.keep(), f"broken off: {summary}", whole=False)
         part.finish()
@@ -83,15 +85,17 @@ def frame_record(result: Result, origin: Fraction = _ZERO) -> dict[str, Any]:
     """What is told of a frame, ready for json.
 
     `index`; the exact time stamp, counted from `origin` in seconds, as `pts` and `time_base`
-    ("numerator/denominator", seconds a unit) and its rounded value `time` in seconds; `name` where the
-    picture has one; `width` and `height` in pixels; `detections`, each with `class`, `score`, `bbox` (x, y,
-    width, height in pixels from the top left corner), `segmentation` (compressed COCO run-length code)
-    unless only boxes were asked for, and `track_id` where somebody tracks.
+    ("numerator/denominator", seconds a unit) and its rounded value `time` in seconds; `source_time`, the
+    source's own time in seconds, where it counts from elsewhere; `name` where the picture has one; `width`
+    and `height` in pixels; `detections`, each with `class`, `score`, `bbox` (x, y, width, height in pixels
+    from the top left corner), `segmentation` (compressed COCO run-length code) unless only boxes were asked
+    for, and `track_id` where somebody tracks.
     """
     frame = result.frame
     height, width = frame.size
     name = {"name": frame.name} if frame.name else {}
     time = frame.time - origin
+    source_time = {"source_time": round(float(frame.time), 9)} if origin else {}
     ticks = time / frame.time_base
     unit = frame.time_base / ticks.denominator  # finer where the origin was counted in another unit
     return {
@@ -100,6 +104,7 @@ def frame_record(result: Result, origin: Fraction = _ZERO) -> dict[str, Any]:
         "pts": ticks.numerator,
         "time_base": f"{unit.numerator}/{unit.denominator}",
         "time": round(float(time), 9),
+        **source_time,
         "width": width,
         "height": height,
         "detections": _detections(result),

@@ -12,7 +12,7 @@ from pipeline.sinks.base import SinkReport
 from pipeline.sinks.codecs import check_output, container_of, default_codec
 from pipeline.sinks.colour import choose_tags
 from pipeline.sinks.encoder import EncoderSettings, Picture, nominal_rate
-from pipeline.sinks.origin import origin_of
+from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile
 from pipeline.sinks.recording import Recording, pixel_aspect
 from pipeline.sinks.stream_copy import StreamCopier
@@ -35,11 +35,10 @@ class VideoSink:
     stride:    every how manieth frame of the source comes; the nominal rate is lower by as much
 
     Audio and subtitles of `SourceInfo.path` are taken over as they are; those of a network stream are not.
-    Each frame keeps its exact time stamp, a start later than 0 included; Matroska and WebM count whole
-    milliseconds and take the nearest. The stamps of a live source, which begin anywhere, and of a file that
-    begins before 0 are counted from the first frame. Colour tags and the shape of pixels are the source's;
-    frames come upright, so no rotation is written. An odd width or height is padded by one pixel where the
-    codec needs even ones.
+    Each frame keeps its exact time stamp, counted from where the source begins (see `origin_of`), and so
+    does what is copied; Matroska and WebM count whole milliseconds and take the nearest. Colour tags and the
+    shape of pixels are the source's; frames come upright, so no rotation is written. An odd width or height
+    is padded by one pixel where the codec needs even ones.
 
     mp4 and mov are written in fragments that become an ordinary file at the end (FFmpeg's
     `hybrid_fragmented`): what a full disk or a loss of power leaves behind can be played.
@@ -137,8 +136,7 @@ class VideoSink:
             result.frame.time_base,
             self._copier,
         )
-        if self._origin and not self._info.live:
-            self._notes.append(f"begins at {float(self._origin):.3f} s in the source, at 0 here")
+        self._notes += told(self._info, self._origin)
         if recording.size != (width, height):
             self._notes.append(f"padded to {recording.size[0]} x {recording.size[1]}")
         return recording

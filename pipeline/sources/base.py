@@ -20,6 +20,8 @@ class SourceInfo:
     frame_rate:  frames a second, nominal; None when unknown
     frame_count: None when unknown
     duration:    seconds; None when unknown
+    start:       when the earliest of its streams begins, in seconds of the source's own stamps; 0 where those
+                 of its first frame are all that is known
     path:        the media file, from which a video sink copies what is not video; None for anything else
     stills:      True where each picture stands for itself, so that whoever looks at them turns them over
     """
@@ -31,6 +33,7 @@ class SourceInfo:
     frame_rate: Fraction | None = None
     frame_count: int | None = None
     duration: Fraction | None = None
+    start: Fraction = Fraction(0)
     path: Path | None = None
     stills: bool = False
 

@@ -19,6 +19,7 @@ class Extent:
     def __init__(self, container: InputContainer, stream: av.VideoStream, file_size: int) -> None:
         announced = container.duration
         self._announced = Fraction(announced, av.time_base) if announced and announced > 0 else None
+        self._is_matroska = "matroska" in container.format.name
         self._stream = stream.index
         self._time_bases = {s.index: s.time_base for s in container.streams}
         self._first: dict[int, int] = {}
@@ -37,20 +38,29 @@ class Extent:
 
     def shortfall(self) -> str | None:
         """Once all is read: that the file breaks off, and where; None where nothing says so."""
-        reached = self._reached()
-        short = self._announced is not None and reached + max(_SLACK, self._announced / 100) < self._announced
+        begin, end = self._extremes()
+        announced = self._announced_from(begin)
+        # whether a container counts from its first stamp or from 0 is not always known: no false alarm
+        reached = end - begin if self._is_matroska else end - min(begin, Fraction(0))
+        short = announced is not None and reached + max(_SLACK, announced / 100) < announced
         if not short and not self._cut:
             return None
-        of = f" of {float(self._announced):.2f}" if short and self._announced else ""
-        return f"the file breaks off: {float(reached):.2f}{of} seconds of it are there"
+        of = f" of {float(announced):.2f}" if short and announced else ""
+        return f"the file breaks off: {float(end - begin):.2f}{of} seconds of it are there"
 
-    def _reached(self) -> Fraction:
-        """Seconds of media, counted from 0 or from the first stamp, whichever is more."""
-        spans = (
-            (end - min(self._first[index], 0)) * (self._time_bases.get(index) or Fraction(0))
-            for index, end in self._end.items()
+    def _announced_from(self, begin: Fraction) -> Fraction | None:
+        """How long it should take; FFmpeg's own Matroska files announce when they end."""
+        if self._announced is not None and self._is_matroska and self._announced > begin > 0:
+            return self._announced - begin
+        return self._announced
+
+    def _extremes(self) -> tuple[Fraction, Fraction]:
+        """When the earliest stream begins and the last one ends, in seconds."""
+        begins, ends = (
+            [stamp * (self._time_bases.get(index) or Fraction(0)) for index, stamp in stamps.items()]
+            for stamps in (self._first, self._end)
         )
-        return max(spans, default=Fraction(0))
+        return min(begins, default=Fraction(0)), max(ends, default=Fraction(0))
 
 
 def _points_beyond(stream: av.stream.Stream, file_size: int) -> bool:

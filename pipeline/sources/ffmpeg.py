@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 import av
@@ -87,6 +88,20 @@ def nominal_duration(container: InputContainer, stream: av.VideoStream) -> Fract
     if container.duration is not None and container.duration > 0:
         return Fraction(container.duration, av.time_base)
     return None
+
+
+def beginning(container: InputContainer, stream: av.VideoStream) -> Fraction:
+    """When the earliest sound or picture of a file is due, in whole units of the stream's time base.
+
+    Rounded down, so that the stamps of the stream's frames count in whole units from there, too.
+    """
+    base = stream.time_base
+    known = [
+        s.start_time * s.time_base
+        for s in container.streams
+        if s.start_time is not None and s.time_base and (s is stream or s.type == "audio")
+    ]
+    return floor(min(known) / base) * base if known and base else Fraction(0)
 
 
 def is_partial(packet: av.Packet[Any]) -> bool:

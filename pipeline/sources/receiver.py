@@ -12,7 +12,7 @@ from model.errors import SourceError
 from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker
-from pipeline.sources.ffmpeg import nominal_duration, nominal_rate
+from pipeline.sources.ffmpeg import beginning, nominal_duration, nominal_rate
 from pipeline.sources.interruption import interruptible
 from pipeline.sources.link import ConnectionLost, Link, Target, is_playlist
 from pipeline.sources.troubles import Troubles
@@ -115,4 +115,5 @@ class Receiver:
             frame_rate=rate,
             frame_count=round(rate * duration) if rate and duration else None,
             duration=duration,
+            start=beginning(link.container, link.stream),
         )

@@ -17,7 +17,7 @@ from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.extent import Extent
-from pipeline.sources.ffmpeg import nominal_duration, nominal_rate, reason
+from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
 from pipeline.sources.troubles import Troubles
 from pipeline.sources.video_file import VideoFile
 
@@ -178,7 +178,7 @@ class VideoSource:
 
 def _describe(file: VideoFile, first: Frame) -> SourceInfo:
     height, width = first.size
-    rate, duration = nominal_rate(file.stream), nominal_duration(file.container, file.stream)
+    rate, duration = nominal_rate(file.stream), file.duration
     estimate = round(rate * duration) if rate and duration else None
     return SourceInfo(
         name=str(file.path),
@@ -189,4 +189,5 @@ def _describe(file: VideoFile, first: Frame) -> SourceInfo:
         frame_count=file.stream.frames or estimate,
         duration=duration,
         path=file.path,
+        start=beginning(file.container, file.stream),
     )

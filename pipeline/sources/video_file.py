@@ -12,6 +12,7 @@ from av.container import InputContainer
 
 from model.errors import SourceError
 from pipeline.sources.ffmpeg import CONTAINERS, choose_stream, limits, reason
+from pipeline.sources.length import shown_duration
 
 _BUFFER = 256 * 1024  # bytes that are read at once
 _PLAYLISTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0")
@@ -20,6 +21,8 @@ _PATCHWORK = frozenset({"gif", "apng"})  # each picture is laid over the one bef
 
 class VideoFile:
     """The container and the best video stream of one file, ready to be read from the start.
+
+    `duration` is how long its pictures are shown, in seconds; None when nobody says.
 
     FFmpeg is handed the bytes of this one file, no name, and no protocol by which it could open anything
     else. Playlists, lists of pictures and descriptions of streams are refused.
@@ -32,6 +35,9 @@ class VideoFile:
         self._file = _open_file(path)
         try:
             self._open()
+            self.duration, moved = shown_duration(self._container, self._stream)
+            if moved:
+                self.rewind()
         except BaseException:
             self._file.close()
             raise

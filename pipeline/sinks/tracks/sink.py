@@ -9,7 +9,7 @@ from pathlib import Path
 from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
-from pipeline.sinks.origin import origin_of
+from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile, cannot_be_written
 from pipeline.sinks.span import Span
 from pipeline.sinks.tracks.base import TrackWriter
@@ -74,7 +74,8 @@ class TracksSink:
         problems = self._read_back(part.part)
         if whole := complete and not problems:
             part.publish()
-        summary = f"{self._span}, {self._writer.told()}"
+        assert self._origin is not None
+        summary = ", ".join((str(self._span), self._writer.told(), *told(self._info, self._origin)))
         return SinkReport(self._path if whole else part.part, summary, problems, whole)
 
     def _put(self, data: bytes, follow: bool = True) -> None:

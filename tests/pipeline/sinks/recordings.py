@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 from itertools import count, islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from model.detections import Detections, MaskCrop, no_detections
 from pipeline.frame import Frame, Image, Result
 from pipeline.sinks.base import Sink, SinkReport
 from pipeline.sources.base import SourceInfo
+from pipeline.sources.video import open_video
 from tests.clips import numbered_picture, turned
 
 MILLISECOND = Fraction(1, 1000)
@@ -107,6 +109,15 @@ def through(
         ]
     height, width = results[0].frame.size
     return fill(sink, info(clip, width=width, height=height), results, complete)
+
+
+def annotated(sink: Sink, clip: Path, frame_rate: Fraction | None = None) -> SinkReport:
+    """Take a clip through a sink by way of the product's own source, with nothing found."""
+    options = {} if frame_rate is None else {"frame_rate": frame_rate}
+    with closing(open_video(clip, threads=1, **options)) as source:
+        frames = iter(source.read, None)
+        results = (Result(f, no_detections(f.size, ("cat",)), annotated=f.image) for f in frames)
+        return fill(sink, source.info, results)
 
 
 def times(path: Path) -> list[Fraction]:

@@ -107,6 +107,21 @@ def test_what_is_known_of_a_file(tmp_path):
     assert info.duration == Fraction(10, 12)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_pause_near_the_end_counts_in_how_long_a_video_lasts(tmp_path, suffix):
+    steady = [40 * number for number in range(50)]
+    paused = [*steady, steady[-1] + 60_040, steady[-1] + 60_080]
+    path = tmp_path / f"a{suffix}"
+    write_clip(path, times=paused, time_base=Fraction(1, 1000), options=B_FRAMES)
+
+    reading = read_video(path)
+
+    assert reading.info.duration == Fraction(paused[-1] + 40, 1000)
+    assert reading.stamps[0] == 0
+    assert reading.numbers == list(range(52))
+    assert reading.warnings == ()
+
+
 def test_a_wrong_frame_count_in_the_header_changes_nothing(tmp_path):
     path = tmp_path / "a.avi"
     write_clip(path, frames=10, codec="mpeg4", time_base=Fraction(1, 25))

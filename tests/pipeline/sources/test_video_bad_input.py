@@ -250,3 +250,15 @@ def test_mutated_files_end_in_frames_or_are_refused(tmp_path):
             opened += 1
             assert reading.stamps == sorted(set(reading.stamps))
     assert opened > 5
+
+
+def test_a_file_that_begins_late_and_breaks_off_tells_what_is_there_of_it(tmp_path):
+    path = tmp_path / "late.mkv"
+    write_clip(path, times=[60_000_000 + 40 * n for n in range(100)], time_base=Fraction(1, 1000))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    reading = read_video(path)
+
+    there = float(reading.times[-1] - reading.times[0]) + 0.04
+    (warning,) = [warning for warning in reading.warnings if "breaks off" in warning]
+    assert warning == f"the file breaks off: {there:.2f} of 4.00 seconds of it are there"
