@@ -29,10 +29,15 @@ if TYPE_CHECKING:
     from app.outputs import AnyJob, Job, VideoJob
 
 AS = ("video", "images", "json")
+EXIT_CODES = (
+    "Exit code: 0 everything was annotated; 1 some input failed; 2 wrong usage; 3 nothing failed, but a "
+    "stream broke off before its end, and a part is left that can be played; 130 after Ctrl-C."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
+    parser.epilog = EXIT_CODES
     parser.add_argument(
         "inputs",
         nargs="+",
@@ -76,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Annotate every input; the exit code is 1 when any of them failed."""
-    from app.cli import EXIT_FAILED, EXIT_OK
+    """Annotate every input; the exit code is 1 when any of them failed, else 3 when a stream broke off."""
+    from app.cli import EXIT_CUT, EXIT_FAILED, EXIT_OK
     from app.inputs import gather
     from app.outputs import Wanted, plan
 
@@ -104,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
                 _annotate_all(photos, videos, args, report)
     finally:  # also after Ctrl-C: what is done is done, and is told
         print_report(report, time.perf_counter() - started, args.output or Path())
-    return EXIT_FAILED if report.failures else EXIT_OK
+    return EXIT_FAILED if report.failures else EXIT_CUT if report.cut else EXIT_OK
 
 
 def _add_video_arguments(parser: argparse.ArgumentParser) -> None:

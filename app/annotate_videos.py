@@ -19,7 +19,7 @@ from app.drawing import overlay_style
 from app.progress import frames_bar
 from app.threads import streams_for_files
 from app.timings import progress_text, table
-from model.errors import LiveMaskError, SinkError, is_out_of_memory
+from model.errors import LiveMaskError, SinkError, StreamLostError, is_out_of_memory
 from pipeline.builder import build_runner
 from pipeline.metrics import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport, RunState
@@ -57,6 +57,8 @@ def annotate_videos(
         build = prepare(job)
         try:
             _annotate(job, build, args, report, alone=len(jobs) == 1)
+        except StreamLostError as error:
+            report.cut.append(_named(job, error))
         except Exception as error:
             report.failures.append(_named(job, error))
             if not isinstance(error, (LiveMaskError, OSError)) and not is_out_of_memory(error):
@@ -207,7 +209,9 @@ def _tell(job: VideoJob, done: RunReport, args: argparse.Namespace, alone: bool,
     if not args.quiet and (alone or args.verbose) and done.frames:
         print(table(done.metrics), file=sys.stderr)
     live = done.info is not None and done.info.live
-    if done.error is None and done.frames and (done.state is RunState.FINISHED or live):
+    if done.cut:
+        report.cut.append(f"{job.name}: more of it should have come; the part that did is annotated")
+    elif done.error is None and done.frames and (done.state is RunState.FINISHED or live):
         if all(made.whole or made.path is None for made in done.sinks):
             report.annotated += 1
         else:

@@ -19,6 +19,7 @@ from model.errors import ConfigError, LiveMaskError, is_out_of_memory
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_CUT = 3
 EXIT_INTERRUPTED = 130
 
 # command -> (module, what it does)
@@ -56,7 +57,10 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run one command and return its exit code.
+
+    0 done, 1 failed, 2 wrong usage, 3 done but for streams that broke off, 130 interrupted.
+    """
     argv = _with_command(sys.argv[1:] if argv is None else argv)
     args = _parse(argv)
     _print_any_name()

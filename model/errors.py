@@ -31,6 +31,10 @@ class SourceError(LiveMaskError):
     """An image, video or camera that cannot be opened or read."""
 
 
+class StreamLostError(SourceError):
+    """A stream that gave pictures, and is gone for good."""
+
+
 class SinkError(LiveMaskError):
     """A result that cannot be written."""
 

@@ -14,7 +14,7 @@ from pipeline.frame import Frame, Result
 from pipeline.frame_queue import FrameQueue
 from pipeline.metrics import Metrics, MetricsSnapshot
 from pipeline.sinks.base import Sink, SinkReport
-from pipeline.sources.base import Source, SourceInfo
+from pipeline.sources.base import Source, SourceInfo, is_cut
 from pipeline.stages import Delivery, Paint, RunOptions
 from pipeline.worker import Crew
 
@@ -40,6 +40,7 @@ class RunReport:
     sinks:    what each sink that was opened has made
     warnings: what went wrong with the source without ending it
     error:    the first one, which ended the run; None when there was none
+    cut:      whether the source was cut off: it gave all that came of it, and more should have come
     """
 
     state: RunState
@@ -49,6 +50,7 @@ class RunReport:
     sinks: tuple[SinkReport, ...]
     warnings: tuple[str, ...]
     error: BaseException | None
+    cut: bool = False
 
 
 class Runner:
@@ -57,7 +59,7 @@ class Runner:
 
     A file loses no frame; of a live source the newest frame is taken, and those that are dropped for it are
     counted. Whatever ends a run early (`stop`, from any thread, or an error in any stage) ends all threads,
-    and closes the sinks so that what was written can be played.
+    and closes the sinks so that what was written can be played; so does the end of a source that was cut off.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Runner:
         self._source: Source | None = None
         self._info: SourceInfo | None = None
         self._warnings: tuple[str, ...] = ()
+        self._cut = False
 
     @property
     def state(self) -> RunState:
@@ -138,6 +141,7 @@ class Runner:
                 tuple(self._delivery.reports),
                 self._warnings,
                 self._crew.error,
+                self._cut and self._state is RunState.FINISHED,
             )
 
     @property
@@ -160,7 +164,7 @@ class Runner:
                 stages.capture(source, self._frames, self._metrics, self._options)
         finally:
             with self._lock:
-                self._source = None
+                self._source, self._cut = None, is_cut(source)
             source.close()
             with self._lock:
                 self._warnings = source.warnings
@@ -188,7 +192,9 @@ class Runner:
         """Whether the sinks have all that was to come; a live source has no end but the one it is given."""
         with self._lock:
             live = self._info is not None and self._info.live
-            return not self._halted.is_set() or (live and self._crew.error is None)
+            if self._halted.is_set():
+                return live and self._crew.error is None
+            return not (self._cut if self._source is None else is_cut(self._source))
 
     def _final_state(self) -> RunState:
         if self._crew.error is not None:

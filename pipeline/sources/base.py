@@ -64,6 +64,20 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Severable(Source, Protocol):
+    """A source that another machine may end early."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether it has ended, and more of it should have come: fetched again, it may be whole."""
+
+
+def is_cut(source: Source) -> bool:
+    """Whether a source ended early, and may be whole when it is read again."""
+    return isinstance(source, Severable) and source.cut
+
+
+@runtime_checkable
 class Seekable(Source, Protocol):
     """A source in which a place can be chosen."""
 

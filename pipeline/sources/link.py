@@ -98,11 +98,11 @@ class Link:
         except (av.FFmpegError, OSError) as error:
             failure = self._why(error, self._target.read_timeout, "data")
         if failure and self.is_recording:
-            troubles.add(f"reading stopped before the end: {failure}")
+            troubles.add_cut(f"reading stopped before the end: {failure}")
         elif not self.is_recording:
             raise ConnectionLost(failure or self._ending)
         if self._extent is not None and (shortfall := self._extent.shortfall()):
-            troubles.add(shortfall)
+            troubles.add_cut(shortfall)
 
     def close(self) -> None:
         """Hang up."""

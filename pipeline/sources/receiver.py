@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from time import monotonic
 
-from model.errors import SourceError
+from model.errors import SourceError, StreamLostError
 from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker
@@ -57,7 +57,8 @@ class Receiver:
     def frames(self) -> Generator[Frame, None, None]:
         """All frames until the stream ends for good, or until it is interrupted.
 
-        Raises SourceError when the first connection fails, or more in a row than there are attempts.
+        Raises SourceError when the first connection fails, StreamLostError when more of them in a row fail
+        than there are attempts.
         """
         failures = 0
         with interruptible(self._interrupted):
@@ -78,13 +79,13 @@ class Receiver:
                 self._interrupted.wait(self._reconnect.delay(failures))
 
     def _put_up_with(self, lost: str, failures: int) -> None:
-        """Note a lost connection. Raises SourceError when it was the first, or one too many."""
+        """Note a lost connection. Raises SourceError for the first, StreamLostError for one too many."""
         if self._info is None:
             raise SourceError(f"{self._target.name}: cannot be opened: {lost}")
         if failures > self._reconnect.attempts:
             attempts = self._reconnect.attempts
             tried = f" after {attempts} attempt(s) to reconnect" if attempts else ""
-            raise SourceError(f"{self._target.name}: the stream is lost{tried}: {lost}")
+            raise StreamLostError(f"{self._target.name}: the stream is lost{tried}: {lost}")
         self._troubles.add(f"the connection was lost {{count}} time(s): {lost}")
 
     def _of_one_connection(self) -> Iterator[Frame]:

@@ -76,6 +76,7 @@ class StreamSource:
         self._frames: FrameQueue[Frame] = FrameQueue("received", _AHEAD)
         self._opened: Future[SourceInfo] = Future()
         self._error: BaseException | None = None
+        self._read_up = False
         self._thread = threading.Thread(target=self._receive, name="stream receiver", daemon=True)
         self._thread.start()
 
@@ -92,6 +93,11 @@ class StreamSource:
         """What went wrong so far, each kind once."""
         return self._troubles.told
 
+    @property
+    def cut(self) -> bool:
+        """Whether a recording was read up to where it ended before its own end."""
+        return self._troubles.cut and self._read_up
+
     def wait_until_open(self) -> None:
         """Wait for the first frame. Raises SourceError when there is none, or when interrupted."""
         while not self._interrupted.is_set():
@@ -105,13 +111,14 @@ class StreamSource:
     def read(self) -> Frame | None:
         """The next frame; None at the end of a recording, and once interrupted or closed.
 
-        Raises SourceError when the stream is lost for good.
+        Raises StreamLostError when the stream is lost for good.
         """
         if self._interrupted.is_set():
             return None
         try:
             return self._frames.get()
         except QueueClosed:
+            self._read_up = True
             if self._error is not None and not self._interrupted.is_set():
                 raise self._error from None
             return None

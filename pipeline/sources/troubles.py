@@ -8,10 +8,17 @@ class Troubles:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self.cut = False
+        """Whether the source ended before its own end."""
 
     def add(self, kind: str, count: int = 1) -> None:
         """Count trouble of a kind: a sentence, with `{count}` where the number goes if there is one."""
         self._counts[kind] = self._counts.get(kind, 0) + count
+
+    def add_cut(self, kind: str) -> None:
+        """Count trouble that ends the source early."""
+        self.cut = True
+        self.add(kind)
 
     @property
     def told(self) -> tuple[str, ...]:

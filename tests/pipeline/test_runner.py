@@ -338,3 +338,14 @@ def test_a_stop_after_everything_was_delivered_changes_nothing() -> None:
     report = runner.join(PATIENCE)
     assert report is not None
     assert report.state is RunState.FINISHED
+
+
+def test_a_source_that_was_cut_off_ends_the_run_but_what_it_gave_is_not_the_whole() -> None:
+    class CutOff(Source):
+        cut = True
+
+    sink = Sink()
+    report = run(CutOff(5), sink)
+    assert (report.state, report.error, report.cut) == (RunState.FINISHED, None, True)
+    assert sink.closed == [False]
+    assert not run(Source(5)).cut
