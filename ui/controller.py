@@ -18,6 +18,7 @@ from pipeline.sources.addresses import HIDDEN, is_address, redacted
 from pipeline.tracking.options import STABILISE_KINDS
 from ui.bridge import Bridge
 from ui.comparing import Comparer
+from ui.liveness import Liveness
 from ui.notices import Level, Notice
 from ui.selection import next_instance
 from ui.settings import MOST_RECENT, WindowSettings, camera_options
@@ -71,8 +72,8 @@ class Controller(QObject):
         self.settings = settings
         self.session = make_session(self.bridge.deliver, settings.detection, settings.display)
         self.result: Result | None = None  # what the view shows now; the view sets it
-        self.display_fps = 0.0  # pictures a second that the view shows, and
-        self.shown_age = 0.0  # seconds from the capture of the last one until it was painted; set by it too
+        self.display_fps = 0.0  # pictures a second that the view shows; set by it too
+        self.shown_age = 0.0  # seconds from the capture of the last one until it was painted, or until now
         self.opened: Opened | None = None
         self.loaded: Loaded | None = None
         self.loading: Loading | None = None  # while another network is on its way
@@ -84,6 +85,7 @@ class Controller(QObject):
         self._inspectors = 0
         self.comparer = Comparer(self)
         self._listen()
+        self.liveness = Liveness(self)
         self._teller = Teller(self)
 
     @property

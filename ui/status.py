@@ -72,7 +72,7 @@ class StatusBar(QStatusBar):
         if playback is not None:
             states.append("At the end" if playback.at_end else "Playing" if playback.playing else "Paused")
         elif opened is not None:
-            states.append("Live")
+            states.append(self._controller.liveness.state())
         if self._controller.detection.stabilise != "off":
             states.append(f"Stabiliser {self._controller.detection.stabilise}")
         if self._controller.comparer.shown:

@@ -144,6 +144,7 @@ class VideoView(QWidget):
     def _count(self, now: float) -> None:
         while self._painted and now - self._painted[0] > _RECENT:
             self._painted.popleft()
+        self._controller.liveness.look(now)
         self._controller.display_fps = len(self._painted) / _RECENT
 
     def _judge(self, now: float) -> None:
@@ -152,7 +153,8 @@ class VideoView(QWidget):
         reason = self._cover.reason(now, opened is not None, opened is not None and not opened.playable)
         covered = reason if self.has_picture else ""
         self._controller.result = None if covered else self._result  # panels hide what the view hides
-        words = covered or self._opening or (self._controller.session.hidden_reason if opened else "")
+        due = self._controller.session.hidden_reason if opened else ""
+        words = covered or self._opening or self._controller.liveness.words(now) or due
         if covered != self._covered or words != self._words:
             self._covered, self._words = covered, words
             self.setAccessibleDescription(words)
@@ -179,7 +181,8 @@ class VideoView(QWidget):
         self._result = self._captured = None
         self._picture.clear()
         self._painted.clear()
-        self._controller.display_fps = self._controller.shown_age = 0.0
+        self._controller.liveness.forget()
+        self._controller.display_fps = 0.0
         self._geometry = ViewGeometry((self.width(), self.height()), (0, 0))
         self.update()
 
@@ -222,7 +225,7 @@ class VideoView(QWidget):
         if self._captured is None:
             return  # painted before: the window was uncovered or resized
         now = monotonic()
-        self._controller.shown_age = now - self._captured
+        self._controller.liveness.painted(now, self._captured)
         self._painted.append(now)
         self._captured = None
 
