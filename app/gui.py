@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from app.arguments import add_class_argument
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
@@ -23,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="weights: a file, or a name that `models list` shows (default: those used last)",
     )
+    add_class_argument(
+        parser, "what to look for, such as person,dog (default: what was looked for last; all: every class)"
+    )
 
 
 def run(args: argparse.Namespace) -> NoReturn:
@@ -34,7 +39,8 @@ def run(args: argparse.Namespace) -> NoReturn:
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
-    _end_at_once(show(Start(_found_again(args.source), args.weights, CoreSharing()), warn))
+    start = Start(_found_again(args.source), args.weights, args.classes or (), CoreSharing())
+    _end_at_once(show(start, warn))
 
 
 def _end_at_once(code: int) -> NoReturn:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.live.switching import Adopt
 
 _SOON = 10  # milliseconds
+EVERY_CLASS = ("all",)
 
 DISPLAY_ADVICE = (
     "no window can be shown: {reason}; start it on a desktop, or use the command line instead "
@@ -41,11 +42,13 @@ class Start:
 
     source:  to open at once, "" for none
     weights: None for those used last
+    classes: names of what to look for, () for what was looked for last and `EVERY_CLASS` for all
     adopt:   makes ready for a network in the thread that uses it, see `SwitchableDetector`
     """
 
     source: str = ""
     weights: str | None = None
+    classes: tuple[str, ...] = ()
     adopt: Adopt | None = None
 
 
@@ -73,6 +76,9 @@ def make_window(app: QApplication, start: Start, warn: Callable[[str], None]) ->
     settings, warning = settings_file.load(path)
     if start.weights is not None:
         settings = replace(settings, detection=replace(settings.detection, weights=start.weights))
+    if start.classes:
+        classes = None if start.classes == EVERY_CLASS else start.classes
+        settings = replace(settings, detection=replace(settings.detection, classes=classes))
     dress(app, settings.colours)
     controller = Controller(settings, partial(live_session, adopt=start.adopt))
     window = MainWindow(controller, lambda: _save(controller, warn))

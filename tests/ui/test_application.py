@@ -11,7 +11,7 @@ from tests.source_tree import ROOT
 from ui import application
 from ui.application import Start, errors_as_notices, make_window
 from ui.notices import Level
-from ui.settings import load, settings_path
+from ui.settings import DetectionSettings, WindowSettings, load, save, settings_path
 from ui.telling import PRIVACY_NOTE
 
 DEMO = ROOT / "assets" / "demo.mp4"
@@ -23,8 +23,8 @@ def start(qtbot, qapp):
     """Makes and shows a window."""
     made = []
 
-    def begin(*arguments, warn=lambda text: None):
-        window = make_window(qapp, Start(*arguments), warn)
+    def begin(*arguments, warn=lambda text: None, **named):
+        window = make_window(qapp, Start(*arguments, **named), warn)
         qtbot.addWidget(window)
         made.append(window)
         with qtbot.waitExposed(window):
@@ -145,3 +145,14 @@ def test_without_a_display_an_error_says_so(monkeypatch):
 
     with pytest.raises(application.LiveMaskError, match="there is no screen"):
         application.run(Start(), print)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [((), ("cat",)), (("person", "dog"), ("person", "dog")), (("all",), None)]
+)
+def test_classes_that_are_asked_for_take_the_place_of_those_looked_for_last(start, given, wanted):
+    save(WindowSettings(detection=DetectionSettings(classes=("cat",))), settings_path())
+
+    window = start(classes=given)
+
+    assert window.controller.detection.classes == wanted
