@@ -154,6 +154,11 @@ class VideoEncoder:
         self._stream = stream
 
     @property
+    def stream(self) -> av.VideoStream:
+        """The stream that is written."""
+        return self._stream
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels of what is encoded; larger by one than a picture of odd size."""
         return self._size

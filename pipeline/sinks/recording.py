@@ -48,6 +48,7 @@ class Recording:
         if copier is not None:
             self._output.metadata.update(copier.metadata)
             copier.add_streams(self._output)
+            copier.name_video(self._encoder.stream, container.format)
         self._stamps = self._encoder.open(time_base)
 
     @property
@@ -81,6 +82,7 @@ class Recording:
             end = self._stamps.end()
             cut = not complete or goes_on(self._copier.path, end + self._copier.origin)
             self._copier.finish(self._output, end if cut else None)
+            self._copier.add_chapters(self._output, end if cut else None)
         self._output.close()
 
     def abandon(self) -> None:

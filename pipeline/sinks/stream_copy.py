@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,14 @@ from typing import Any
 import av
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
-from av.stream import Disposition, Stream
+from av.stream import Stream
 
 from model.errors import SourceError
-from pipeline.sources.ffmpeg import CONTAINERS, choose_stream, limits, reason
+from pipeline.sinks.stream_choice import REFUSALS, add_copy, choose_streams, open_media, repacker
+from pipeline.sinks.stream_names import carry_names, held_chapters, moved_chapters
+from pipeline.sources.ffmpeg import choose_stream, reason
 
 _SLACK = Fraction(5)  # seconds by which one stream of a file may run ahead of another
-_REFUSALS = (av.error.ArgumentError, av.error.InvalidDataError, av.error.PatchWelcomeError)
-_COPIED = ("audio", "subtitle")
-_NAMES = {"subtitle": "subtitles", "video": "second video stream", "data": "data stream"}
 _KEPT_METADATA = (
     "title", "artist", "album", "author", "comment", "copyright", "creation_time", "date",
     "description", "genre", "language",
@@ -31,30 +29,26 @@ _KEPT_METADATA = (
 class CopiedStream:
     """A stream that is taken over: how many packets were written, and how many no container takes.
 
+    start:  when it is first heard, in units of the source's; None when unknown
     repack: takes off what wraps each packet in the source's container, where the output wants it bare
     """
 
     kind: str
     target: Stream
+    start: int | None = None
     repack: BitStreamFilterContext | None = None
     packets: int = 0
     unusable: int = 0
 
 
-@dataclass
-class Choice:
-    """What becomes of a file's streams: those to copy, and why the others are left out."""
-
-    kept: list[Stream] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-
-
 class StreamCopier:
     """Reads a media file again, in step with the video that is written.
 
-    origin:  the time in the file, in seconds, that is 0 in the output
-    dropped: what the output cannot hold, in words
-    broken:  why reading ended early, or ""
+    origin:    the time in the file, in seconds, that is 0 in the output
+    dropped:   what the output cannot hold, in words
+    languages: what the tracks of the output speak, by their index, where that is known
+    chapters:  how many were written
+    broken:    why reading ended early, or ""
 
     Raises av.error.FFmpegError or OSError when the file cannot be read. Closed by `close`.
     """
@@ -68,6 +62,8 @@ class StreamCopier:
         self._pending: av.Packet[Stream] | None = None
         self.origin = Fraction(0)
         self.dropped: list[str] = []
+        self.languages: dict[int, str] = {}
+        self.chapters = 0
         self.broken = ""
 
     @property
@@ -87,17 +83,34 @@ class StreamCopier:
 
     def add_streams(self, output: OutputContainer) -> None:
         """Add a stream to `output` for each one that it can hold; the others are named in `dropped`."""
-        choice = choose_streams(self._input, self._video, output.format.name)
+        choice = choose_streams(self.path, self._video, output)
         self.dropped = choice.dropped
-        for stream in choice.kept:
-            target = output.add_stream_from_template(stream)
-            target.metadata.update({k: v for k, v in stream.metadata.items() if k in ("language", "title")})
+        kept = [self._input.streams[index] for index in choice.kept]
+        for stream in kept:
+            target = add_copy(output, stream)
             target.disposition = stream.disposition
-            self._copied[stream.index] = CopiedStream(stream.type, target, _repacker(stream))
-        if choice.kept:
+            self._carry_names(stream, target, output.format.name)
+            copied = CopiedStream(stream.type, target, stream.start_time, repacker(stream))
+            self._copied[stream.index] = copied
+        if kept:
             # the video is read along, and thrown away, to stay near it in a file that is ill interleaved
-            read = [*choice.kept, self._video] if self._video else choice.kept
+            read = [*kept, self._video] if self._video else kept
             self._packets = self._input.demux(read)
+
+    def name_video(self, target: Stream, format_name: str) -> None:
+        """Give the video that is written the name and the language of the one that is shown."""
+        if self._video is not None:
+            self._carry_names(self._video, target, format_name)
+
+    def add_chapters(self, output: OutputContainer, end: Fraction | None) -> None:
+        """Write the chapters into a container that is about to be closed: all, or those before `end`."""
+        chapters = moved_chapters(self._input.chapters(), self.origin, end)
+        held = held_chapters(chapters, output.format.name)
+        if len(held) < len(chapters):
+            self.dropped.append(f"{len(chapters) - len(held)} of {len(chapters)} chapters dropped")
+        if held:
+            output.set_chapters(list(held))
+            self.chapters = len(held)
 
     def copy_until(self, output: OutputContainer, time: Fraction | None) -> None:
         """Copy packets up to `time` in seconds, or all that are left."""
@@ -137,7 +150,7 @@ class StreamCopier:
 
     def _copy(self, output: OutputContainer, packet: av.Packet[Stream]) -> None:
         copied = self._copied.get(packet.stream_index)
-        if copied is None:
+        if copied is None or (packet.is_discard and not _prepares(packet, copied.start)):
             return
         moved = round(self.origin / packet.time_base) if packet.time_base else 0
         packet.pts = None if packet.pts is None else packet.pts - moved
@@ -146,19 +159,19 @@ class StreamCopier:
             for part in copied.repack.filter(packet) if copied.repack else [packet]:
                 part.stream = copied.target
                 output.mux(part)
-        except _REFUSALS:  # no time stamp, or one that goes back; damaged
+        except REFUSALS:  # no time stamp, or one that goes back; damaged
             copied.unusable += 1
         else:
             copied.packets += 1
 
+    def _carry_names(self, source: Stream, target: Stream, format_name: str) -> None:
+        if lost := carry_names(source, target, format_name):
+            self.dropped.append(f"language {lost} dropped ({format_name} knows three letters alone)")
+        elif language := target.metadata.get("language", ""):
+            self.languages[target.index] = language
+
     def _due(self, packet: av.Packet[Stream]) -> Fraction:
         return _time(packet) - self.origin
-
-
-def open_media(path: Path) -> InputContainer:
-    """A media file that reads nothing but itself, whatever it says. Raises FFmpegError and OSError."""
-    only = limits(CONTAINERS, ("file",))
-    return av.open(f"file:{path.absolute()}", container_options=only, metadata_errors="replace")
 
 
 def main_video(container: InputContainer) -> av.VideoStream | None:
@@ -167,33 +180,6 @@ def main_video(container: InputContainer) -> av.VideoStream | None:
         return choose_stream(container, container.name)
     except SourceError:
         return None
-
-
-def choose_streams(container: InputContainer, video: av.VideoStream | None, format_name: str) -> Choice:
-    """Which streams of a file a container of that format can take over."""
-    choice = Choice()
-    for stream in container.streams:
-        if stream is video:
-            continue
-        name = _describe(stream)
-        if stream.type not in _COPIED:
-            choice.dropped.append(f"{name} dropped")
-        elif can_hold(format_name, stream):
-            choice.kept.append(stream)
-        else:
-            choice.dropped.append(f"{name} dropped ({format_name} cannot hold it)")
-    return choice
-
-
-def can_hold(format_name: str, stream: Stream) -> bool:
-    """Whether a container of that format takes this stream as it is: tried, as no table knows it all."""
-    try:
-        with av.open(io.BytesIO(), "w", format=format_name) as trial:
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
-    except (av.error.FFmpegError, ValueError):
-        return False
-    return True
 
 
 def goes_on(path: Path, end: Fraction) -> bool:
@@ -210,22 +196,17 @@ def goes_on(path: Path, end: Fraction) -> bool:
         return False
 
 
-def _repacker(stream: Stream) -> BitStreamFilterContext | None:
-    """AAC of transport streams has a header on every packet; FFmpeg's mp4 in fragments does not see to it."""
-    context = stream.codec_context
-    headers = context is not None and context.name == "aac" and not context.extradata
-    return BitStreamFilterContext("aac_adtstoasc", stream) if headers else None
+def _prepares(packet: av.Packet[Any], start: int | None) -> bool:
+    """Whether a packet that is not to be heard lies just before the first one that is, which needs it.
+
+    All others are what an edit list leaves out.
+    """
+    if packet.pts is None or start is None:
+        return False
+    return packet.pts < start < packet.pts + 2 * (packet.duration or 0)
 
 
 def _time(packet: av.Packet[Any]) -> Fraction:
     """When a packet is due, in seconds; one that does not know is due at once."""
     stamp = packet.pts if packet.pts is not None else packet.dts
     return Fraction(-1) if stamp is None or packet.time_base is None else stamp * packet.time_base
-
-
-def _describe(stream: Stream) -> str:
-    if stream.disposition & Disposition.attached_pic:
-        return "cover picture"
-    name = _NAMES.get(stream.type, stream.type)
-    codec = stream.codec_context.name if stream.type in _COPIED and stream.codec_context else ""
-    return f"{name} ({codec})" if codec else name

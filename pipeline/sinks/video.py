@@ -12,6 +12,7 @@ from pipeline.sinks.base import SinkReport
 from pipeline.sinks.codecs import check_output, container_of, default_codec
 from pipeline.sinks.colour import choose_tags
 from pipeline.sinks.encoder import EncoderSettings, Picture, nominal_rate
+from pipeline.sinks.mov_language import write_languages
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile
 from pipeline.sinks.recording import Recording, pixel_aspect
@@ -153,6 +154,8 @@ class VideoSink:
         try:
             recording.finish(complete)
             part.finish()
+            if self._copier and container_of(self._path).format == "mov":
+                write_languages(part.part, self._copier.languages)
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(f"{self._cannot(error)}; {_salvage(part, recording).summary}") from error
         except SinkError as error:

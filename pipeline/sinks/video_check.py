@@ -13,7 +13,8 @@ import av
 
 from pipeline.sinks.encoder import Stamps
 from pipeline.sinks.span import Span
-from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, open_media
+from pipeline.sinks.stream_choice import open_media
+from pipeline.sinks.stream_copy import CopiedStream, StreamCopier
 from pipeline.sources.ffmpeg import reason
 
 
@@ -95,6 +96,8 @@ def remarks(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
     if copier is not None:
         if copier.copied:
             told.append(f"{_kinds(Counter(s.kind for s in copier.copied))} kept")
+        if copier.chapters:
+            told.append(f"{copier.chapters} chapter{'s' * (copier.chapters > 1)} kept")
         told += copier.dropped
     if stamps.worst:
         how = f"rounded to {stamps.unit} s{' or moved' if stamps.moved else ''}"
