@@ -36,7 +36,7 @@ class Fitted:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    add_data_arguments(parser, "COCO json, or a folder with one; of images that were not trained on")
+    add_data_arguments(parser, "a data set as `train` takes it, of images that were not trained on")
     parser.add_argument(
         "--weights",
         metavar="FILE",
@@ -126,7 +126,7 @@ def _matches(args: argparse.Namespace, config: YolactConfig) -> ScoredMatches:
     from model import load_predictor
     from model.training.scored_matches import scored_matches
 
-    _, truth, folder = labelled_images(args)
+    labels = labelled_images(args)
     predictor = load_predictor(
         args.weights,
         args.device,
@@ -135,13 +135,13 @@ def _matches(args: argparse.Namespace, config: YolactConfig) -> ScoredMatches:
         engine="torch",
         precision="fp32",
     )
-    task = task_for(args, truth, folder, predictor)
-    tell_reservations(truth, task.classes)
+    task = task_for(args, labels, predictor)
+    tell_reservations(task.truth, task.classes)
     watch = Watch()
     results = detect_all(task, "calibrating", predictor, watch)
     for line in watch.skipped:
         print(f"skipped: {line}")
-    return scored_matches(truth, results, task.classes)
+    return scored_matches(task.truth, results, task.classes)
 
 
 def _write(args: argparse.Namespace, checkpoint: Checkpoint, fitted: Fitted) -> None:

@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     add_data_arguments(
         parser,
-        "COCO json, or a folder with one; or a video sequence as DAVIS has it: a folder with frames/ and "
-        "masks/",
+        "COCO json, or a folder with one; a Pascal VOC or SBD folder, or a folder of images/ and masks/, as "
+        "`train` takes them; or a video sequence as DAVIS has it: a folder with frames/ and masks/",
     )
     add_predictor_arguments(parser)
     parser.set_defaults(engine=ENGINE, precision=PRECISION)
@@ -97,20 +97,20 @@ def _run_on_images(args: argparse.Namespace) -> None:
     """Measure average precision once, or once for each value that is compared."""
     from app.evaluation_report import write_metrics
 
-    labels, truth, folder = labelled_images(args)
+    labels = labelled_images(args)
     # all of them before the first run, so that a wrong setting does not show up after an hour
     plan = _plan(args)
     predictors = {label: _load(_keeping_all(settings)) for label, settings in plan.items()}
     first = next(iter(predictors.values()))
-    task = task_for(args, truth, folder, first, args.resamples)
+    task = task_for(args, labels, first, args.resamples)
     _make_folder(args.output)
-    tell_reservations(truth, task.classes)
-    facts = _facts(args, labels, task, first)
+    tell_reservations(task.truth, task.classes)
+    facts = _facts(args, task, first)
     measurements = []
     for label, predictor in predictors.items():
         at = plan[label]["score_threshold"] if args.at is None else args.at
         measurements.append(_measure(task, label, predictor, at, args.output))
-    title = f"{first.config.name} on {labels.name}, {len(truth.imgs)} images"
+    title = f"{first.config.name} on {labels.file.name}, {len(labels.images)} images"
     _show(title, measurements, args.by_class or len(task.classes.category_ids) <= FEW_CLASSES)
     if args.output:
         write_metrics(args.output / "metrics.json", facts, measurements)
@@ -180,17 +180,18 @@ def _make_folder(output: Path | None) -> None:
         raise SinkError(f"{output}: cannot be made a folder: {error.strerror or error}") from error
 
 
-def _facts(args: argparse.Namespace, labels: Path, task: Task, predictor: Predictor) -> dict[str, Any]:
+def _facts(args: argparse.Namespace, task: Task, predictor: Predictor) -> dict[str, Any]:
     """What was measured on what; empty when nobody will read it."""
     from model.weight_pins import sha256_of
 
     if not args.output:
         return {}
+    labels = task.labels.file
     return {
         "weights": _weights_facts(args, predictor),
         "data": {
             "file": labels.name,
-            "sha256": sha256_of(labels),
+            "sha256": sha256_of(labels) if labels.is_file() else None,
             "images": len(task.truth.imgs),
             "coverage": args.coverage,
             "source": args.source,

@@ -7,36 +7,41 @@ import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
 
+from app.labelled_data import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.errors import DataError, SourceError
 from model.predictor import Predictor
 from model.training.coco_eval import ClassMatch, CocoResults, Metrics, coco_results, measure
+from model.training.coco_values import Id
+from model.training.ground_truth import GroundTruth
 from model.training.operating_point import OperatingPoint, Reliability, operating_point, reliability
 from model.training.scored_matches import scored_matches
-from pipeline.sources.images import read_image
 
 
 @dataclass(frozen=True)
 class Task:
     """What is measured.
 
-    folder:      where the images of `truth` lie
+    labels:      of the images, and where these are
     skip_broken: whether an image that cannot be read counts as one where nothing was found
     resamples:   for the bootstrap intervals of AP50, 0 for none
     """
 
-    truth: COCO
-    folder: Path
+    labels: GroundTruth
     classes: ClassMatch
     skip_broken: bool = False
     resamples: int = 0
+
+    @property
+    def truth(self) -> COCO:
+        """The labels alone."""
+        return self.labels.truth
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def detect_all(task: Task, title: str, predictor: Predictor, watch: Watch) -> Co
         shown = progress.track(images, description=title)
         results = coco_results(task.truth, _detected(predictor, shown, task, watch), task.classes)
     if not watch.seconds:
-        raise DataError(f"{task.folder}: none of the {len(images)} images of the labels can be read")
+        raise DataError(f"{task.labels.file}: none of the {len(images)} images of the labels can be read")
     return results
 
 
@@ -123,11 +128,11 @@ def _warm_up(predictor: Predictor, image: Mapping[str, Any]) -> None:
 
 def _detected(
     predictor: Predictor, images: Iterable[Mapping[str, Any]], task: Task, watch: Watch
-) -> Iterator[tuple[int, Detections]]:
+) -> Iterator[tuple[Id, Detections]]:
     """The id and the detections of each image, a record of the COCO json."""
     for image in images:
         try:
-            frame = read_image(task.folder / image["file_name"])
+            frame = read_labelled(task.labels.place(image))
         except SourceError as error:
             if not task.skip_broken:
                 hint = "--skip-broken counts it as an image where nothing was found"

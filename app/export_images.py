@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from app.labelled_data import tell_left_out
 from model.config import YolactConfig
 from model.errors import ConfigError
 from model.preprocessing import preprocess
 from model.training.coco_eval import ClassMatch, match_classes
-from model.training.coco_files import coco_file, image_folder
-from model.training.ground_truth import load_ground_truth
+from model.training.coco_values import Id
+from model.training.ground_truth import ImagePlace
+from model.training.labelled import load_labelled
 from pipeline.sources.images import find_media, read_image
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Labels:
 
     truth: COCO
     classes: ClassMatch
-    ids: tuple[int, ...]
+    ids: tuple[Id, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +42,13 @@ class ProofSet:
     """Images to compare two models on; `name` is what to call them, `labels` None where there are none."""
 
     name: str
-    paths: tuple[Path, ...]
+    places: tuple[ImagePlace, ...]
     labels: Labels | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files."""
+        return tuple(place.path for place in self.places)
 
 
 @dataclass(frozen=True)
@@ -64,17 +71,17 @@ class Prepared:
 
 def demo_photographs() -> ProofSet:
     """Those that come with the project."""
-    return ProofSet("the demo photographs", find_media(PHOTOS).images)
+    return ProofSet("the demo photographs", tuple(map(ImagePlace, find_media(PHOTOS).images)))
 
 
 def labelled_images(data: Path, images: Path | None, config: YolactConfig) -> ProofSet:
-    """All images of a COCO json. Raises DataError and ConfigError on labels that cannot serve."""
-    file = coco_file(data)
-    truth = load_ground_truth(file)
-    records = truth.dataset["images"]
-    folder = image_folder(file, records, images)
-    labels = Labels(truth, match_classes(truth, config.class_names), tuple(r["id"] for r in records))
-    return ProofSet(file.name, tuple(folder / r["file_name"] for r in records), labels)
+    """All images of a labelled data set. Raises DataError and ConfigError on one that cannot serve."""
+    found = load_labelled(data, images)
+    tell_left_out(found)
+    found.require_images("export is proven on all images of --data, so leave these out of it")
+    classes = match_classes(found.truth, config.class_names)
+    labels = Labels(found.truth, classes, tuple(record["id"] for record in found.images))
+    return ProofSet(found.file.name, tuple(map(found.place, found.images)), labels)
 
 
 def split(folder: Path, most: int) -> tuple[tuple[Path, ...], ProofSet]:
@@ -89,4 +96,4 @@ def split(folder: Path, most: int) -> tuple[tuple[Path, ...], ProofSet]:
     random.Random(SEED).shuffle(paths)
     held_out = min(MOST_HELD_OUT, max(1, len(paths) // 5))
     calibration = paths[held_out : held_out + most]
-    return tuple(calibration), ProofSet(f"held out of {folder}", tuple(paths[:held_out]))
+    return tuple(calibration), ProofSet(f"held out of {folder}", tuple(map(ImagePlace, paths[:held_out])))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from app.export_images import Labels, ProofSet
+from app.labelled_data import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.engines.compiled_cache import compile_options
@@ -21,7 +22,6 @@ from model.options import DetectOptions
 from model.predictor import Predictor
 from model.training.coco_eval import CocoResults, Metrics, coco_results, measure
 from model.yolact import Yolact
-from pipeline.sources.images import read_image
 
 if TYPE_CHECKING:
     import openvino
@@ -75,10 +75,10 @@ def _both(
     reference: Predictor, exported: Predictor, images: ProofSet
 ) -> Iterator[tuple[int, Detections, Detections]]:
     """The index of each image, and what both models find in it."""
-    starts = range(0, len(images.paths), BATCH)
+    starts = range(0, len(images.places), BATCH)
     with progress_bar() as progress:
         for start in progress.track(starts, description="comparing"):
-            frames = [read_image(path) for path in images.paths[start : start + BATCH]]
+            frames = [read_labelled(place) for place in images.places[start : start + BATCH]]
             for i, (ours, theirs) in enumerate(zip(reference(frames), exported(frames), strict=True)):
                 yield start + i, ours, theirs
 

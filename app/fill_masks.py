@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.arguments import add_class_argument, add_network_arguments, fraction, network_options
+from app.labelled_data import read_labelled, tell_left_out
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
 
     from model.predictor import Predictor
+    from model.training.coco_values import Id
+    from model.training.ground_truth import ImagePlace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,31 +49,30 @@ def run(args: argparse.Namespace) -> int:
     from app.progress import progress_bar
     from model.errors import LiveMaskError
     from model.predictor import load_predictor
-    from model.training.coco_files import coco_file, image_folder
+    from model.training.coco_files import coco_file
     from model.training.coverage import with_masks
-    from model.training.ground_truth import load_ground_truth
+    from model.training.ground_truth import coco_ground_truth
 
     labels = coco_file(args.data)
     with _output(args, labels) as write:
-        truth = load_ground_truth(labels)
-        images = truth.dataset["images"]
-        folder = image_folder(labels, images, args.images)
+        found = coco_ground_truth(labels, args.images)
+        tell_left_out(found)
         # pictures and their mirrors
         predictor = load_predictor(**network_options(args), classes=args.classes, batch=2)
         wanted = args.classes or predictor.config.class_names
         waiting = filled = 0
         failures: list[str] = []
         with progress_bar() as progress:
-            for image in progress.track(images, description="looking into boxes"):
-                objects = _without_mask(truth, image["id"], wanted)
+            for image in progress.track(found.images, description="looking into boxes"):
+                objects = _without_mask(found.truth, image["id"], wanted)
                 waiting += len(objects)
                 try:
-                    filled += _fill(folder / image["file_name"], image, objects, predictor, args.agreement)
+                    filled += _fill(found.place(image), image, objects, predictor, args.agreement)
                 except LiveMaskError as error:  # the labels of this one stay as they are
                     failures.append(str(error))
                 else:
                     image["coverage"] = with_masks(image.get("coverage"))
-        write(truth.dataset)
+        write(found.truth.dataset)
     for failure in failures:
         print(failure, file=sys.stderr)
     print(f"{args.output}: {filled} of {waiting} objects without a mask have one now")
@@ -106,7 +108,7 @@ def _output(args: argparse.Namespace, labels: Path) -> Iterator[Callable[[Any], 
         raise
 
 
-def _without_mask(truth: COCO, image: int, wanted: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+def _without_mask(truth: COCO, image: Id, wanted: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
     """Class name and record of each single object without a mask that is of a wanted class."""
     records = truth.imgToAnns[image]
     named = [(truth.cats[record["category_id"]]["name"], record) for record in records]
@@ -114,7 +116,7 @@ def _without_mask(truth: COCO, image: int, wanted: Collection[str]) -> list[tupl
 
 
 def _fill(
-    path: Path,
+    place: ImagePlace,
     image: Mapping[str, Any],
     objects: Sequence[tuple[str, dict[str, Any]]],
     predictor: Predictor,
@@ -123,20 +125,14 @@ def _fill(
     """Give masks to those of the objects for which one is found, and return how many they are."""
     import numpy as np
 
-    from model.errors import DataError
     from model.training.rle import encode_mask
     from model.training.self_training import masks_for_boxes
-    from pipeline.sources.images import read_image
 
     if not objects:
         return 0
     known = predictor.config.class_names
     size = [image["height"], image["width"]]
-    frame = read_image(path)
-    if list(frame.shape[:2]) != size:
-        raise DataError(
-            f"{path} is {frame.shape[1]} x {frame.shape[0]} pixels, its labels are for {size[::-1]}"
-        )
+    frame = read_labelled(place)
     boxes = np.array([record["bbox"] for _, record in objects], np.float64)
     boxes[:, 2:] += boxes[:, :2]
     masks = masks_for_boxes(frame, boxes, [known.index(name) for name, _ in objects], predictor, agreement)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from app.arguments import at_least_one
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from pycocotools.coco import COCO
 
     from app.evaluation import Task
     from model.predictor import Predictor
     from model.training.coco_eval import ClassMatch
+    from model.training.ground_truth import GroundTruth, ImagePlace
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, what: str) -> None:
@@ -43,22 +46,39 @@ def add_data_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
-def labelled_images(args: argparse.Namespace) -> tuple[Path, COCO, Path]:
-    """The file of labels, those of the chosen images, and the folder of the images.
+def labelled_images(args: argparse.Namespace) -> GroundTruth:
+    """The labels of the chosen images; what was left out of them is told.
 
     Raises DataError and ConfigError when labels or images are not fit for it.
     """
-    from model.training.coco_files import coco_file, image_folder
-    from model.training.ground_truth import load_ground_truth, select_images
+    from model.training.ground_truth import select_images
+    from model.training.labelled import load_labelled
 
-    labels = coco_file(args.data)
-    truth = select_images(load_ground_truth(labels), args.coverage, args.source, args.limit)
-    return labels, truth, image_folder(labels, truth.dataset["images"], args.images)
+    found = load_labelled(args.data, args.images)
+    tell_left_out(found)
+    chosen = found.confined(select_images(found.truth, args.coverage, args.source, args.limit))
+    if not args.skip_broken:
+        chosen.require_images("--skip-broken counts such an image as one where nothing was found")
+    return chosen
 
 
-def task_for(
-    args: argparse.Namespace, truth: COCO, folder: Path, predictor: Predictor, resamples: int = 0
-) -> Task:
+def read_labelled(place: ImagePlace) -> NDArray[np.uint8]:
+    """The frame [H, W, 3] uint8 BGR of an image, as its labels see it. Raises SourceError when it cannot."""
+    from model.errors import SourceError
+    from pipeline.sources.images import read_image
+
+    if place.fault:
+        raise SourceError(f"{place.path}: {place.fault}")
+    return read_image(place.path, place.upright)
+
+
+def tell_left_out(labels: GroundTruth) -> None:
+    """One line for each reason why something of the labels is not used."""
+    for skipped in labels.skipped:
+        print(f"{labels.file.name}: left out {skipped}", file=sys.stderr)
+
+
+def task_for(args: argparse.Namespace, labels: GroundTruth, predictor: Predictor, resamples: int = 0) -> Task:
     """What is measured: the classes that are both looked for and labelled.
 
     Raises ConfigError where there is none.
@@ -67,8 +87,8 @@ def task_for(
     from model.training.coco_eval import match_classes
 
     names, chosen = predictor.config.class_names, predictor.options.classes
-    classes = match_classes(truth, names if chosen is None else [names[i] for i in chosen])
-    return Task(truth, folder, classes, args.skip_broken, resamples)
+    classes = match_classes(labels.truth, names if chosen is None else [names[i] for i in chosen])
+    return Task(labels, classes, args.skip_broken, resamples)
 
 
 def tell_reservations(truth: COCO, classes: ClassMatch) -> None:

@@ -67,7 +67,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--rename", action="append", default=[], metavar="FROM=TO", help="read class FROM of the data as TO"
     )
-    group.add_argument("--val", metavar="JSON", help="COCO json to measure on as the run goes")
+    group.add_argument(
+        "--val", metavar="PATH", help="a data set, as for --data, to measure on as the run goes"
+    )
     group.add_argument("--val-images", metavar="DIR", help="where its images lie, if not beside it")
     group.add_argument(
         "--val-limit", type=at_least_one, metavar="N", help="measure on the first N of its images"

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import torch
-from pycocotools.coco import COCO
 from torch import distributed as dist
 
 from app.training_settings import Settings
@@ -27,7 +26,9 @@ from model.training.augment import augmentation
 from model.training.data_formats import load_all
 from model.training.dataset import InstanceDataset
 from model.training.distributed import is_first, rank, world_size
-from model.training.held_out import as_ground_truth, hold_out
+from model.training.ground_truth import GroundTruth
+from model.training.held_out import hold_out
+from model.training.labelled import measured_set
 from model.training.loader import Batch, build_loader
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, read_saved_run
@@ -58,7 +59,10 @@ def build_trainer(
             if is_first():
                 watcher.on_notice("\n".join(annotations.summary()))
                 if held is not None:
-                    watcher.on_notice(f"{len(held.imgs)} more images are held out, to measure on")
+                    watcher.on_notice(f"{len(held.images)} more images are held out, to measure on")
+                elif validation is not None:
+                    for skipped in validation.labels.skipped:
+                        watcher.on_notice(f"{validation.labels.file.name}: left out {skipped}")
             network, recipe = start_network(settings, config, recipe, saved, watcher)
             batches = Batches(annotations, config, recipe, workers, place.type == "cuda")
             if saved is None and (recipe.patience or recipe.minutes):
@@ -167,21 +171,21 @@ def fingerprint(annotations: AnnotationSet) -> str:
     return f"{len(annotations)} images, digest {hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
 
-def _split(settings: Settings, annotations: AnnotationSet) -> tuple[AnnotationSet, COCO | None]:
+def _split(settings: Settings, annotations: AnnotationSet) -> tuple[AnnotationSet, GroundTruth | None]:
     """The images that are trained on, and those that are held out to be measured on, if any."""
     share = settings.held_out(annotations.class_names)
     if not share:
         return annotations, None
     kept, held = hold_out(annotations, share, settings.seed)
-    return kept, as_ground_truth(held)
+    return kept, measured_set(held, Path(settings.data[0]))
 
 
 def _validation(
-    settings: Settings, config: YolactConfig, output: Path, device: torch.device, held: COCO | None
+    settings: Settings, config: YolactConfig, output: Path, device: torch.device, held: GroundTruth | None
 ) -> Validation | None:
     if held is None:
         return load_validation(settings, config, output, device)
-    return Validation(held, Path(), output / "previews", device)
+    return Validation(held, output / "previews", device)
 
 
 def _recipe(settings: Settings, annotations: AnnotationSet) -> Recipe:

@@ -10,22 +10,21 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
 
+from app.labelled_data import read_labelled
 from app.training_settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections
-from model.errors import DataError, SinkError, SourceError
+from model.errors import SinkError, SourceError
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
 from model.training.coco_eval import Metrics, coco_metrics, match_classes
-from model.training.coco_files import coco_file, image_folder
-from model.training.ground_truth import load_ground_truth, select_images
-from model.training.image_files import labels_are_upright
+from model.training.coco_values import Id
+from model.training.ground_truth import GroundTruth, select_images
+from model.training.labelled import load_labelled
 from model.yolact import Yolact
 from pipeline.overlay import draw
 from pipeline.sinks.files import write_image
-from pipeline.sources.images import read_image
 
 PREVIEWS = 8
 PREVIEW_SIDE = 320
@@ -40,11 +39,10 @@ Tell = Callable[[str], None]
 class Validation:
     """Measures weights on labelled images and draws their detections on the first of them.
 
-    `truth` holds the labels, `images` is the folder of their files, `previews` that of the pictures.
+    `labels` says what and where the images are, `previews` is the folder of the pictures.
     """
 
-    truth: COCO
-    images: Path
+    labels: GroundTruth
     previews: Path
     device: torch.device
 
@@ -53,17 +51,17 @@ class Validation:
         predictor = make_predictor(network, self.device, DetectOptions(score_threshold=0.0))
         sheet: list[NDArray[np.uint8]] = []
         found = self._detections(predictor, sheet, tell)
-        metrics = coco_metrics(self.truth, found, network.config.class_names)
+        metrics = coco_metrics(self.labels.truth, found, network.config.class_names)
         if sheet:
             self._write(contact_sheet(sheet), iteration, tell)
         return main_figures(metrics)
 
     def _detections(
         self, predictor: Predictor, sheet: list[NDArray[np.uint8]], tell: Tell
-    ) -> Iterator[tuple[int, Detections]]:
-        for image in self.truth.dataset["images"]:
+    ) -> Iterator[tuple[Id, Detections]]:
+        for image in self.labels.images:
             try:
-                frame = read_image(self.images / image["file_name"])
+                frame = read_labelled(self.labels.place(image))
             except SourceError as error:
                 tell(f"{error}; it counts as an image where nothing was found")
                 continue
@@ -88,14 +86,11 @@ def load_validation(
     """
     if settings.val is None:
         return None
-    labels = coco_file(Path(settings.val))
-    truth = select_images(load_ground_truth(labels), limit=settings.val_limit)
-    match_classes(truth, config.class_names)
-    given = Path(settings.val_images) if settings.val_images else None
-    images = image_folder(labels, truth.dataset["images"], given)
-    for image in truth.dataset["images"]:
-        _check_file(images / image["file_name"], image["width"], image["height"])
-    return Validation(truth, images, output / "previews", device)
+    found = load_labelled(Path(settings.val), Path(settings.val_images) if settings.val_images else None)
+    chosen = found.confined(select_images(found.truth, limit=settings.val_limit))
+    match_classes(chosen.truth, config.class_names)
+    chosen.require_images("--val-images says where the images of --val are")
+    return Validation(chosen, output / "previews", device)
 
 
 def main_figures(metrics: Metrics) -> dict[str, float]:
@@ -123,14 +118,3 @@ def contact_sheet(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         y, x = (i // columns) * side, (i % columns) * side
         sheet[y : y + height, x : x + width] = small
     return sheet
-
-
-def _check_file(path: Path, width: int, height: int) -> None:
-    try:
-        upright = labels_are_upright(path, width, height)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}; --val-images says where the images of --val are") from error
-    if not upright:
-        raise DataError(
-            f"{path}: its labels are for the image as stored, but it is shown turned by its EXIF data"
-        )

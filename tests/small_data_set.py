@@ -71,10 +71,10 @@ class Oracle:
         known = [found for found in OBJECTS.get(image, []) if found[0] in self.config.class_names]
         objects = known if score >= self.options.score_threshold else []
         if not objects:
-            return no_detections((HEIGHT, WIDTH), self.config.class_names)
+            return no_detections((frame.shape[0], frame.shape[1]), self.config.class_names)
         scores = np.full(len(objects), score, np.float32)
         return Detections(
-            image_size=(HEIGHT, WIDTH),
+            image_size=(frame.shape[0], frame.shape[1]),
             boxes=np.array([box for _, box in objects], np.float32),
             scores=scores,
             classes=np.array([self.config.class_names.index(name) for name, _ in objects]),

@@ -7,8 +7,7 @@ from app.evaluation import Task, measure_run
 from model.errors import ConfigError
 from model.predictor import load_predictor
 from model.training.coco_eval import match_classes
-from model.training.coco_files import image_folder
-from model.training.ground_truth import load_ground_truth
+from model.training.labelled import load_labelled
 
 
 def run(setup: Setup) -> list[Figure]:
@@ -21,9 +20,8 @@ def run(setup: Setup) -> list[Figure]:
     except ConfigError as error:
         return [missing(title, str(error))]
     fp32 = load_predictor(setup.weights, engine="torch", precision="fp32", device="cpu", score_threshold=0.0)
-    truth = load_ground_truth(setup.data)
-    folder = image_folder(setup.data, truth.dataset["images"], None)
-    task = Task(truth, folder, match_classes(truth, fp32.config.class_names))
+    labels = load_labelled(setup.data)
+    task = Task(labels, match_classes(labels.truth, fp32.config.class_names))
     found = {
         label: measure_run(task, label, predictor)[0].metrics for label, predictor in
         {"fp32": fp32, "int8": int8}.items()

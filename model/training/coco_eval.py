@@ -19,7 +19,9 @@ from pycocotools.cocoeval import COCOeval
 from model.detections import Detections
 from model.errors import ConfigError, DataError
 from model.training.bootstrap import Interval, ap50_interval
-from model.training.ground_truth import Record, indexed
+from model.training.coco_entries import Record
+from model.training.coco_values import Id
+from model.training.ground_truth import indexed
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ClassMatch:
     missing:      the model's classes that the data set does not know
     """
 
-    category_ids: Mapping[str, int]
+    category_ids: Mapping[str, Id]
     missing: tuple[str, ...]
 
 
@@ -98,7 +100,7 @@ class Metrics:
 
 def coco_metrics(
     ground_truth: COCO,
-    results: Iterable[tuple[int, Detections]],
+    results: Iterable[tuple[Id, Detections]],
     class_names: Sequence[str],
     resamples: int = 0,
     seed: int = 0,
@@ -125,7 +127,7 @@ def match_classes(ground_truth: COCO, class_names: Sequence[str]) -> ClassMatch:
     Raises ConfigError when there is none, showing the beginning of both lists.
     """
     known = {category["name"]: category["id"] for category in ground_truth.dataset["categories"]}
-    found = {name: int(known[name]) for name in class_names if name in known}
+    found = {name: known[name] for name in class_names if name in known}
     if not found:
         raise ConfigError(
             f"the weights know {_abbreviated(class_names)}, the data set is labelled for "
@@ -135,7 +137,7 @@ def match_classes(ground_truth: COCO, class_names: Sequence[str]) -> ClassMatch:
 
 
 def coco_results(
-    ground_truth: COCO, results: Iterable[tuple[int, Detections]], classes: ClassMatch
+    ground_truth: COCO, results: Iterable[tuple[Id, Detections]], classes: ClassMatch
 ) -> CocoResults:
     """Detections in the COCO server's format; those of unmatched classes are left out.
 
@@ -198,7 +200,7 @@ def _abbreviated(names: Sequence[str], shown: int = 5) -> str:
     return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _check_image(ground_truth: COCO, image_id: int, detections: Detections) -> None:
+def _check_image(ground_truth: COCO, image_id: Id, detections: Detections) -> None:
     image = ground_truth.imgs.get(image_id)
     if image is None:
         raise DataError(f"there are detections of image {image_id}, which the ground truth does not hold")
@@ -273,6 +275,6 @@ def _mean(values: NDArray[np.float64]) -> float | None:
     return float(counted.mean()) if counted.size else None
 
 
-def _objects(ground_truth: COCO, category: int) -> int:
+def _objects(ground_truth: COCO, category: Id) -> int:
     annotations = ground_truth.dataset["annotations"]
     return sum(1 for a in annotations if a["category_id"] == category and not a["iscrowd"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from model.errors import ConfigError, DataError
 from model.training.annotations import AnnotationSet
 from model.training.class_map import UnknownRenameError
+from model.training.coco_files import coco_file
 from model.training.coco_format import read_coco, recognises_coco
 from model.training.folder_format import read_folder, recognises_folder
 from model.training.reading import DataFormat, ReadRequest
@@ -55,6 +56,8 @@ def load_annotations(
     for data_format in DATA_FORMATS.values():
         if data_format.recognises(path):
             return _read(data_format, path, request)
+    if path.is_dir() and any(path.glob("*.json")):
+        coco_file(path)  # says which there are, for it takes one alone
     known = "; ".join(data_format.title for data_format in DATA_FORMATS.values())
     raise DataError(f"{path}: is no data set of a known format; expected one of: {known}")
 

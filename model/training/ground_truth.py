@@ -1,45 +1,131 @@
-"""Reading a COCO json as ground truth for an evaluation, with all that can be wrong about it said first."""
+"""Ground truth for an evaluation, as pycocotools takes it, whatever format the labels came in."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pycocotools.coco import COCO
 
 from model.errors import ConfigError, DataError
-from model.images import MAX_PIXELS
-from model.training.coco_files import read_json
+from model.training.annotations import Skipped
+from model.training.coco_entries import Record
+from model.training.coco_records import CocoFile, read_coco_file
 from model.training.coverage import stated_coverage
-from model.training.rle import checked_rle
+from model.training.image_files import labels_are_upright
+from model.training.image_places import spelled
 
-Record = dict[str, Any]
+_SHOWN = 3
 
-_LISTS = ("images", "annotations", "categories")
-_IMAGE_FIELDS: dict[str, type] = {"file_name": str, "width": int, "height": int}
-# pixels; drawing a polygon takes time and memory as the length of its outline
-_FARTHEST = 1e6
+
+@dataclass(frozen=True)
+class ImagePlace:
+    """The file of an image, and whether its labels belong to it as turned by its EXIF orientation.
+
+    `fault` says why it cannot be measured on: missing, broken or of another size; empty where it can.
+    """
+
+    path: Path
+    upright: bool = True
+    fault: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class GroundTruth:
+    """Labels, and where their images are.
+
+    file:    what was read: a json, or a folder
+    truth:   the labels
+    find:    where the image of an id is
+    skipped: what was left out of the labels
+    """
+
+    file: Path
+    truth: COCO
+    find: Callable[[Any], ImagePlace]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def images(self) -> list[Record]:
+        """The records of the images, in the order of the file."""
+        images: list[Record] = self.truth.dataset["images"]
+        return images
+
+    def place(self, image: Record) -> ImagePlace:
+        """Where an image of it is."""
+        return self.find(image["id"])
+
+    def confined(self, truth: COCO) -> GroundTruth:
+        """The same with a selection of its images."""
+        return replace(self, truth=truth)
+
+    def require_images(self, hint: str) -> None:
+        """Raise DataError, which names the first ones and gives a hint, when an image has a fault."""
+        faults = [(place.path, place.fault) for place in map(self.place, self.images) if place.fault]
+        if faults:
+            shown = "; ".join(f"{path}: {fault}" for path, fault in faults[:_SHOWN])
+            more = "; …" if len(faults) > _SHOWN else ""
+            raise DataError(
+                f"{len(faults)} of {len(self.images)} images cannot be read: {shown}{more}; {hint}"
+            )
 
 
 def load_ground_truth(path: Path) -> COCO:
-    """The checked contents of a COCO instances json, indexed.
+    """The labels of a COCO json, indexed, without a look at its images, but for those of an unstated size.
 
-    Missing or null `iscrowd`, `area` and `segmentation` are filled in (0, that of the box, none).
-    Annotations are renumbered from 1, because to `COCOeval` an object of id 0 is one that was never matched.
-    Raises DataError naming the file and what is wrong with it: absent, no json, without images,
-    annotations or categories, with clashing ids, with objects of unknown images or without a usable box.
+    What an annotation lacks is filled in: `iscrowd` 0, the box of its mask, the area of its mask (of its box
+    where it has no mask). Annotations are renumbered from 1, because to `COCOeval` an object of id 0 is one
+    that was never matched. Raises DataError as `read_coco_file` does, and when no annotation can be used.
     """
-    data = read_json(path)
-    try:
-        _check(data)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    annotations = [_completed(record, number) for number, record in enumerate(data["annotations"], start=1)]
-    return indexed({**data, "annotations": annotations})
+    return _truth(read_coco_file(path))
+
+
+def coco_ground_truth(path: Path, images: Path | None = None) -> GroundTruth:
+    """The labels of a COCO json, and its images, of each of which the header is read when it is asked for.
+
+    images: the folder of the images, None for the usual places
+
+    Raises DataError as `load_ground_truth` does, and when none of the images is found.
+    """
+    found = read_coco_file(path, images)
+    places = found.find()
+
+    @cache
+    def place(key: Any) -> ImagePlace:
+        image = found.images[key]
+        path = places[image.name]
+        if image.name not in places:
+            return ImagePlace(path, fault=f"image file is missing, looked for as {spelled(image.name)}")
+        try:
+            return ImagePlace(path, labels_are_upright(path, image.width, image.height))
+        except ValueError as error:
+            return ImagePlace(path, fault=str(error))
+
+    return GroundTruth(path, _truth(found), place, found.log.report())
+
+
+def _truth(found: CocoFile) -> COCO:
+    if not found.objects:
+        told = "; ".join(map(str, found.log.report()))
+        raise DataError(f"{found.file}: holds no annotations that can be used; left out: {told}")
+    return indexed(
+        {
+            **found.content,
+            "images": [
+                {**i.record, "id": i.id, "file_name": i.name, "width": i.width, "height": i.height}
+                for i in found.images.values()
+            ],
+            "annotations": [one.completed(number) for number, one in enumerate(found.objects, start=1)],
+            "categories": [
+                {**record, "id": key, "name": found.names[key]} for key, record in found.categories.items()
+            ],
+        }
+    )
 
 
 def indexed(data: Record) -> COCO:
@@ -82,7 +168,7 @@ def partly_labelled(ground_truth: COCO, class_names: Collection[str]) -> list[Re
     ]
 
 
-def subset(ground_truth: COCO, image_ids: Iterable[int]) -> COCO:
+def subset(ground_truth: COCO, image_ids: Iterable[Any]) -> COCO:
     """The same ground truth confined to these images; the records are shared, not copied."""
     keep = set(image_ids)
     data = ground_truth.dataset
@@ -106,112 +192,3 @@ def _check_values(key: str, wanted: Collection[str], images: Sequence[Record]) -
         if value not in present:
             there = ", ".join(map(repr, present)) if present else f"none, its images have no {key!r}"
             raise ConfigError(f"no image has the {key} {value!r}; the file knows {there}")
-
-
-def _check(data: Record) -> None:
-    for key in _LISTS:
-        records = data.get(key)
-        if not isinstance(records, list) or not records:
-            raise DataError(f"holds no {key}; a COCO json has lists {', '.join(_LISTS)}")
-        if not all(isinstance(record, dict) for record in records):
-            raise DataError(f"{key} holds something that is no table")
-        _check_ids(key, records)
-    for image in data["images"]:
-        _check_image(image)
-    _check_category_names(data["categories"])
-    images = {image["id"]: image for image in data["images"]}
-    categories = {category["id"] for category in data["categories"]}
-    for annotation in data["annotations"]:
-        _check_annotation(annotation, images, categories)
-
-
-def _check_ids(key: str, records: list[Record]) -> None:
-    seen: set[int] = set()
-    for record in records:
-        number = record.get("id")
-        if type(number) is not int:
-            raise DataError(f"{key} holds a record whose id is {number!r}, expected a whole number")
-        if number in seen:
-            raise DataError(f"{key} holds the id {number} twice; ids must differ")
-        seen.add(number)
-
-
-def _check_image(image: Record) -> None:
-    for field, kind in _IMAGE_FIELDS.items():
-        if type(image.get(field)) is not kind:
-            raise DataError(f"image {image['id']} has {image.get(field)!r} for its {field}")
-    width, height = image["width"], image["height"]
-    if min(width, height) < 1 or width * height > MAX_PIXELS:
-        raise DataError(
-            f"image {image['id']} is {width} x {height} pixels, expected 1 to {MAX_PIXELS // 10**6} million"
-        )
-    try:
-        stated_coverage(image.get("coverage"))
-    except ValueError as error:
-        raise DataError(f"image {image['id']}: {error}") from None
-
-
-def _check_category_names(categories: list[Record]) -> None:
-    names = [category.get("name") for category in categories]
-    if not all(isinstance(name, str) for name in names):
-        raise DataError("categories holds one without a name")
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise DataError(f"categories holds the name {min(map(str, twice))!r} twice; names must differ")
-
-
-def _check_annotation(annotation: Record, images: dict[int, Record], categories: set[int]) -> None:
-    where = f"annotation {annotation['id']}"
-    if not _is_number(annotation.get("image_id")) or annotation["image_id"] not in images:
-        raise DataError(f"{where} belongs to image {annotation.get('image_id')!r}, which is not in the file")
-    if not _is_number(annotation.get("category_id")) or annotation["category_id"] not in categories:
-        raise DataError(f"{where} has category {annotation.get('category_id')!r}, which is not in the file")
-    if not _numbers(annotation.get("bbox"), 4, 4) or min(annotation["bbox"][2:]) < 0:
-        raise DataError(f"{where} has the bbox {annotation.get('bbox')!r}, expected [x, y, width, height]")
-    if not _usable_mask(annotation.get("segmentation"), images[annotation["image_id"]]):
-        raise DataError(f"{where} has a segmentation that is neither polygons nor run lengths of its image")
-    _check_crowd_and_area(annotation, where)
-
-
-def _check_crowd_and_area(annotation: Record, where: str) -> None:
-    crowd, area = annotation.get("iscrowd"), annotation.get("area")
-    if crowd not in (None, 0, 1):
-        raise DataError(f"{where} has {crowd!r} for its iscrowd, expected 0 or 1")
-    if area is not None and not (_is_number(area) and 0 <= area < math.inf):
-        raise DataError(f"{where} has {area!r} for its area, expected a number of square pixels")
-
-
-def _usable_mask(mask: Any, image: Record) -> bool:
-    if isinstance(mask, dict):
-        return _usable_run_lengths(mask, image)
-    return mask is None or (isinstance(mask, list) and all(_numbers(polygon, 6) for polygon in mask))
-
-
-def _usable_run_lengths(mask: Record, image: Record) -> bool:
-    try:
-        checked_rle(mask, image["width"], image["height"])
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _numbers(value: Any, least: int, most: int | None = None) -> bool:
-    if not isinstance(value, list) or len(value) < least or (most is not None and len(value) > most):
-        return False
-    return all(_is_number(v) and abs(v) <= _FARTHEST for v in value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
-
-
-def _completed(annotation: Record, number: int) -> Record:
-    _, _, width, height = annotation["bbox"]
-    area = annotation.get("area")
-    return {
-        **annotation,
-        "id": number,
-        "iscrowd": int(annotation.get("iscrowd") or 0),
-        "area": width * height if area is None else area,
-        "segmentation": annotation.get("segmentation") or [],
-    }

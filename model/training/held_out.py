@@ -12,6 +12,7 @@ from pycocotools.coco import COCO
 from model.errors import ConfigError
 from model.training.annotations import AnnotationSet, ImageRecord, Instance
 from model.training.ground_truth import indexed
+from model.training.rle import mask_area
 
 
 def hold_out(annotations: AnnotationSet, share: float, seed: int) -> tuple[AnnotationSet, AnnotationSet]:
@@ -28,7 +29,7 @@ def hold_out(annotations: AnnotationSet, share: float, seed: int) -> tuple[Annot
         candidates = [i for i in order if bool(_classes(images[i])) == with_objects]
         wanted = max(round(len(candidates) * share), int(with_objects))
         for i in candidates:
-            if wanted and images[i].upright and all(left[c] > 1 for c in _classes(images[i])):
+            if wanted and all(left[c] > 1 for c in _classes(images[i])):
                 held.add(i)
                 left.subtract(_classes(images[i]))
                 wanted -= 1
@@ -41,7 +42,7 @@ def hold_out(annotations: AnnotationSet, share: float, seed: int) -> tuple[Annot
 
 
 def as_ground_truth(annotations: AnnotationSet) -> COCO:
-    """A data set as COCO's records, whose file names are whole paths."""
+    """A data set as COCO's records; images are numbered from 1, and their file names are whole paths."""
     records: list[dict[str, Any]] = []
     for number, image in enumerate(annotations.images, start=1):
         for instance in image.instances:
@@ -49,13 +50,27 @@ def as_ground_truth(annotations: AnnotationSet) -> COCO:
     return indexed(
         {
             "images": [
-                {"id": n, "file_name": str(image.path), "width": image.width, "height": image.height}
+                {
+                    "id": n,
+                    "file_name": str(image.path),
+                    "width": image.width,
+                    "height": image.height,
+                    "coverage": _coverage(image, annotations.class_names),
+                }
                 for n, image in enumerate(annotations.images, start=1)
             ],
             "annotations": records,
             "categories": [{"id": n, "name": name} for n, name in enumerate(annotations.class_names)],
         }
     )
+
+
+def _coverage(image: ImageRecord, class_names: tuple[str, ...]) -> str | None:
+    """What was labelled in the image, as `stated_coverage` reads it; None for everything."""
+    if image.labelled is None and image.exhaustive:
+        return None
+    labelled = range(len(class_names)) if image.labelled is None else sorted(image.labelled)
+    return ("" if image.exhaustive else "main ") + ",".join(class_names[i] for i in labelled)
 
 
 def _record(instance: Instance, image: ImageRecord) -> dict[str, Any]:
@@ -66,7 +81,7 @@ def _record(instance: Instance, image: ImageRecord) -> dict[str, Any]:
     return {
         "category_id": instance.class_index,
         "bbox": [x1, y1, x2 - x1, y2 - y1],
-        "area": (x2 - x1) * (y2 - y1),
+        "area": mask_area(mask, image.width, image.height) or (x2 - x1) * (y2 - y1),
         "iscrowd": int(instance.crowd),
         "segmentation": mask,
     }

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
 
 from model.errors import SourceError
 from model.images import opened, to_rgb
+from model.orientation import as_stored, stored_size, turned_upright
 
-_ORIENTATION_TAG = 0x0112  # EXIF 2.3, section 4.6.4
 _UNREADABLE = (OSError, ValueError, SyntaxError)
-_QUARTER_TURNED = frozenset({5, 6, 7, 8})
 
 
 def read_size(path: Path) -> tuple[int, int, bool]:
@@ -23,8 +21,7 @@ def read_size(path: Path) -> tuple[int, int, bool]:
     """
     try:
         with opened(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNED
+            width, height, turned = stored_size(image)
     except FileNotFoundError:
         raise ValueError("image file is missing") from None
     except SourceError as error:
@@ -32,6 +29,12 @@ def read_size(path: Path) -> tuple[int, int, bool]:
     except _UNREADABLE:
         raise ValueError("image file cannot be read") from None
     return width, height, turned
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, turned by EXIF. Raises ValueError as `read_size` does."""
+    width, height, turned = read_size(path)
+    return (height, width) if turned else (width, height)
 
 
 def labels_are_upright(path: Path, width: int, height: int) -> bool:
@@ -58,6 +61,6 @@ def decode_rgb(path: Path, upright: bool = True) -> NDArray[np.uint8]:
     """
     try:
         with opened(path) as image:
-            return to_rgb(ImageOps.exif_transpose(image) if upright else image)
+            return to_rgb(turned_upright(image) if upright else as_stored(image))
     except (SourceError, *_UNREADABLE) as error:
         raise ValueError(f"image file cannot be decoded ({error})") from error

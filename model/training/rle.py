@@ -81,3 +81,11 @@ def rle_box(rle: bytes, width: int, height: int) -> tuple[float, float, float, f
     """x1 y1 x2 y2 of the mask's extent in pixels; all zero when it is empty."""
     x, y, w, h = (float(v) for v in mask_utils.toBbox({"size": [height, width], "counts": rle}))
     return x, y, x + w, y + h
+
+
+def mask_area(segmentation: Any, width: int, height: int) -> float:
+    """The pixels of a mask as a COCO json has it, of a width x height image; 0 where there is none."""
+    if not segmentation:
+        return 0.0
+    packed = mask_utils.frPyObjects(segmentation, height, width) if isinstance(segmentation, list) else None
+    return float(mask_utils.area(mask_utils.merge(packed) if packed else segmentation))

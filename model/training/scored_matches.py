@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from model.training.coco_entries import Record
 from model.training.coco_eval import ClassMatch, CocoResults, loaded_results, objects_without_mask
 from model.training.coverage import stated_coverage
-from model.training.ground_truth import Record
 
 MATCH_IOU = 0.5
 

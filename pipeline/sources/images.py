@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from model.errors import SourceError
 from model.images import FORMATS, opened, to_rgb
+from model.orientation import as_stored, turned_upright
 from pipeline.sources.addresses import redacted
 
 IMAGE_SUFFIXES = frozenset(
@@ -80,18 +81,19 @@ def is_pattern(text: str) -> bool:
     return any(sign in text for sign in _PATTERN_SIGNS)
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, upright: bool = True) -> NDArray[np.uint8]:
     """An image file as a frame: [H, W, 3] uint8 BGR, upright as its EXIF orientation says.
 
-    Its pixels are those of `to_rgb`, in the other order; of an animation the first picture is taken. The
-    header is checked before a pixel is decoded, so that an image that is too large costs nothing.
+    Without `upright` it is as its pixels are stored, for labels that belong to those. Its pixels are those
+    of `to_rgb`, in the other order; of an animation the first picture is taken. The header is checked before
+    a pixel is decoded, so that an image that is too large costs nothing.
 
     Raises SourceError when the file is absent, is no image, is too large, or is broken or cut short.
     """
     try:
         with opened(path) as picture:
-            picture.load()
-            return np.ascontiguousarray(to_rgb(_upright(picture))[..., ::-1])
+            turned = turned_upright(picture) if upright else as_stored(picture)
+            return np.ascontiguousarray(to_rgb(turned)[..., ::-1])
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
     except UnidentifiedImageError as error:
@@ -158,12 +160,3 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 def _format_list() -> str:
     return ", ".join(name for name in FORMATS if name != "DIB")
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except MemoryError:
-        raise
-    except Exception:  # a broken EXIF block is no reason to lose the picture, only its rotation
-        return picture

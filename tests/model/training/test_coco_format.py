@@ -183,11 +183,11 @@ def test_unknown_categories_and_images_are_counted_and_named(tmp_path: Path):
     assert any("annotation 7, category 99" in line for line in found.summary())
 
 
-@pytest.mark.parametrize("list_name", ["images", "annotations", "categories"])
-def test_ids_that_clash_are_refused(tmp_path: Path, list_name: str):
-    path = changed(tmp_path, lambda c: c[list_name].append(dict(c[list_name][0])))
+@pytest.mark.parametrize(("list_name", "called"), [("images", "file_name"), ("categories", "name")])
+def test_different_entries_of_one_id_are_refused(tmp_path: Path, list_name: str, called: str):
+    path = changed(tmp_path, lambda c: c[list_name].append({**c[list_name][0], called: "another"}))
 
-    with pytest.raises(DataError, match=rf"two entries share the {list_name[:-1].removesuffix('ie')}.* id 1"):
+    with pytest.raises(DataError, match=rf"two entries share the {list_name[:3]}\w+ id 1, .* and another;"):
         load_annotations(path)
 
 
