@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pycocotools.coco import COCO
 
-from app.labelled_data import read_labelled
+from app.labels import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.errors import DataError, SourceError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from app.export_images import Labels, ProofSet
-from app.labelled_data import read_labelled
+from app.labels import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.engines.compiled_cache import compile_options

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.arguments import add_class_argument, add_network_arguments, fraction, network_options
-from app.labelled_data import read_labelled, tell_left_out
+from app.labels import read_labelled, tell_left_out
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.arguments import at_least_one
+from app.labels import tell_left_out
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pycocotools.coco import COCO
 
     from app.evaluation import Task
     from model.predictor import Predictor
     from model.training.coco_eval import ClassMatch
-    from model.training.ground_truth import GroundTruth, ImagePlace
+    from model.training.ground_truth import GroundTruth
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, what: str) -> None:
@@ -60,22 +59,6 @@ def labelled_images(args: argparse.Namespace) -> GroundTruth:
     if not args.skip_broken:
         chosen.require_images("--skip-broken counts such an image as one where nothing was found")
     return chosen
-
-
-def read_labelled(place: ImagePlace) -> NDArray[np.uint8]:
-    """The frame [H, W, 3] uint8 BGR of an image, as its labels see it. Raises SourceError when it cannot."""
-    from model.errors import SourceError
-    from pipeline.sources.images import read_image
-
-    if place.fault:
-        raise SourceError(f"{place.path}: {place.fault}")
-    return read_image(place.path, place.upright)
-
-
-def tell_left_out(labels: GroundTruth) -> None:
-    """One line for each reason why something of the labels is not used."""
-    for skipped in labels.skipped:
-        print(f"{labels.file.name}: left out {skipped}", file=sys.stderr)
 
 
 def task_for(args: argparse.Namespace, labels: GroundTruth, predictor: Predictor, resamples: int = 0) -> Task:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.labelled_data import read_labelled
+from app.labels import read_labelled
 from app.training_settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections
