@@ -27,7 +27,7 @@ _KEPT_METADATA = (
 
 @dataclass
 class CopiedStream:
-    """A stream that is taken over: how many packets were written, and how many no container takes.
+    """A stream that is taken over: how many packets were written, of how many bytes, and how many not.
 
     start:  when it is first heard, in units of the source's; None when unknown
     repack: takes off what wraps each packet in the source's container, where the output wants it bare
@@ -38,6 +38,7 @@ class CopiedStream:
     start: int | None = None
     repack: BitStreamFilterContext | None = None
     packets: int = 0
+    size: int = 0
     unusable: int = 0
 
 
@@ -157,8 +158,9 @@ class StreamCopier:
         packet.dts = None if packet.dts is None else packet.dts - moved
         try:
             for part in copied.repack.filter(packet) if copied.repack else [packet]:
-                part.stream = copied.target
+                part.stream, size = copied.target, part.size
                 output.mux(part)
+                copied.size += size
         except REFUSALS:  # no time stamp, or one that goes back; damaged
             copied.unusable += 1
         else:

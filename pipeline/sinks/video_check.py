@@ -26,12 +26,14 @@ class VideoFacts:
              to drop
     unit:    of `ticks`, in seconds
     packets: how many packets each other stream has, by its index
+    sizes:   how many bytes are in those of each
     error:   where reading ended early, why
     """
 
     ticks: array[int]
     unit: Fraction
     packets: Counter[int]
+    sizes: Counter[int]
     error: str = ""
 
     @property
@@ -45,7 +47,7 @@ class VideoFacts:
 
 def read_facts(path: Path) -> VideoFacts:
     """Read a video through. Whatever cannot be read is missing from the facts, and `error` says why."""
-    ticks, packets, error = array("q"), Counter[int](), ""
+    ticks, packets, sizes, error = array("q"), Counter[int](), Counter[int](), ""
     unit = Fraction(0)
     try:
         with open_media(path) as container:
@@ -57,9 +59,10 @@ def read_facts(path: Path) -> VideoFacts:
                         ticks.append(packet.pts)
                 elif packet.size:
                     packets[packet.stream_index] += 1
+                    sizes[packet.stream_index] += packet.size
     except (av.error.FFmpegError, OSError) as broken:
         error = reason(broken)
-    return VideoFacts(array("q", sorted(ticks)), unit, packets, error)
+    return VideoFacts(array("q", sorted(ticks)), unit, packets, sizes, error)
 
 
 def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) -> list[str]:
@@ -72,7 +75,9 @@ def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) ->
         found.append(f"{moved} of {len(written)} frames have another time stamp than was written")
     for stream in copied:
         packets = facts.packets[stream.target.index]
-        if packets < stream.packets:  # mp4 adds an empty one after the last subtitle
+        missing = facts.sizes[stream.target.index] < stream.size
+        # mp4 adds an empty one after the last subtitle, and cuts uncompressed sound into others
+        if packets < stream.packets and missing:
             found.append(f"{stream.kind}: {stream.packets} packets were copied, {packets} are there")
     return found
 

@@ -44,9 +44,11 @@ def with_sound(path: Path, codec: str, layout: str = "stereo", rate: int = 48_00
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
         tone = (8000 * np.sin(np.arange(rate * 2 // 5) / 20)).astype(np.int16)
-        sound = av.AudioFrame.from_ndarray(np.repeat(tone, channels)[None], format="s16", layout=layout)
-        sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)
-        output.mux(audio.encode(sound))
+        for start in range(0, tone.size, 1600):
+            part = np.repeat(tone[start : start + 1600], channels)[None]
+            sound = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
+            sound.sample_rate, sound.pts, sound.time_base = rate, start, Fraction(1, rate)
+            output.mux(audio.encode(sound))
         output.mux(audio.encode(None))
     return path
 
