@@ -29,6 +29,7 @@ class Frame:
     time_base:   seconds a unit of `pts`, exact
     captured_at: when the source handed it out, in seconds of `time.monotonic()`
     name:        what this picture is called where each one has a name of its own (a folder of images), or ""
+    duration:    how long it is shown, in seconds, where the source says so exactly; None elsewhere
     """
 
     image: Image
@@ -37,6 +38,7 @@ class Frame:
     time_base: Fraction
     captured_at: float
     name: str = ""
+    duration: Fraction | None = None
 
     @property
     def time(self) -> Fraction:

@@ -75,6 +75,7 @@ class Stamps:
         self.moved = 0
         self.worst = Fraction(0)
         self._interval = max(1, round(interval / unit))
+        self._last: int | None = None
 
     def add(self, time: Fraction) -> int:
         """Take the next frame's time in seconds; returns its number, from 0."""
@@ -98,10 +99,20 @@ class Stamps:
         return self.ticks[0] + number * step
 
     def duration(self, number: int) -> int:
-        """How long a frame is shown, in units; for the last one as long as the one before it."""
+        """How long a frame is shown, in units.
+
+        For the last one that is what `end_at` was told, else as long as the one before it.
+        """
         if number + 1 < len(self.ticks):
             return self.ticks[number + 1] - self.ticks[number]
+        if self._last is not None and number + 1 == len(self.ticks):
+            return self._last
         return self.duration(number - 1) if number else self._interval
+
+    def end_at(self, time: Fraction) -> None:
+        """When the last frame stops being shown, in seconds; a time before it is left out of account."""
+        last = round(time / self.unit) - self.ticks[-1]
+        self._last = last if last > 0 else self._last
 
     def end_tick(self) -> int:
         """When the last frame stops being shown, in units."""
@@ -132,6 +143,7 @@ class VideoEncoder:
         self._convert = PictureConverter(codec.pixels, picture.tags)
         self._tick = 1 / rate
         self._packets = 0
+        self._first_decoded = 0
         self._held: av.Packet[av.VideoStream] | None = None
         os.environ.update({k: v for k, v in codec.environment.items() if k not in os.environ})
         width, height = self._size
@@ -189,16 +201,25 @@ class VideoEncoder:
     def flush(self) -> None:
         """Write what the encoder still holds.
 
-        The last packet lasts until the video ends. The muxer of mp4 and mov takes the end of the track from
-        its last fragment alone; the frame shown last may have been decoded, and written, in an earlier one,
-        and players drop what lies behind the end.
+        The last packet lasts until the video ends, and is decoded as late as the steps between decoding times
+        add up to the whole, by which FFmpeg tells how long an mp4 is. The muxer of mp4 and mov takes the end
+        of the track from its last fragment alone; the frame shown last may have been decoded, and written,
+        in an earlier one, and players drop what lies behind the end.
         """
         self._mux(self._stream.encode(None))
         if self._held is not None:
             assert self._held.pts is not None
             self._held.duration = self.stamps.end_tick() - self._held.pts
+            self._held.dts = self._latest_decoding(self._held)
             self._container.mux(self._held)
             self._held = None
+
+    def _latest_decoding(self, packet: av.Packet[av.VideoStream]) -> int:
+        """When to decode the last packet, in units."""
+        assert packet.pts is not None
+        assert packet.dts is not None
+        whole = self.stamps.end_tick() - self.stamps.ticks[0]
+        return max(packet.dts, min(packet.pts, self._first_decoded + whole - (packet.duration or 0)))
 
     def _mux(self, packets: Iterable[av.Packet[av.VideoStream]]) -> None:
         """Write packets, but for the latest: only `flush` knows that no other follows."""
@@ -217,4 +238,6 @@ class VideoEncoder:
         packet.pts, packet.dts = self.stamps.at(shown), self.stamps.at(decoded)
         packet.duration = self.stamps.duration(shown)
         packet.time_base = self.stamps.unit
+        if not self._packets:
+            self._first_decoded = packet.dts
         self._packets += 1

@@ -233,5 +233,5 @@ class _Clock:
             self._began = frame.captured_at
         self._last = max(round((frame.captured_at - self._began) / TIME_BASE), self._last + 1)
         return dataclasses.replace(
-            result, frame=dataclasses.replace(frame, pts=self._last, time_base=TIME_BASE)
+            result, frame=dataclasses.replace(frame, pts=self._last, time_base=TIME_BASE, duration=None)
         )

@@ -72,15 +72,25 @@ class Recording:
         if self._copier:
             self._copier.copy_until(self._output, time)
 
-    def finish(self, complete: bool) -> None:
+    def finish(self, complete: bool, own: Fraction | None = None, source_end: Fraction | None = None) -> None:
         """Write what is still held, and the container's end.
 
         What is copied ends with the last frame where the run ended early, or the source's video goes on.
+
+        own:        how long the last frame is shown by itself, in seconds; None for as long as the one before
+        source_end: when the source's video ends, in seconds, which counts where it does not go on
         """
+        last = self._stamps.ticks[-1] * self._stamps.unit
+        if own is not None:
+            self._stamps.end_at(last + own)
+        cut = not complete
+        if self._copier and not cut:
+            cut = goes_on(self._copier.path, self._stamps.end() + self._copier.origin)
+        if source_end is not None and not cut:
+            self._stamps.end_at(source_end)
         self._encoder.flush()
         if self._copier:
             end = self._stamps.end()
-            cut = not complete or goes_on(self._copier.path, end + self._copier.origin)
             self._copier.finish(self._output, end if cut else None)
             self._copier.add_chapters(self._output, end if cut else None)
         self._output.close()

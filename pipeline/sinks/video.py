@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -62,6 +63,7 @@ class VideoSink:
         self._copier: StreamCopier | None = None
         self._recording: Recording | None = None
         self._size: tuple[int, int] | None = None
+        self._own_duration: Fraction | None = None
         self._failed = False
         self._notes: list[str] = []
 
@@ -92,6 +94,7 @@ class VideoSink:
             if self._recording is None:
                 self._recording = self._begin(result, picture)
             self._recording.write(picture, result.frame.time - self._origin)
+            self._own_duration = result.frame.duration if self._stride == 1 else None
         except (av.error.FFmpegError, OSError) as error:
             self._failed = True
             raise self._cannot(error) from error
@@ -152,7 +155,8 @@ class VideoSink:
     def _finish(self, part: PartFile, recording: Recording, complete: bool) -> None:
         """Write what is still held; what cannot be finished is kept where it can be played."""
         try:
-            recording.finish(complete)
+            end = self._info.end
+            recording.finish(complete, self._own_duration, None if end is None else end - self._origin)
             part.finish()
             if self._copier and container_of(self._path).format == "mov":
                 write_languages(part.part, self._copier.languages)

@@ -22,6 +22,7 @@ class SourceInfo:
     duration:    seconds; None when unknown
     start:       when the earliest of its streams begins, in seconds of the source's own stamps; 0 where those
                  of its first frame are all that is known
+    end:         when its last picture ends, in seconds of the source's own stamps; None when unknown
     path:        the media file, from which a video sink copies what is not video; None for anything else
     stills:      True where each picture stands for itself, so that whoever looks at them turns them over
     """
@@ -34,6 +35,7 @@ class SourceInfo:
     frame_count: int | None = None
     duration: Fraction | None = None
     start: Fraction = Fraction(0)
+    end: Fraction | None = None
     path: Path | None = None
     stills: bool = False
 

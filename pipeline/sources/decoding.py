@@ -21,6 +21,9 @@ from pipeline.sources.troubles import Troubles
 DAMAGED = "{count} damaged packet(s) were skipped"
 UNREADABLE = "{count} frame(s) could not be converted and were left out"
 
+# formats that tell of every picture how long it is shown; FFmpeg gives an average elsewhere
+_WITH_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng"})
+
 _USUAL_TIME_BASE = Fraction(1, 90_000)
 
 
@@ -102,6 +105,7 @@ class FrameMaker:
         self.time_base = (not by_arrival and stream.time_base) or _USUAL_TIME_BASE
         self._begun = monotonic() if by_arrival else None
         self._rate = nominal_rate(stream)
+        self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
         self._pictures = Pictures(troubles)
         self._stamps = Stamps(self.time_base, self._rate, troubles)
         self._troubles = troubles
@@ -117,7 +121,7 @@ class FrameMaker:
             return None
         at = monotonic()
         given = self._given(frame, time_base or self.time_base, at)
-        return self._counted(image, self._stamps.next(given), at)
+        return self._counted(image, self._stamps.next(given), at, self._duration(frame))
 
     def stamp(self, frame: av.VideoFrame) -> int:
         """The time stamp of the next frame, which may then be left out, in units of `time_base`."""
@@ -126,7 +130,7 @@ class FrameMaker:
     def finish(self, frame: av.VideoFrame, pts: int) -> Frame | None:
         """The frame that `stamp` gave this stamp; None when its pixels cannot be converted."""
         image = self._image(frame)
-        return None if image is None else self._counted(image, pts, monotonic())
+        return None if image is None else self._counted(image, pts, monotonic(), self._duration(frame))
 
     @property
     def stands_alone(self) -> bool:
@@ -148,8 +152,11 @@ class FrameMaker:
             self._troubles.add(UNREADABLE)
             return None
 
-    def _counted(self, image: Image, pts: int, at: float) -> Frame:
-        made = Frame(image, self._count, pts, self.time_base, at)
+    def _duration(self, frame: av.VideoFrame) -> Fraction | None:
+        return frame.duration * self.time_base if self._has_durations and frame.duration > 0 else None
+
+    def _counted(self, image: Image, pts: int, at: float, duration: Fraction | None) -> Frame:
+        made = Frame(image, self._count, pts, self.time_base, at, duration=duration)
         self._count += 1
         return made
 

@@ -21,7 +21,7 @@ class Deinterlacer:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._kind: tuple[int, int, str] | None = None
-        self._stamps: deque[int | None] = deque()
+        self._stamps: deque[tuple[int | None, int]] = deque()
 
     def put(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
         """Take a frame; returns those that are ready, in their order. Raises av.FFmpegError."""
@@ -31,7 +31,7 @@ class Deinterlacer:
             if not frame.interlaced_frame or frame.width < _LEAST[0] or frame.height < _LEAST[1]:
                 return [*ready, frame]
             self._graph, self._kind = _bwdif(frame), kind
-        self._stamps.append(frame.pts)
+        self._stamps.append((frame.pts, frame.duration))
         self._graph.vpush(frame)
         return ready + self._pull()
 
@@ -53,7 +53,8 @@ class Deinterlacer:
                 frame = self._graph.vpull()
             except (BlockingIOError, EOFError):
                 break
-            frame.pts = self._stamps.popleft()  # the filter counts in half units, and invents what is missing
+            # the filter counts in half units, and invents what is missing
+            frame.pts, frame.duration = self._stamps.popleft()
             ready.append(frame)
         return ready
 

@@ -16,15 +16,19 @@ _SLACK = Fraction(1, 2)  # seconds by which announced durations are off in files
 class Extent:
     """Holds what is read of a file against what its header and its index announce."""
 
-    def __init__(self, container: InputContainer, stream: av.VideoStream, file_size: int) -> None:
-        announced = container.duration
+    def __init__(
+        self, container: InputContainer, stream: av.VideoStream, file_size: int, whole: bool | None = None
+    ) -> None:
+        """whole: whether all bytes are there, where the file tells how many there should be."""
+        # a last picture that is shown for long looks like a missing end
+        announced = None if whole else container.duration
         self._announced = Fraction(announced, av.time_base) if announced and announced > 0 else None
         self._is_matroska = "matroska" in container.format.name
         self._stream = stream.index
         self._time_bases = {s.index: s.time_base for s in container.streams}
         self._first: dict[int, int] = {}
         self._end: dict[int, int] = {}
-        self._cut = any(_points_beyond(s, file_size) for s in container.streams)
+        self._cut = whole is False or any(_points_beyond(s, file_size) for s in container.streams)
 
     def watch(self, packet: av.Packet[Any]) -> None:
         """Note a packet of any stream, in the order of the file."""

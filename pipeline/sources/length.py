@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
@@ -13,29 +15,70 @@ from pipeline.sources.ffmpeg import nominal_duration
 _FAR = 1 << 62  # a stamp behind the end of everything
 _DEEPEST = 32  # more frames than any codec reorders
 _MOST = 2000  # packets that are looked at
+_CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
-def shown_duration(container: InputContainer, stream: av.VideoStream) -> tuple[Fraction | None, bool]:
-    """Seconds from the first picture to the end of the last one, and whether the container stands elsewhere.
+@dataclass(frozen=True)
+class Length:
+    """How long a video lasts.
+
+    duration: seconds from the first picture to the end of the last one; None when nobody says
+    end:      when the last picture ends, in seconds of the file's own stamps, where that is known for certain
+    moved:    whether the container stands elsewhere than before it was looked for
+    """
+
+    duration: Fraction | None
+    end: Fraction | None = None
+    moved: bool = False
+
+
+def length_of(container: InputContainer, stream: av.VideoStream, whole: bool | None) -> Length:
+    """How long the video of a container lasts, which may then stand anywhere.
 
     FFmpeg sums up the steps between the decoding times of an mp4, which miss what the last pictures of a
     video with B-frames are late; and a Matroska file that begins late tells when it ends. The end is looked
-    for there. None when nobody says.
+    for there.
+
+    whole: whether the file is; None when nobody knows
     """
     told = nominal_duration(container, stream)
-    if not _is_doubtful(container, stream):
-        return told, False
-    end = _end(container, stream)
-    assert stream.time_base is not None
-    return (told if end is None else (end - (stream.start_time or 0)) * stream.time_base), True
-
-
-def _is_doubtful(container: InputContainer, stream: av.VideoStream) -> bool:
-    if not stream.time_base:
-        return False
+    start, base = stream.start_time or 0, stream.time_base
+    if base is None:
+        return Length(told)
     if "mp4" in container.format.name:
-        return stream.codec_context.has_b_frames
-    return "matroska" in container.format.name and bool(stream.start_time and stream.start_time > 0)
+        if not stream.codec_context.has_b_frames:
+            return Length(told, None if told is None else start * base + told)
+        end = _end(container, stream)
+        return Length(told, None, True) if end is None else Length((end - start) * base, end * base, True)
+    if "matroska" not in container.format.name:
+        return Length(told)
+    announced = _announced_end(container, stream, start * base) if whole else None
+    if announced is None and start > 0:
+        end = _end(container, stream)
+        return Length(told if end is None else (end - start) * base, None, True)
+    return Length(told if announced is None else announced - start * base, announced)
+
+
+def _announced_end(container: InputContainer, stream: av.VideoStream, start: Fraction) -> Fraction | None:
+    """When the video of a Matroska file ends, as its muxer noted it; its packets say so of none of them.
+
+    Some count from 0, some from the first stamp.
+    """
+    told = _seconds(stream.metadata.get("DURATION", ""))
+    if told is None and not container.streams.audio and container.duration:
+        told = Fraction(container.duration, av.time_base)
+    if not told:
+        return None
+    return told if told > start else start + told
+
+
+def _seconds(text: str) -> Fraction | None:
+    """What `00:01:20.080000000` stands for."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds = match.groups()
+    return (int(hours) * 60 + int(minutes)) * 60 + Fraction(seconds)
 
 
 def _end(container: InputContainer, stream: av.VideoStream) -> int | None:

@@ -120,7 +120,7 @@ class VideoSource:
     def _pictures(self, from_key_frame: bool = False) -> Iterator[av.VideoFrame]:
         """The pictures from where the file stands up to its end."""
         container, stream = self._file.container, self._file.stream
-        extent = Extent(container, stream, self._file.size)
+        extent = Extent(container, stream, self._file.size, self._file.whole)
         try:
             for picture in decoded(container, stream, self._troubles, extent.watch, from_key_frame):
                 if self._interrupted.is_set():
@@ -178,7 +178,7 @@ class VideoSource:
 
 def _describe(file: VideoFile, first: Frame) -> SourceInfo:
     height, width = first.size
-    rate, duration = nominal_rate(file.stream), file.duration
+    rate, duration = nominal_rate(file.stream), file.length.duration
     estimate = round(rate * duration) if rate and duration else None
     return SourceInfo(
         name=str(file.path),
@@ -190,4 +190,5 @@ def _describe(file: VideoFile, first: Frame) -> SourceInfo:
         duration=duration,
         path=file.path,
         start=beginning(file.container, file.stream),
+        end=file.length.end,
     )

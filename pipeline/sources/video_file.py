@@ -12,7 +12,8 @@ from av.container import InputContainer
 
 from model.errors import SourceError
 from pipeline.sources.ffmpeg import CONTAINERS, choose_stream, limits, reason
-from pipeline.sources.length import shown_duration
+from pipeline.sources.length import length_of
+from pipeline.sources.matroska import HEAD, segment_end
 
 _BUFFER = 256 * 1024  # bytes that are read at once
 _PLAYLISTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0")
@@ -22,7 +23,8 @@ _PATCHWORK = frozenset({"gif", "apng"})  # each picture is laid over the one bef
 class VideoFile:
     """The container and the best video stream of one file, ready to be read from the start.
 
-    `duration` is how long its pictures are shown, in seconds; None when nobody says.
+    `length` is how long its pictures are shown; `whole` is False where bytes are missing at its end, True
+    where none are, and None where the file does not say.
 
     FFmpeg is handed the bytes of this one file, no name, and no protocol by which it could open anything
     else. Playlists, lists of pictures and descriptions of streams are refused.
@@ -34,9 +36,10 @@ class VideoFile:
         self._threads = threads
         self._file = _open_file(path)
         try:
+            self.whole = self._is_whole()
             self._open()
-            self.duration, moved = shown_duration(self._container, self._stream)
-            if moved:
+            self.length = length_of(self._container, self._stream, self.whole)
+            if self.length.moved:
                 self.rewind()
         except BaseException:
             self._file.close()
@@ -80,6 +83,14 @@ class VideoFile:
         """Close the file and end the decoder's threads."""
         self._container.close()
         self._file.close()
+
+    def _is_whole(self) -> bool | None:
+        try:
+            end = segment_end(self._file.read(HEAD))
+            self._file.seek(0)
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read: {reason(error)}") from error
+        return None if end is None else self.size >= end
 
     def _open(self) -> None:
         self._container = _open_container(self._file, self.path)
