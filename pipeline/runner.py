@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NoReturn
 
 from model.errors import SourceError
 from pipeline import stages
@@ -51,6 +52,10 @@ class RunReport:
     warnings: tuple[str, ...]
     error: BaseException | None
     cut: bool = False
+
+
+def _over(*arguments: object) -> NoReturn:
+    raise AssertionError("the run is over")
 
 
 class Runner:
@@ -131,6 +136,7 @@ class Runner:
         """The report once all threads have ended; None when that takes longer than `timeout` seconds."""
         if not self._crew.join(timeout):
             return None
+        self._release()
         with self._lock:
             self._state = self._final_state()
             return RunReport(
@@ -168,6 +174,12 @@ class Runner:
             source.close()
             with self._lock:
                 self._warnings = source.warnings
+
+    def _release(self) -> None:
+        """Let go of what others made, once nobody works with it: they may well hold this run in turn, and
+        such a circle stays, with pictures in it, until Python happens to look for circles."""
+        self._open_source = self._paint = _over
+        self._delivery.release()
 
     def _halt(self) -> None:
         """Make every thread end, wherever it waits."""

@@ -128,6 +128,10 @@ class Delivery:
             raise
         self._close(complete())
 
+    def release(self) -> None:
+        """Let go of the sinks, once it is over."""
+        self._sinks = ()
+
     def _open(self, info: SourceInfo) -> None:
         for sink in self._sinks:
             self._opened.append(sink)

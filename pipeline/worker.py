@@ -7,6 +7,10 @@ from collections.abc import Callable
 from time import monotonic
 
 
+def _nothing() -> None:
+    """What is done about an error where nobody works any more."""
+
+
 class Crew:
     """The threads of one run. Started once, joined by whoever started it."""
 
@@ -39,7 +43,10 @@ class Crew:
         deadline = None if timeout is None else monotonic() + timeout
         for thread in self._threads:
             thread.join(None if deadline is None else max(deadline - monotonic(), 0))
-        return not self.alive
+        if self.alive:
+            return False
+        self._on_error = _nothing  # or the two would keep each other
+        return True
 
     @property
     def alive(self) -> tuple[str, ...]:

@@ -260,5 +260,6 @@ class LiveRun:
         if report.error is not None:
             self._emit(failed("source", report.error, self._opener.text))
         self.scorer.end()
+        self._source = None  # it may hold this run in turn
         self.tell_closed()
         self._on_turn()

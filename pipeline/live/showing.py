@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from model.errors import SinkError
+from pipeline.memory import give_back_memory
 
 if TYPE_CHECKING:
     from pipeline.live.run import LiveRun
@@ -98,6 +99,7 @@ class Showing:
         while not run.join(_POLL) and monotonic() < deadline and not self._closing.is_set():
             pass
         self._ending = tuple(one for one in self._ending if one.alive)
+        give_back_memory()
         if not self._closing.is_set():
             run.tell_closed()
 

@@ -62,7 +62,7 @@ class VideoFile:
 
     def rewind(self) -> None:
         """Stand at the start again, as when the file was opened, whatever its container can. SourceError."""
-        self._container.close()
+        self._release()
         self._file.seek(0)
         self._open()
 
@@ -80,9 +80,19 @@ class VideoFile:
         return True
 
     def close(self) -> None:
-        """Close the file and end the decoder's threads."""
+        """Close the file and end the decoder's threads; more than once does no harm."""
+        if not self._file.closed:
+            self._release()
+            self._file.close()
+
+    def _release(self) -> None:
+        """Let go of the decoder: its threads end, and its pictures are freed, with the last mention of it.
+
+        PyAV has no call for that, and closing the container leaves the decoder as it is. Whoever holds this
+        object, or is a part of a circle that holds it, would keep all of that alive.
+        """
         self._container.close()
-        self._file.close()
+        del self._container, self._stream
 
     def _is_whole(self) -> bool | None:
         try:
