@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PyQt6.QtGui import QImage, QPainter
 
 from pipeline.frame import Image
+from pipeline.native_memory import spacious
 
 
 class Picture:
@@ -13,6 +13,7 @@ class Picture:
 
     def __init__(self) -> None:
         self._buffer = QImage()
+        self._lent: Image = spacious(0, 0)
 
     @property
     def image(self) -> QImage:
@@ -27,9 +28,11 @@ class Picture:
     def put(self, image: Image) -> None:
         """Take another one: [H, W, 3] uint8 BGR, which is copied; another size makes another buffer."""
         height, width = image.shape[:2]
-        rows = np.ascontiguousarray(image)
+        if self._lent.shape != image.shape:
+            self._lent = spacious(height, width)
+        self._lent[...] = image
         layout = QImage.Format.Format_BGR888
-        source = QImage(rows.data, width, height, rows.strides[0], layout)  # type: ignore[call-overload]
+        source = QImage(self._lent.data, width, height, 3 * width, layout)  # type: ignore[call-overload]
         if self.size != (width, height):
             self._buffer = QImage(width, height, QImage.Format.Format_RGB32)
         painter = QPainter(self._buffer)
@@ -40,3 +43,4 @@ class Picture:
     def clear(self) -> None:
         """Hold nothing."""
         self._buffer = QImage()
+        self._lent = spacious(0, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
 
 from model.errors import SourceError
 from pipeline.frame import Frame, Image
@@ -28,7 +27,7 @@ class ReconnectingSource:
     """A live source that is opened again whenever it is lost, until it is interrupted, as `Source` has it.
 
     Indices and time stamps keep growing; the time in between is counted. What comes back with another picture
-    size is scaled to the first one's. A live stream that comes back as a recording has ended.
+    size is fitted into the first one's. A live stream that comes back as a recording has ended.
     """
 
     def __init__(
@@ -160,7 +159,6 @@ class ReconnectingSource:
 def _of_size(frame: Frame, info: SourceInfo) -> Image:
     if frame.size == (info.height, info.width):
         return frame.image
-    import cv2
+    from pipeline.sources.letterbox import letterboxed
 
-    scaled = cv2.resize(frame.image, (info.width, info.height), interpolation=cv2.INTER_AREA)
-    return cast(Image, scaled)
+    return letterboxed(frame.image, (info.height, info.width))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import av
-import cv2
-import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from pipeline.frame import Image
+from pipeline.native_memory import spacious
+from pipeline.sources.colours import FULL, LIMITED, UNSPECIFIED, ColourTags
 
-_UNSPECIFIED = 2  # the code point of ITU-T H.273 for primaries, transfer and matrix alike
 _BT709, _SMPTE170M, _RGB = 1, 6, 0
-_FULL, _LIMITED = int(ColorRange.JPEG), int(ColorRange.MPEG)
 
 # to the nearest level, and colour from both pixels that share it; the usual way cuts off, which darkens
 _ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
@@ -29,24 +25,15 @@ _MATRICES = {
 }
 
 
-@dataclass(frozen=True)
-class ColourTags:
-    """What a video says about its colours: code points of ITU-T H.273, and FFmpeg's value for the range."""
-
-    primaries: int
-    transfer: int
-    matrix: int
-    range: int
-
-    def apply(self, context: av.VideoCodecContext, is_rgb: bool) -> None:
-        """Tag an encoder that is not open yet; `is_rgb` where its pixels need no matrix."""
-        context.color_primaries = self.primaries
-        context.color_trc = self.transfer
-        context.colorspace = _RGB if is_rgb else self.matrix
-        context.color_range = _FULL if is_rgb else self.range
+def apply_tags(tags: ColourTags, context: av.VideoCodecContext, is_rgb: bool) -> None:
+    """Tag an encoder that is not open yet; `is_rgb` where its pixels need no matrix."""
+    context.color_primaries = tags.primaries
+    context.color_trc = tags.transfer
+    context.colorspace = _RGB if is_rgb else tags.matrix
+    context.color_range = FULL if is_rgb else tags.range
 
 
-def choose_tags(source: av.VideoCodecContext | None, height: int) -> ColourTags:
+def choose_tags(source: ColourTags | None, height: int) -> ColourTags:
     """The tags of an output whose pictures came, as BGR, from a video with the tags of `source`.
 
     Primaries and transfer describe the BGR values, which nobody has changed, and stay. Matrix and range
@@ -55,14 +42,14 @@ def choose_tags(source: av.VideoCodecContext | None, height: int) -> ColourTags:
     """
     usual = _BT709 if height >= 720 else _SMPTE170M
     if source is None:
-        return ColourTags(usual, usual, usual, _LIMITED)
-    matrix = source.colorspace if source.colorspace in _MATRICES else usual
-    tagged = {source.color_primaries, source.color_trc} - {_UNSPECIFIED, 0}
+        return ColourTags(usual, usual, usual, LIMITED)
+    matrix = source.matrix if source.matrix in _MATRICES else usual
+    tagged = {source.primaries, source.transfer} - {UNSPECIFIED, 0}
     return ColourTags(
-        primaries=source.color_primaries if tagged else usual,
-        transfer=source.color_trc if tagged else usual,
+        primaries=source.primaries if tagged else usual,
+        transfer=source.transfer if tagged else usual,
         matrix=matrix,
-        range=_FULL if source.color_range == _FULL else _LIMITED,
+        range=FULL if source.range == FULL else LIMITED,
     )
 
 
@@ -97,10 +84,11 @@ class PictureConverter:
         )
 
     def _padded(self, picture: Image) -> Image:
+        """A copy of the picture that may be lent to FFmpeg for as long as the frame of it is there."""
         height, width = picture.shape[:2]
         wide, high = padded_size(width, height, self._pixels)
-        if (wide, high) == (width, height):
-            return np.ascontiguousarray(picture)
-        return cv2.copyMakeBorder(picture, 0, high - height, 0, wide - width, cv2.BORDER_REPLICATE).astype(
-            np.uint8, copy=False
-        )
+        copy = spacious(high, wide)
+        copy[:height, :width] = picture
+        copy[height:, :width] = picture[-1:]
+        copy[:, width:] = copy[:, width - 1 : width]
+        return copy

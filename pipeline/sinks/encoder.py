@@ -13,7 +13,8 @@ from av.container import OutputContainer
 
 from pipeline.frame import Image
 from pipeline.sinks.codecs import codec_of, find_encoder, refused
-from pipeline.sinks.colour import ColourTags, PictureConverter, padded_size
+from pipeline.sinks.colour import PictureConverter, apply_tags, padded_size
+from pipeline.sources.colours import ColourTags
 
 _USUAL_RATE = Fraction(30)
 _DEEPEST = 32  # more frames than any encoder reorders
@@ -160,7 +161,7 @@ class VideoEncoder:
         context.time_base = self._tick
         context.sample_aspect_ratio = picture.aspect
         context.thread_type = "AUTO"  # the library's default cuts each frame into slices
-        picture.tags.apply(context, is_rgb=not codec.pixels.startswith("yuv"))
+        apply_tags(picture.tags, context, is_rgb=not codec.pixels.startswith("yuv"))
         if codec.tag and container.format.name in ("mp4", "mov"):
             context.codec_tag = codec.tag
         self._stream = stream

@@ -101,16 +101,6 @@ class Recording:
             self._output.close()
 
 
-def pixel_aspect(source: av.VideoCodecContext | None, width: int, height: int) -> Fraction:
-    """The shape of a pixel, width to height, of the upright pictures of a video of `width` x `height`."""
-    if source is None or not source.sample_aspect_ratio:
-        return Fraction(1)
-    if (source.width, source.height) == (width, height):
-        return source.sample_aspect_ratio
-    turned = (source.height, source.width) == (width, height)
-    return 1 / source.sample_aspect_ratio if turned else Fraction(1)
-
-
 def _exact_options(time_base: Fraction) -> dict[str, str]:
     """For mp4 and mov: a start time as exact as the frames', and a file that survives an unclean end."""
     scale = time_base.denominator

@@ -68,11 +68,6 @@ class StreamCopier:
         self.broken = ""
 
     @property
-    def video(self) -> av.VideoCodecContext | None:
-        """What the file says about its video; None without one."""
-        return self._video.codec_context if self._video else None
-
-    @property
     def metadata(self) -> dict[str, str]:
         """The file's metadata that is as true of an annotated copy."""
         return {k: v for k, v in self._input.metadata.items() if k.lower() in _KEPT_METADATA}

@@ -16,7 +16,7 @@ from pipeline.sinks.encoder import EncoderSettings, Picture, nominal_rate
 from pipeline.sinks.mov_language import write_languages
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile
-from pipeline.sinks.recording import Recording, pixel_aspect
+from pipeline.sinks.recording import Recording
 from pipeline.sinks.stream_copy import StreamCopier
 from pipeline.sinks.video_check import doubts, faults, read_facts, remarks
 from pipeline.sources.addresses import is_address
@@ -126,8 +126,6 @@ class VideoSink:
         """Set up encoder and container: only the first frame tells size and time base."""
         assert self._part is not None
         height, width = picture.shape[:2]
-        source = self._copier.video if self._copier else None
-        aspect = pixel_aspect(source, width, height)
         self._origin = origin_of(self._info, result.frame)
         if self._copier:
             self._copier.origin = self._origin
@@ -135,7 +133,7 @@ class VideoSink:
             self._part.file,
             container_of(self._path),
             self._settings,
-            Picture(width, height, choose_tags(source, height), aspect),
+            Picture(width, height, choose_tags(self._info.colours, height), self._info.pixel_aspect),
             nominal_rate(self._info.frame_rate and self._info.frame_rate / self._stride),
             result.frame.time_base,
             self._copier,

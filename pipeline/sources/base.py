@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pipeline.frame import Frame
+from pipeline.sources.colours import ColourTags
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class SourceInfo:
     end:         when its last picture ends, in seconds of the source's own stamps; None when unknown
     path:        the media file, from which a video sink copies what is not video; None for anything else
     stills:      True where each picture stands for itself, so that whoever looks at them turns them over
+    pixel_aspect: width of a pixel to its height, of the upright picture
+    colours:     what the BGR of the pictures means; None when nothing says so
     """
 
     name: str
@@ -38,6 +41,8 @@ class SourceInfo:
     end: Fraction | None = None
     path: Path | None = None
     stills: bool = False
+    pixel_aspect: Fraction = Fraction(1)
+    colours: ColourTags | None = None
 
 
 class Source(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from time import monotonic
@@ -17,6 +17,7 @@ from pipeline.frame import Frame, Image
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.sources.cameras import find_camera, list_cameras
 from pipeline.sources.capture import CameraSettings, Capture, Connect, as_bgr, connect
+from pipeline.sources.letterbox import letterboxed
 
 TIME_BASE = Fraction(1, 1_000_000)
 
@@ -147,7 +148,9 @@ class _Camera:
         with self._changed:
             self._wait(self._patience.frame)
             frame, self._newest = self._newest, None
-        return None if self._stopped.is_set() else frame
+        if frame is None or self._stopped.is_set():
+            return None
+        return self._of_first_size(frame)
 
     def interrupt(self) -> None:
         self._stopped.set()
@@ -220,6 +223,16 @@ class _Camera:
             self._newest = Frame(image, self._count, self._pts, TIME_BASE, at)
             self._count += 1
             self._changed.notify_all()
+
+    def _of_first_size(self, frame: Frame) -> Frame:
+        """The frame, whole and between bars where its size is not the first one's; that is told once."""
+        size = (self.info.height, self.info.width)
+        if frame.size == size:
+            return frame
+        changed = f"{self._name}: the picture size changed; it is fitted into the first one's"
+        if changed not in self._warnings:
+            self._warnings += (changed,)
+        return replace(frame, image=letterboxed(frame.image, size))
 
     def _why_gone(self) -> str:
         if self._count == 0:

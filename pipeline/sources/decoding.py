@@ -12,6 +12,7 @@ import av
 from av.container import InputContainer
 
 from pipeline.frame import Frame, Image
+from pipeline.sources.colours import ColourTags, tags_of
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.ffmpeg import is_partial, nominal_rate
 from pipeline.sources.pixels import Pictures
@@ -25,6 +26,7 @@ UNREADABLE = "{count} frame(s) could not be converted and were left out"
 _WITH_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng"})
 
 _USUAL_TIME_BASE = Fraction(1, 90_000)
+_SLIMMEST = Fraction(16)  # times as wide or high as the other side; a pixel beyond that is an error
 
 
 def decoded(
@@ -106,10 +108,24 @@ class FrameMaker:
         self._begun = monotonic() if by_arrival else None
         self._rate = nominal_rate(stream)
         self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
-        self._pictures = Pictures(troubles)
+        self._aspect = stream.sample_aspect_ratio
+        self._pictures = Pictures(troubles, tags_of(stream.codec_context))
         self._stamps = Stamps(self.time_base, self._rate, troubles)
         self._troubles = troubles
         self._count = 0
+
+    @property
+    def colours(self) -> ColourTags:
+        """What the BGR of the pictures means, from the first one on."""
+        return self._pictures.colours
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel of the upright pictures to its height, from the first one on."""
+        aspect = self._aspect
+        if not aspect or not 1 / _SLIMMEST <= aspect <= _SLIMMEST:
+            return Fraction(1)
+        return 1 / aspect if self._pictures.sideways else aspect
 
     def make(self, frame: av.VideoFrame, time_base: Fraction | None = None) -> Frame | None:
         """The next frame; None when its pixels cannot be converted.

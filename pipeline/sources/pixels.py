@@ -9,18 +9,14 @@ import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from pipeline.frame import Image
+from pipeline.sources.bgr import BgrConverter
+from pipeline.sources.colours import BT709, NO_TAGS, ColourTags, tags_of
+from pipeline.sources.letterbox import letterboxed
+from pipeline.sources.side_data import SideDataReader
+from pipeline.sources.tone_map import peak_of
 from pipeline.sources.troubles import Troubles
-
-HD_HEIGHT = 720
-
-_CONVERTIBLE = frozenset({0, 1, 4, 5, 6, 7, 9})  # matrices of ISO/IEC 23091-2 that libswscale knows
-_BT2020_CONSTANT_LUMINANCE = 10
-_FAST_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
-_FAST = Interpolation.BILINEAR
-_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 _Signs = tuple[int, int, int, int]
 
@@ -42,48 +38,54 @@ _TURNS: dict[_Signs, tuple[bool, int | None]] = {
 class Pictures:
     """Makes upright BGR pictures of decoded frames; the size of the first one holds for all.
 
-    The matrix (BT.601, 709, 2020) and the range are those of the frame's tags. A frame without, or with one
-    that libswscale does not know, is taken for BT.709 from 720 lines on, else for BT.601. The range is
-    limited unless the tag or the pixel format says full. High dynamic range stays as it is.
-
-    8 bit 4:2:0 and 4:2:2 go libswscale's fast way, which rounds down: up to 3 of 255 levels darker, about 1
-    on average, at a tenth of the cost. All other formats are converted to within 1 level.
+    The matrix (BT.601, 709, 2020) and the range are those of the frame's tags, or else of the container's. A
+    frame without, or with a matrix that libswscale does not know, is taken for BT.709 from 720 lines on, else
+    for BT.601. The range is limited unless the tag or the pixel format says full. See `BgrConverter` for the
+    rest. A picture of another size or shape than the first one's is shown whole, between black bars.
     """
 
-    def __init__(self, troubles: Troubles) -> None:
-        self._reformatter = VideoReformatter()
+    def __init__(self, troubles: Troubles, declared: ColourTags = NO_TAGS) -> None:
+        """declared: what the container says of the colours, for frames that do not."""
+        self._declared = declared
+        self._converter = BgrConverter()
+        self._side_data = SideDataReader()
         self._troubles = troubles
         self._size: tuple[int, int] | None = None
-        self._rotation: int | None = None
-        self._signs: _Signs | None = None
+        self._colours = declared
+        self._sideways = False
+
+    @property
+    def colours(self) -> ColourTags:
+        """What the first picture's BGR means; before it, what the container says."""
+        return self._colours
+
+    @property
+    def sideways(self) -> bool:
+        """Whether rows and columns of the first picture were exchanged to have it upright."""
+        return self._sideways
 
     def make(self, frame: av.VideoFrame) -> Image:
         """[H, W, 3] uint8 BGR. Raises av.FFmpegError for a pixel format that cannot be converted."""
-        image = self._upright(self._bgr(frame), frame)
+        side_data = self._side_data.of(frame)
+        tags = tags_of(frame, self._declared)
+        if tags.hdr:
+            self._troubles.add(f"high dynamic range ({tags.hdr}) was tone-mapped to BT.709")
+        image = self._converter(frame, tags, peak_of(side_data) if tags.hdr else 0)
+        signs = _display_signs(side_data)
+        image = self._upright(image, signs)
         if self._size is None:
             self._size = image.shape[:2]
+            self._colours = BT709 if tags.hdr else tags
+            self._sideways = signs in _TURNS and _TURNS[signs][0]
         elif image.shape[:2] != self._size:
-            self._troubles.add("the picture size changed; {count} frame(s) were scaled to the first one's")
-            image = _as_image(cv2.resize(image, self._size[::-1], interpolation=cv2.INTER_AREA))
+            self._troubles.add("the picture size changed; {count} frame(s) were fitted into the first one's")
+            image = letterboxed(image, self._size)
         return image
 
-    def _bgr(self, frame: av.VideoFrame) -> Image:
-        converted = self._reformatter.reformat(
-            frame,
-            format="bgr24",
-            src_colorspace=_assumed_matrix(frame),
-            interpolation=_FAST if frame.format.name in _FAST_FORMATS else _EXACT,
-            threads=1,
-        )
-        return np.ascontiguousarray(converted.to_ndarray())
-
-    def _upright(self, image: Image, frame: av.VideoFrame) -> Image:
-        # to look further ties a frame to itself, so that it is freed late
-        if self._rotation != frame.rotation:
-            self._rotation, self._signs = frame.rotation, _display_signs(frame)
-        if self._signs is None:
+    def _upright(self, image: Image, signs: _Signs | None) -> Image:
+        if signs is None:
             return image
-        turn = _TURNS.get(self._signs)
+        turn = _TURNS.get(signs)
         if turn is None:
             self._troubles.add("the rotation is not by quarter turns and was left out")
             return image
@@ -98,22 +100,13 @@ def _as_image(array: Any) -> Image:
     return cast(Image, array)
 
 
-def _assumed_matrix(frame: av.VideoFrame) -> Colorspace | None:
-    """The matrix to take; None for the one that the frame names."""
-    if frame.colorspace in _CONVERTIBLE:
-        return None
-    if frame.colorspace == _BT2020_CONSTANT_LUMINANCE:
-        return Colorspace.BT2020  # the nearest that there is
-    return Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
-
-
-def _display_signs(frame: av.VideoFrame) -> _Signs | None:
-    """The signs of a, b, c, d of the frame's display matrix; None when it has none."""
-    side_data: Mapping[SideDataType, Any] = cast(Any, frame.side_data)
-    if SideDataType.DISPLAYMATRIX not in side_data:
+def _display_signs(side_data: Mapping[SideDataType, Any]) -> _Signs | None:
+    """The signs of a, b, c, d of a frame's display matrix; None when it has none."""
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    if matrix is None:
         return None
     # rows of [a b u], [c d v], [x y w] as 32 bit integers in the machine's byte order
-    a, b, _, c, d, _, *_ = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32).tolist()
+    a, b, _, c, d, _, *_ = np.frombuffer(bytes(matrix), np.int32).tolist()
     largest = max(abs(a), abs(b), abs(c), abs(d), 1)
     a, b, c, d = (round(value / largest) if abs(value) * 100 > largest else 0 for value in (a, b, c, d))
     return a, b, c, d

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from time import monotonic
 
 from model.errors import SourceError, StreamLostError
@@ -117,4 +118,6 @@ class Receiver:
             frame_count=round(rate * duration) if rate and duration else None,
             duration=duration,
             start=beginning(link.container, link.stream),
+            pixel_aspect=self._maker.pixel_aspect if self._maker else Fraction(1),
+            colours=self._maker.colours if self._maker else None,
         )

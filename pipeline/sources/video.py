@@ -71,7 +71,7 @@ class VideoSource:
             why = "; ".join(self.warnings) or "it holds no frames"
             raise SourceError(f"{file.path}: nothing of the video can be decoded: {why}")
         self._start = self._first.pts
-        self._info = _describe(file, self._first)
+        self._info = _describe(file, self._first, self._maker)
 
     @property
     def info(self) -> SourceInfo:
@@ -176,7 +176,7 @@ class VideoSource:
         return _Skipped(kept, passed, first)
 
 
-def _describe(file: VideoFile, first: Frame) -> SourceInfo:
+def _describe(file: VideoFile, first: Frame, maker: FrameMaker) -> SourceInfo:
     height, width = first.size
     rate, duration = nominal_rate(file.stream), file.length.duration
     estimate = round(rate * duration) if rate and duration else None
@@ -191,4 +191,6 @@ def _describe(file: VideoFile, first: Frame) -> SourceInfo:
         path=file.path,
         start=beginning(file.container, file.stream),
         end=file.length.end,
+        pixel_aspect=maker.pixel_aspect,
+        colours=maker.colours,
     )

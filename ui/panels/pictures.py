@@ -11,6 +11,7 @@ from PyQt6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from pipeline.metrics import STAGES
+from pipeline.native_memory import SLACK
 from pipeline.palette import COLOUR_BLIND_SAFE
 
 ADDS, TAKES = QColor(213, 94, 0), QColor(0, 114, 178)  # vermillion and blue
@@ -90,7 +91,7 @@ def paint_smoothly(painter: QPainter, image: QImage, place: QRectF) -> None:
 def _indexed(values: NDArray[np.floating], colours: list[int]) -> QImage:
     """values: [H, W], places in the table of 256 colours; what lies beyond it gets its last colour."""
     height, width = values.shape
-    places = values.clip(0, 255).astype(np.uint8).tobytes()
+    places = values.clip(0, 255).astype(np.uint8).tobytes() + bytes(SLACK)
     image = QImage(places, width, height, width, QImage.Format.Format_Indexed8)
     image.setColorTable(colours)
     # scaled smoothly it needs real colours; and a copy outlives `places`

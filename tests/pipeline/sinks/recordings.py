@@ -107,8 +107,8 @@ def through(
             result(turned(r.frame.image, rotation), r.frame.index, r.frame.pts, r.frame.time_base)
             for r in results
         ]
-    height, width = results[0].frame.size
-    return fill(sink, info(clip, width=width, height=height), results, complete)
+    with closing(open_video(clip)) as source:
+        return fill(sink, source.info, results, complete)
 
 
 def annotated(sink: Sink, clip: Path, frame_rate: Fraction | None = None) -> SinkReport:

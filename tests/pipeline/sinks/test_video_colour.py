@@ -11,9 +11,12 @@ import pytest
 from av.video.reformatter import Colorspace
 
 from pipeline.frame import Image
-from pipeline.sinks.colour import ColourTags, PictureConverter, choose_tags, padded_size
+from pipeline.native_memory import SLACK
+from pipeline.sinks import colour as colour_module
+from pipeline.sinks.colour import PictureConverter, choose_tags, padded_size
 from pipeline.sinks.formats import CODECS
 from pipeline.sinks.video import VideoSink
+from pipeline.sources.colours import ColourTags
 from tests.clips import Colour, write_clip
 from tests.pipeline.sinks.recordings import fill, info, noise, pictures, result, through
 
@@ -70,10 +73,8 @@ def test_an_untagged_source_is_tagged_as_players_take_it(tmp_path: Path, height:
 
 
 def test_a_matrix_that_cannot_be_made_gives_way_to_the_usual_one() -> None:
-    context = av.CodecContext.create("libx264", "w")
-    assert isinstance(context, av.VideoCodecContext)
-    context.color_primaries, context.color_trc, context.colorspace = 9, 16, 14  # ICtCp
-    assert choose_tags(context, 1080) == ColourTags(9, 16, 1, 1)
+    ictcp = 14
+    assert choose_tags(ColourTags(9, 14, ictcp, 0), 1080) == ColourTags(9, 14, 1, 1)
 
 
 def test_colours_come_back_as_they_went_in(tmp_path: Path) -> None:
@@ -98,6 +99,28 @@ def test_an_odd_size_is_padded_by_repeating_the_edge_and_said(tmp_path: Path, co
     assert picture.shape == (48, 64, 3)
     assert np.abs(picture.astype(int) - (40, 90, 200)).max() <= 12
     assert "padded to 64 x 48" in report.summary
+
+
+@pytest.mark.parametrize("size", [(64, 48), (63, 47), (1000, 6)])
+def test_what_is_lent_to_ffmpeg_has_bytes_to_spare_behind_it(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lent: list[Image] = []
+    real = av.VideoFrame
+
+    class Watched:
+        @staticmethod
+        def from_numpy_buffer(array: Image, format: str) -> av.VideoFrame:
+            lent.append(array)
+            return real.from_numpy_buffer(array, format)
+
+    monkeypatch.setattr(colour_module.av, "VideoFrame", Watched)
+    PictureConverter("yuv420p", ColourTags(1, 1, 1, 1))(plain((40, 90, 200), size))
+    (image,) = lent
+    assert image.base is not None
+    end_of_all = image.base.__array_interface__["data"][0] + image.base.nbytes
+    end_of_pixels = image.__array_interface__["data"][0] + image.nbytes
+    assert end_of_all - end_of_pixels >= SLACK >= 64
 
 
 def test_only_formats_that_share_colour_need_even_sizes() -> None:

@@ -165,7 +165,7 @@ def test_the_largest_of_several_streams_is_taken_where_none_is_the_default(tmp_p
     assert read_video(tmp_path / "both.mkv").info.width == 64
 
 
-def test_pictures_of_another_size_later_on_are_scaled_to_the_first_ones(tmp_path):
+def test_pictures_of_another_size_later_on_are_fitted_into_the_first_ones(tmp_path):
     first, second = tmp_path / "a.ts", tmp_path / "b.ts"
     write_clip(first, frames=5, size=(64, 48))
     write_clip(second, frames=5, size=(128, 96), times=[(5 + n) * 512 for n in range(5)])
@@ -176,7 +176,7 @@ def test_pictures_of_another_size_later_on_are_scaled_to_the_first_ones(tmp_path
 
     assert {image.shape for image in reading.images} == {(48, 64, 3)}
     assert reading.numbers == [0, 1, 2, 3, 4] * 2
-    assert "the picture size changed; 5 frame(s) were scaled to the first one's" in reading.warnings
+    assert "the picture size changed; 5 frame(s) were fitted into the first one's" in reading.warnings
 
 
 @pytest.mark.parametrize(
