@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count, islice
 from pathlib import Path
@@ -107,8 +108,10 @@ def through(
             result(turned(r.frame.image, rotation), r.frame.index, r.frame.pts, r.frame.time_base)
             for r in results
         ]
+    height, width = results[0].frame.size
     with closing(open_video(clip)) as source:
-        return fill(sink, source.info, results, complete)
+        looks = {"pixel_aspect": source.info.pixel_aspect, "colours": source.info.colours}
+    return fill(sink, replace(info(clip, width=width, height=height), **looks), results, complete)
 
 
 def annotated(sink: Sink, clip: Path, frame_rate: Fraction | None = None) -> SinkReport:

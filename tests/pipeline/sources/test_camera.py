@@ -85,6 +85,25 @@ def start(request: pytest.FixtureRequest) -> Callable[..., Source]:
     return started
 
 
+def test_pictures_of_another_size_are_fitted_into_the_first_ones() -> None:
+    capture = FedCapture(picture())
+    camera = start_camera("desk", capture, NONE, CALM)
+    try:
+        assert camera.read().image.shape == (6, 10, 3)
+        capture.feed.put(np.full((6, 6, 3), 90, np.uint8))
+        image = camera.read().image
+        assert image.shape == (6, 10, 3)
+        assert (image[:, 2:8] == 90).all()
+        assert not image[:, :2].any()
+        assert camera.warnings == ("desk: the picture size changed; it is fitted into the first one's",)
+    finally:
+        capture.feed.put(None)
+        camera.interrupt()
+        for _ in range(3):
+            capture.feed.put(None)
+        camera.close()
+
+
 def test_a_picture_becomes_a_frame_and_the_first_one_is_not_lost(start: Callable[..., Source]) -> None:
     frame = start(FedCapture(picture(7))).read()
     assert frame is not None
