@@ -110,7 +110,8 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
         type=track_formats,
         default=(),
         metavar="A,B",
-        help=f"write the tracks too, beside each output, as any of {', '.join(TRACK_FORMATS)}",
+        help=f"write the tracks too, beside each output, as any of {', '.join(TRACK_FORMATS)}; mots counts "
+        "frames from 1, as MOTSChallenge does, kitti-mots from 0, as KITTI MOTS does",
     )
 
 

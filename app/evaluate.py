@@ -120,7 +120,7 @@ def _run_on_images(args: argparse.Namespace) -> None:
 def _run_on_sequence(args: argparse.Namespace) -> None:
     """Measure how well the object of a video sequence is followed."""
     from app.evaluation_report import speed, write_metrics
-    from app.evaluation_sequence import find_sequence, measure_sequence, table
+    from app.evaluation_sequence import DAVIS, find_sequence, measure_sequence, table
     from app.tables import show
 
     _refuse(args, _FOR_IMAGES_ONLY)
@@ -130,7 +130,7 @@ def _run_on_sequence(args: argparse.Namespace) -> None:
     measurement = measure_sequence(sequence, predictor)
     title = f"{predictor.config.name} on {sequence.name}, {len(sequence.frames)} frames"
     show(table(title, measurement.figures))
-    print(f"\n{speed(measurement)}")
+    print(f"{DAVIS}\n\n{speed(measurement)}")
     if args.output:
         data = {"sequence": sequence.name, "frames": len(sequence.frames), "limit": args.limit}
         facts = {"weights": _weights_facts(args, predictor), "data": data}

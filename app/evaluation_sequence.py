@@ -66,6 +66,9 @@ class SequenceMeasurement:
     milliseconds: float
 
 
+DAVIS = "J of DAVIS is that of its code for the semi-supervised task, without the first and the last frame"
+
+
 def is_sequence(path: Path) -> bool:
     """Whether a path is a folder with frames and masks in it."""
     return all(os.path.isdir(path / name) for name in (_FRAMES, _MASKS))  # noqa: PTH112 - Path raises
@@ -118,9 +121,11 @@ def measure_sequence(sequence: VideoSequence, predictor: Predictor) -> SequenceM
 def table(title: str, figures: SequenceFigures) -> Table:
     """The figures of a sequence, as `eval` shows them."""
     rows = (
-        ("mean IoU (J of DAVIS)", percent(figures.mean_iou)),
+        ("mean IoU (all frames)", percent(figures.mean_iou)),
         ("median IoU", percent(figures.median_iou)),
         (f"frames with IoU > {RECALL_IOU}", percent(figures.recall)),
+        ("J mean of DAVIS", percent(figures.davis_mean_iou)),
+        ("J recall of DAVIS", percent(figures.davis_recall)),
         ("misses", f"{figures.misses} of {figures.frames}"),
     )
     return Table(title, ("percent", "mask"), rows)

@@ -17,6 +17,7 @@ from model.errors import ConfigError, DownloadError
 from model.training.distributed import from_first, is_first
 from model.training.initialisation import initialise_from
 from model.training.loader import Batch
+from model.training.norm_values import check_norm_values
 from model.training.pretrained import load_imagenet
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun
@@ -60,7 +61,10 @@ def _duration(seconds: float) -> str:
 def start_network(
     settings: Settings, config: YolactConfig, recipe: Recipe, saved: SavedRun | None, watcher: RunWatcher
 ) -> tuple[Yolact, Recipe]:
-    """A network to start from, and the recipe for it."""
+    """A network to start from, and the recipe for it.
+
+    Raises ConfigError where its norms could not learn from batches of this size.
+    """
     torch.manual_seed(settings.seed)
     if saved is not None:
         return build_yolact(config), recipe
@@ -73,7 +77,9 @@ def start_network(
         network = build_yolact(config)
         pretrained = from_first(is_first() and _start_from_imagenet(network, settings.backbone, watcher))
     freeze = pretrained and recipe.batch_size < SMALLEST_BATCH_FOR_NORMS
-    return network, dataclasses.replace(recipe, freeze_norms=freeze)
+    recipe = dataclasses.replace(recipe, freeze_norms=freeze)
+    check_norm_values(config, recipe)
+    return network, recipe
 
 
 def load_teacher(settings: Settings, config: YolactConfig) -> Yolact | None:

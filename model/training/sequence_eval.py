@@ -41,10 +41,13 @@ class FrameFigures:
 
 @dataclass(frozen=True)
 class SequenceFigures:
-    """Figures of a whole sequence, over all its frames, the missed ones too.
+    """Figures of a whole sequence, over all its frames, the missed ones too, where nothing else is said.
 
-    mean_iou, median_iou: region similarity, 0..1; the mean is DAVIS's figure
+    mean_iou, median_iou: region similarity, 0..1
     recall:               share of frames with an IoU above `RECALL_IOU`, 0..1
+    davis_mean_iou, davis_recall: the same two as DAVIS's code for the semi-supervised task works them out,
+                          without the first frame, whose mask is given there, and the last; None of fewer
+                          than 3 frames
     """
 
     mean_iou: float
@@ -52,6 +55,8 @@ class SequenceFigures:
     recall: float
     misses: int
     frames: int
+    davis_mean_iou: float | None
+    davis_recall: float | None
 
 
 class Follower:
@@ -104,12 +109,15 @@ def summarise(frames: Sequence[FrameFigures]) -> SequenceFigures:
     if not frames:
         raise ValueError("a sequence without frames has no figures")
     ious = np.array([frame.iou for frame in frames])
+    counted = ious[1:-1]
     return SequenceFigures(
         mean_iou=float(ious.mean()),
         median_iou=float(np.median(ious)),
         recall=float(np.mean(ious > RECALL_IOU)),
         misses=sum(frame.missed for frame in frames),
         frames=len(frames),
+        davis_mean_iou=float(counted.mean()) if len(counted) else None,
+        davis_recall=float(np.mean(counted > RECALL_IOU)) if len(counted) else None,
     )
 
 

@@ -88,7 +88,7 @@ def test_real_tracks_are_the_same_in_all_formats(real: Path, tmp_path: Path) -> 
     dataset = youtube_vis(results, labels, tmp_path / "vis")
     assert track_ap(dataset, "person") == pytest.approx(1)
     vis = read(dataset)["tracker_dets"]
-    mots = read(kitti_mots(*[real / "a.mots.txt"] * 2, FRAMES, tmp_path / "mots"))["tracker_dets"]
+    mots = read(kitti_mots(*[real / "a.kitti-mots.txt"] * 2, FRAMES, tmp_path / "mots"))["tracker_dets"]
     assert sum(map(len, vis)) == sum(
         track >= 0 and area > 0 for track, area in zip(tracks, areas, strict=True)
     )
@@ -189,7 +189,10 @@ def test_boxes_alone_and_frames_by_themselves_make_a_table_and_a_coco_file(
     [
         (("--no-track", "--stabilise", "light"), "--stabilise light needs tracks; leave --no-track out"),
         (("--no-track", "--tracks-as", "csv,mots"), "--tracks-as mots holds tracks; leave --no-track out"),
-        (("--no-masks", "--tracks-as", EVERY), "--tracks-as mots,youtubevis,youtubevis-dataset holds masks"),
+        (
+            ("--no-masks", "--tracks-as", EVERY),
+            "--tracks-as mots,kitti-mots,youtubevis,youtubevis-dataset holds masks",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused_before_any_work(
@@ -211,7 +214,10 @@ def test_an_unknown_format_is_refused_with_those_that_there_are(
     with pytest.raises(SystemExit) as end:
         annotate(tmp_path / "clip.mp4", "--tracks-as", "csv,xml")
     assert end.value.code == 2
-    assert "expected any of csv, coco, mots, youtubevis, youtubevis-dataset" in capsys.readouterr().err
+    assert (
+        "expected any of csv, coco, mots, kitti-mots, youtubevis, youtubevis-dataset"
+        in capsys.readouterr().err
+    )
 
 
 def test_where_nobody_looks_for_people_or_cars_a_mots_file_is_empty_and_says_why(

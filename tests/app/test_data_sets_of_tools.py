@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app.cli import EXIT_FAILED, EXIT_OK, main
+from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.training_settings import Settings
 from app.training_validation import load_validation
 from model import predictor as predictor_module
@@ -213,3 +213,17 @@ def test_masks_are_filled_into_labels_that_had_to_be_repaired(
     assert (record["image_id"], record["category_id"], record["who"]) == (1, 7, "me")
     assert record["segmentation"]["size"] == [120, 160]
     assert (filled["images"][0]["licence"], filled["info"]) == (3, {"by": "a tool"})
+
+
+def test_a_batch_too_small_for_the_norms_is_refused_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("LIVEMASK_OFFLINE", "1")
+    data = write_data(tmp_path)
+    options = ["--backbone", "scratch", "--workers", "0", "--batch-size", "1", "--image-size", "32"]
+
+    command = ["train", "--config", "livemask_n", "--data", str(data), "--output", str(tmp_path / "run")]
+    assert main([*command, *options]) == EXIT_USAGE
+
+    assert "--batch-size 1 at an input of 32 pixels leaves the batch norm" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "last.pt").exists()

@@ -103,8 +103,10 @@ class TestFigures:
         told = capsys.readouterr()
         lines = [" ".join(line.split()) for line in told.out.splitlines()]
         assert lines[0].endswith("on sliding, 4 frames")
-        assert {"mean IoU (J of DAVIS) 100.0", "median IoU 100.0", "misses 0 of 4"} <= set(lines)
+        assert {"mean IoU (all frames) 100.0", "median IoU 100.0", "misses 0 of 4"} <= set(lines)
         assert "frames with IoU > 0.5 100.0" in lines
+        assert {"J mean of DAVIS 100.0", "J recall of DAVIS 100.0"} <= set(lines)
+        assert "without the first and the last frame" in told.out
         assert "images/s end to end" in lines[-1]
         assert told.err == ""
 
@@ -122,6 +124,7 @@ class TestFigures:
         assert [f["iou"] for f in run["by_frame"].values()] == [1, 0, 0, 0]
         assert run["figures"] == {
             "mean_iou": 0.25, "median_iou": 0, "recall": 0.25, "misses": 3, "frames": 4,
+            "davis_mean_iou": 0, "davis_recall": 0,
         }  # fmt: skip
 
     def test_the_grade_of_overlap_counts_and_any_value_but_zero_is_the_object(

@@ -33,6 +33,7 @@ TRACK_FORMATS: dict[str, TrackFormat] = {
     "csv": TrackFormat("pipeline.sinks.tracks.csv_table:CsvTable", ".tracks.csv", False, False),
     "coco": TrackFormat("pipeline.sinks.tracks.coco:CocoJson", ".coco.json", False, False),
     "mots": TrackFormat("pipeline.sinks.tracks.mots:MotsText", ".mots.txt", True, True),
+    "kitti-mots": TrackFormat("pipeline.sinks.tracks.mots:KittiMotsText", ".kitti-mots.txt", True, True),
     "youtubevis": TrackFormat(
         "pipeline.sinks.tracks.youtube_vis:YoutubeVisResults", ".youtubevis.json", True, True
     ),

@@ -15,7 +15,10 @@ from pipeline.frame import Result
 from pipeline.sinks.tracks.base import Tally, tracks_of
 from pipeline.sources.base import SourceInfo
 
-COLUMNS = ("frame", "time", "track", "class", "score", "area", "centre_x", "centre_y")
+COLUMNS = (
+    *("frame", "time", "track", "class", "score", "area", "centre_x", "centre_y"),
+    *("x1", "y1", "x2", "y2"),
+)
 
 Row = tuple[object, ...]
 
@@ -33,6 +36,7 @@ class CsvTable:
               as boxes count them (the centre of the first pixel is 0.5), rounded to 2 places; empty where the
               mask is
     centre_y: the same from the upper edge
+    x1 to y2: the box's left, upper, right and lower side, counted likewise and rounded to 2 places
 
     A frame on which nothing was found has no row.
     """
@@ -51,11 +55,11 @@ class CsvTable:
         for number, (track, name) in enumerate(zip(tracks_of(result), found.names, strict=True)):
             score = round(float(found.scores[number]), 5)
             place = _of_box(found.boxes[number]) if found.crops is None else _of_mask(found.crops[number])
-            _refuse_no_numbers(score, *place)
+            box = tuple(round(float(side), 2) for side in found.boxes[number])
+            _refuse_no_numbers(score, *place, *box)
             centre = ("", "") if place[0] == 0 and found.crops is not None else place[1:]
-            rows.append(
-                (result.frame.index, time, track if track >= 0 else "", name, score, place[0], *centre)
-            )
+            called = (track if track >= 0 else "", name)
+            rows.append((result.frame.index, time, *called, score, place[0], *centre, *box))
             self._tally.add(track)
         return _text(rows)
 

@@ -23,9 +23,9 @@ _BEYOND = 10_000  # is itself the id of regions to ignore
 
 class MotsText:
     """Writes the format of P. Voigtlaender et al., "MOTS: Multi-Object Tracking and Segmentation" (CVPR 2019;
-    www.vision.rwth-aachen.de/page/mots) as MOTSChallenge reads it; KITTI MOTS counts frames from 0.
+    www.vision.rwth-aachen.de/page/mots) as MOTSChallenge reads it.
 
-    frame:  the source's count plus 1, also where frames were left out
+    frame:  the source's count plus `FIRST`, also where frames were left out
     id:     class · 1000 + track, as the format has it. A track from 1000 on gets 10 000 + track: no class can
             be told from it any more (the column beside it still says it), but no two tracks share an id
     class:  see `CLASSES`; a track keeps that of its first line, as its id does
@@ -34,6 +34,9 @@ class MotsText:
     What is in no track, of a class that MOTS does not know, or covered by better masks to the last pixel
     is left out and counted.
     """
+
+    FIRST = 1
+    """The number of the first frame of a video."""
 
     def __init__(self) -> None:
         self._tally = Tally()
@@ -66,7 +69,9 @@ class MotsText:
             self._tally.add(track)
             height, width = found["segmentation"]["size"]
             mask = found["segmentation"]["counts"]
-            lines.append(f"{result.frame.index + 1} {_id(track, kind)} {kind} {height} {width} {mask}\n")
+            lines.append(
+                f"{result.frame.index + self.FIRST} {_id(track, kind)} {kind} {height} {width} {mask}\n"
+            )
         return "".join(lines)
 
     def end(self) -> Iterator[str]:
@@ -89,6 +94,12 @@ class MotsText:
             else:
                 known.append(number)
         return known
+
+
+class KittiMotsText(MotsText):
+    """The same for KITTI MOTS, which counts frames from 0: read as the other, every mask is a frame late."""
+
+    FIRST = 0
 
 
 def without_overlap(detections: Detections) -> Detections:

@@ -150,6 +150,15 @@ class TestSummary:
         assert figures.median_iou == pytest.approx(0.55)
         assert (figures.recall, figures.misses, figures.frames) == (0.5, 1, 4)
 
+    def test_the_figures_of_davis_leave_out_the_first_and_the_last_frame(self):
+        frames = [FrameFigures(iou, False, None, None) for iou in (1.0, 0.4, 0.8, 0.0)]
+
+        figures = summarise(frames)
+
+        assert (figures.davis_mean_iou, figures.davis_recall) == (pytest.approx(0.6), 0.5)
+        assert figures.mean_iou == pytest.approx(0.55)
+        assert summarise(frames[:2]).davis_mean_iou is summarise(frames[:2]).davis_recall is None
+
     def test_a_sequence_without_frames_is_refused(self):
         with pytest.raises(ValueError, match="without frames"):
             summarise([])

@@ -30,10 +30,7 @@ def mots_challenge(path: Path, truth: Path, frames: int, folder: Path) -> MOTSCh
 
 
 def kitti_mots(path: Path, truth: Path, frames: int, folder: Path) -> KittiMOTS:
-    """TrackEval's KITTI MOTS, which knows cars too; the video is called "0000".
-
-    It counts frames from 0 and MOTSChallenge from 1: its first frame stays empty, ours are one later.
-    """
+    """TrackEval's KITTI MOTS, which knows cars too and counts frames from 0; the video is called "0000"."""
     _copy(truth, folder / "gt" / "label_02" / "0000.txt")
     _copy(path, folder / "trackers" / "ours" / "data" / "0000.txt")
     return KittiMOTS(
@@ -41,7 +38,7 @@ def kitti_mots(path: Path, truth: Path, frames: int, folder: Path) -> KittiMOTS:
         | {
             "GT_FOLDER": str(folder / "gt"),
             "TRACKERS_FOLDER": str(folder / "trackers"),
-            "SEQ_INFO": {"0000": frames + 1},
+            "SEQ_INFO": {"0000": frames},
         }
     )
 

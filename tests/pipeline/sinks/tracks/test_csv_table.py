@@ -45,12 +45,15 @@ def test_each_detection_is_a_row_with_its_frame_track_class_score_and_place(tmp_
         assert int(row["area"]) == thing.mask.sum()
         assert float(row["centre_x"]) == pytest.approx(across.mean() + 0.5)
         assert float(row["centre_y"]) == pytest.approx(down.mean() + 0.5)
+        assert tuple(float(row[side]) for side in ("x1", "y1", "x2", "y2")) == thing.place
 
 
 def test_lines_end_as_the_standard_has_it(tmp_path: Path) -> None:
     written(tmp_path, results(crossing()))
     data = (tmp_path / "o.csv").read_bytes()
-    assert data.startswith(b"frame,time,track,class,score,area,centre_x,centre_y\r\n0,0.0,0,person,0.9,")
+    assert data.startswith(
+        b"frame,time,track,class,score,area,centre_x,centre_y,x1,y1,x2,y2\r\n0,0.0,0,person,0.9,"
+    )
     assert data.count(b"\n") == data.count(b"\r\n")
     assert data.endswith(b"\r\n")
 

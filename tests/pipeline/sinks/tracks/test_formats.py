@@ -18,7 +18,7 @@ from tests.full_disk import no_file_longer_than
 from tests.pipeline.sinks.recordings import fill, info, left_in, write_all
 from tests.pipeline.sinks.tracks.scenes import Thing, crossing, nobody, results, shown
 
-STREAMED = ("csv", "coco", "mots")
+STREAMED = ("csv", "coco", "mots", "kitti-mots")
 
 
 @pytest.fixture(params=TRACK_FORMATS)

@@ -19,8 +19,8 @@ from tests.pipeline.sinks.tracks.readers import hota, kitti_mots, mots_challenge
 from tests.pipeline.sinks.tracks.scenes import Thing, crossing, many, nobody, results, shown
 
 
-def write(path: Path, frames: list[Result]) -> SinkReport:
-    return fill(track_sink("mots", path), info(), frames)
+def write(path: Path, frames: list[Result], name: str = "mots") -> SinkReport:
+    return fill(track_sink(name, path), info(), frames)
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -30,12 +30,12 @@ def rows(path: Path) -> list[list[str]]:
 def seen(frames: list[Result], tmp_path: Path) -> list[dict[int, np.ndarray]]:
     """Of every frame the masks by id, as TrackEval's reader of KITTI MOTS gives them."""
     path = tmp_path / "o.txt"
-    write(path, frames)
+    write(path, frames, "kitti-mots")
     raw = read(kitti_mots(path, path, len(frames), tmp_path / "kitti"))
     return [
         {int(number): coco_mask.decode(code).astype(bool) for number, code in zip(ids, codes, strict=True)}
         for ids, codes in zip(raw["tracker_ids"], raw["tracker_dets"], strict=True)
-    ][1:]
+    ]
 
 
 def test_a_line_is_frame_id_class_height_width_and_mask(tmp_path: Path) -> None:
@@ -63,11 +63,21 @@ def test_crossing_people_come_back_with_their_ids_and_the_pixels_that_the_better
 
 
 def test_trackeval_gives_full_marks_where_the_truth_is_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "o.txt"
+    path, other = tmp_path / "o.txt", tmp_path / "kitti.txt"
     write(path, results(crossing()))
+    write(other, results(crossing()), "kitti-mots")
     challenge = mots_challenge(path, path, 12, tmp_path / "challenge")
-    kitti = kitti_mots(path, path, 12, tmp_path / "kitti")
+    kitti = kitti_mots(other, other, 12, tmp_path / "kitti")
     assert hota(challenge, "pedestrian") == hota(kitti, "pedestrian") == hota(kitti, "car") == 1
+
+
+def test_what_counts_from_1_is_no_file_for_what_counts_from_0(tmp_path: Path) -> None:
+    truth, late = tmp_path / "truth.txt", tmp_path / "late.txt"
+    write(truth, results(crossing()), "kitti-mots")
+    write(late, results(crossing()[:11]), "mots")
+    assert rows(truth)[0][0] == "0"
+    assert rows(late)[0][0] == "1"
+    assert hota(kitti_mots(late, truth, 12, tmp_path / "kitti"), "pedestrian") < 0.8
 
 
 def test_trackeval_sees_an_id_that_changes_halfway(tmp_path: Path) -> None:
@@ -127,7 +137,7 @@ def test_tracks_from_1000_on_share_no_id_with_anybody_and_are_told(tmp_path: Pat
     frame = [
         Thing(track, (3 * n, 0, 3 * n + 2, 2), "car" if n % 2 else "person") for n, track in enumerate(tracks)
     ]
-    report = write(tmp_path / "o.txt", results([frame]))
+    report = write(tmp_path / "o.txt", results([frame]), "kitti-mots")
     found = rows(tmp_path / "o.txt")
     assert [int(row[1]) for row in found] == [2000, 1999, 11_000, 11_999, 12_000, 80_000]
     assert [row[2] for row in found] == ["2", "1"] * 3
