@@ -15,6 +15,7 @@ from pipeline.frame import Frame, Image
 from pipeline.sources.colours import ColourTags, tags_of
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.ffmpeg import is_partial, nominal_rate
+from pipeline.sources.order import DecodingOrder
 from pipeline.sources.pixels import Pictures
 from pipeline.sources.stamps import Stamps
 from pipeline.sources.troubles import Troubles
@@ -35,16 +36,18 @@ def decoded(
     troubles: Troubles,
     watch: Callable[[av.Packet[Any]], None] = lambda packet: None,
     from_key_frame: bool = False,
+    order: DecodingOrder | None = None,
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream in the order in which they are shown; interlaced ones are made whole.
 
     watch:          called with every packet of all streams
     from_key_frame: the container stands anywhere; what cannot be decoded there is left out
+    order:          of this file, where its container has no presentation times
 
     Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
     come first, then the error is raised: av.FFmpegError or OSError.
     """
-    decoder = _Decoder(stream, troubles)
+    decoder = _Decoder(stream, troubles, order)
     broken: Exception | None = None
     begun = not from_key_frame
     try:
@@ -65,8 +68,11 @@ def decoded(
 class _Decoder:
     """Packets in, whole pictures out, whatever becomes of some of them."""
 
-    def __init__(self, stream: av.VideoStream, troubles: Troubles) -> None:
+    def __init__(self, stream: av.VideoStream, troubles: Troubles, order: DecodingOrder | None) -> None:
         self._stream = stream
+        self._order = order
+        if order is not None:
+            order.restart()
         self._troubles = troubles
         self._deinterlacer = Deinterlacer()
 
@@ -86,8 +92,12 @@ class _Decoder:
 
     def _decode(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
         ready: list[av.VideoFrame] = []
+        if self._order is not None and packet is not None:
+            self._order.put(packet)
         with self._noting_damage():
             for frame in self._stream.decode(packet):
+                if self._order is not None:
+                    self._order.stamp(frame)
                 ready += self._deinterlacer.put(frame)
         return ready
 

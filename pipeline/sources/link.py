@@ -15,6 +15,7 @@ from pipeline.sources.addresses import redacted, scheme_of
 from pipeline.sources.decoding import decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import choose_stream, reason
+from pipeline.sources.order import order_of
 from pipeline.sources.transports import Transport, options_for
 from pipeline.sources.troubles import Troubles
 
@@ -69,6 +70,7 @@ class Link:
             self._container.close()
             raise
         size = self._container.size
+        self._order = order_of(self._container.format.name)
         self.has_stamps = self._container.format.name not in _WITHOUT_STAMPS
         """Whether the stream says when a picture is to be shown; if not, FFmpeg makes it up."""
         has_size = size > 0 and not is_playlist(self._container)  # which has one of its own
@@ -92,7 +94,7 @@ class Link:
         failure = ""
         try:
             self._last_picture = monotonic()
-            for picture in decoded(self._container, self.stream, troubles, self._watch):
+            for picture in decoded(self._container, self.stream, troubles, self._watch, order=self._order):
                 yield picture
                 self._last_picture = monotonic()
         except (av.FFmpegError, OSError) as error:

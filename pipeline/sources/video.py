@@ -18,6 +18,7 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
+from pipeline.sources.order import order_of
 from pipeline.sources.troubles import Troubles
 from pipeline.sources.video_file import VideoFile
 
@@ -64,6 +65,7 @@ class VideoSource:
         self._interrupted = threading.Event()
         self._troubles = Troubles()
         self._maker = FrameMaker(file.stream, self._troubles)
+        self._order = order_of(file.container.format.name)
         self._stamps_stand_alone = True
         self._frames = self._made(self._pictures())
         self._first = next(self._frames, None)
@@ -122,7 +124,8 @@ class VideoSource:
         container, stream = self._file.container, self._file.stream
         extent = Extent(container, stream, self._file.size, self._file.whole)
         try:
-            for picture in decoded(container, stream, self._troubles, extent.watch, from_key_frame):
+            pictures = decoded(container, stream, self._troubles, extent.watch, from_key_frame, self._order)
+            for picture in pictures:
                 if self._interrupted.is_set():
                     return
                 yield picture

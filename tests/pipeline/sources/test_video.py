@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -105,6 +106,47 @@ def test_what_is_known_of_a_file(tmp_path):
     assert (info.width, info.height, info.frame_count) == (80, 48, 10)
     assert info.frame_rate == Fraction(12)
     assert info.duration == Fraction(10, 12)
+
+
+AVI: dict[str, dict[str, object]] = {
+    "h264": {"options": {"preset": "veryfast", "bf": "3", "x264-params": "b-adapt=0"}},
+    "h264 in pyramids": {"options": {"preset": "veryfast", "bf": "5", "x264-params": "b-pyramid=normal"}},
+    "mpeg4": {"codec": "mpeg4", "options": {"bf": "2"}},
+    "mpeg2video": {"codec": "mpeg2video", "options": {"bf": "2"}},
+    "without b": {"options": {"bf": "0"}},
+}
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("kind", AVI)
+def test_frames_of_an_avi_are_shown_evenly_from_0_whatever_their_order_of_decoding(tmp_path, kind, threads):
+    path = tmp_path / "a.avi"
+    write_clip(path, frames=30, time_base=Fraction(1, 25), **AVI[kind])
+
+    reading = read_video(path, threads=threads)
+
+    assert reading.times == [Fraction(number, 25) for number in range(30)]
+    assert reading.numbers == list(range(30))
+    assert reading.warnings == ()
+
+
+@pytest.mark.parametrize("kind", AVI)
+def test_a_seek_in_an_avi_does_not_decode_from_its_start(tmp_path, kind):
+    path = tmp_path / "a.avi"
+    options = {"g": "10"} | dict(AVI[kind].get("options", {}))
+    write_clip(path, frames=100, time_base=Fraction(1, 25), **(AVI[kind] | {"options": options}))
+    expected = read_video(path)
+
+    with closing(open_video(path, threads=2)) as source:
+        rewinds = []
+        source._file.rewind = lambda: rewinds.append(1)
+        for number in (90, 40, 61):
+            source.seek(Fraction(number, 25))
+            found = [source.read() for _ in range(3)]
+            assert [frame.pts for frame in found] == [number, number + 1, number + 2]
+            for frame, same in zip(found, expected.images[number:], strict=False):
+                assert np.array_equal(frame.image, same)
+        assert not rewinds
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
