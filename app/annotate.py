@@ -144,7 +144,8 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
         "--frame-rate",
         type=_rate,
         metavar="FPS",
-        help="of a video made of photographs (default: 25)",
+        help="of a video made of photographs (default: 25), and of files whose frames have no times, such as "
+        ".h264, .hevc, .obu and .mjpeg (default: what the codec says, or 25)",
     )
     group.add_argument(
         "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
@@ -172,11 +173,8 @@ def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob])
         raise ConfigError(f"--trace is of one video, camera or stream, got {len(videos)}")
     if args.trace is not None and args.trace.exists() and not args.overwrite:
         raise ConfigError(f"--trace {args.trace} exists; use --overwrite, or name another file")
-    if args.frame_rate is not None and not any(job.source.kind == "images" for job in videos):
-        raise ConfigError(
-            "--frame-rate is of a video made of photographs (-o NAME.mp4), and there is none; the frames of "
-            "a video keep their own times"
-        )
+    if args.frame_rate is not None:
+        _check_frame_rate(videos)
     follow_options(args)
     if not videos:
         tracking = {
@@ -194,6 +192,28 @@ def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob])
         return
     encoding = {"--codec": args.codec is not None, "--crf": args.crf is not None}
     _tell_no_effect(encoding, "no video is made")
+
+
+def _check_frame_rate(videos: Sequence[VideoJob]) -> None:
+    """Refuse --frame-rate where it has no effect at all, and name the inputs on which it has none."""
+    from model.errors import ConfigError, SourceError
+    from pipeline.sources.video_file import frames_have_times
+
+    timed = []
+    for job in videos:
+        try:
+            path = job.source.path
+            if job.source.kind != "images" and (path is None or frames_have_times(path)):
+                timed.append(job.name)
+        except SourceError:  # which is told when it is its turn
+            continue
+    if len(timed) == len(videos):
+        raise ConfigError(
+            "--frame-rate is of a video made of photographs (-o NAME.mp4) or of a file without times (.h264, "
+            ".mjpeg, …), and there is none; the frames of a video keep their own times"
+        )
+    for name in timed:
+        print(f"note: --frame-rate has no effect on {name}: its frames keep their own times", file=sys.stderr)
 
 
 def _tell_no_effect(given: Mapping[str, object], why: str) -> None:

@@ -167,7 +167,8 @@ def _opener(job: VideoJob, args: argparse.Namespace) -> OpenSource:
     def open_it(interrupted: Event) -> Source:
         if source.kind == "images":
             return open_images(source.images, Fraction(args.frame_rate or FRAME_RATE))
-        return open_source(source.text, source.kind, SourceOptions(), interrupted)
+        rate = Fraction(args.frame_rate) if args.frame_rate else None
+        return open_source(source.text, source.kind, SourceOptions(bare_rate=rate), interrupted)
 
     return open_it
 

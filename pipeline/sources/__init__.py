@@ -33,6 +33,7 @@ class SourceOptions:
     letterbox:     whether its images are brought to the first one's size; else another size ends it
     width, height: of a camera's pictures in pixels, None its own choice, as for `camera_rate`
     camera_rate:   frames a second of a camera
+    bare_rate:     frames a second of a video file whose frames have no times; None for what its codec says
     open_timeout:  seconds that a stream may take to answer
     read_timeout:  seconds that it may then take for its next packet
     reconnect:     whether a stream that is lost is tried again, a few times, before its reader is told
@@ -44,6 +45,7 @@ class SourceOptions:
     width: int | None = None
     height: int | None = None
     camera_rate: float | None = None
+    bare_rate: Fraction | None = None
     open_timeout: float = 5.0
     read_timeout: float = 5.0
     reconnect: bool = True
@@ -126,7 +128,7 @@ def _is_video(text: str) -> bool:
 def _open_video(text: str, options: SourceOptions, interrupted: Interruption) -> Source:
     from pipeline.sources.video import open_video
 
-    return open_video(Path(text), threads=options.threads)
+    return open_video(Path(text), threads=options.threads, frame_rate=options.bare_rate)
 
 
 def _open_stream(text: str, options: SourceOptions, interrupted: Interruption) -> Source:

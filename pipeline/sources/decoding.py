@@ -112,9 +112,20 @@ class _Decoder:
 class FrameMaker:
     """Makes the pipeline's frames: counted from 0, upright, of one size, with stamps that grow."""
 
-    def __init__(self, stream: av.VideoStream, troubles: Troubles, by_arrival: bool = False) -> None:
-        """by_arrival: frames are stamped with the time at which they come, not with what the stream says."""
+    def __init__(
+        self,
+        stream: av.VideoStream,
+        troubles: Troubles,
+        by_arrival: bool = False,
+        counted: Fraction | None = None,
+    ) -> None:
+        """by_arrival: frames are stamped with the time at which they come, not with what the stream says.
+        counted: they are so many a second, whatever it says.
+        """
         self.time_base = (not by_arrival and stream.time_base) or _USUAL_TIME_BASE
+        if counted is not None:
+            self.time_base = 1 / counted
+        self._number = 0 if counted is not None else None
         self._begun = monotonic() if by_arrival else None
         self._rate = nominal_rate(stream)
         self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
@@ -166,6 +177,7 @@ class FrameMaker:
     def restart(self) -> None:
         """The next frame comes from another place in the same file: its stamp need not grow."""
         self._stamps = Stamps(self.time_base, self._rate, self._troubles)
+        self._number = None if self._number is None else 0
 
     def resume(self, seconds: float) -> None:
         """The next frame comes from a new connection, this long after the last one."""
@@ -188,6 +200,9 @@ class FrameMaker:
 
     def _given(self, frame: av.VideoFrame, time_base: Fraction, at: float) -> int | None:
         """The stamp that a frame comes with, or comes at, in units of all frames' time base."""
+        if self._number is not None:
+            self._number += 1
+            return self._number - 1
         if self._begun is not None:
             return round((at - self._begun) / self.time_base)
         if frame.pts is None or time_base == self.time_base:

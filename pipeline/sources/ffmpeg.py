@@ -36,6 +36,15 @@ CONTAINERS = (
 pictures, no description of a stream, no device, no text."""
 
 
+WITHOUT_STAMPS = frozenset(
+    {
+        *("h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "m4v", "mpegvideo", "vc1", "dirac"),
+        *("mjpeg", "mpjpeg"),
+    }
+)
+"""FFmpeg's names of the formats that are a codec's bare stream: it makes up when their frames are shown."""
+
+
 def limits(formats: tuple[str, ...], protocols: tuple[str, ...]) -> dict[str, str]:
     """Options that keep FFmpeg, and all that it opens on the way, to these formats, protocols and sizes."""
     return {
@@ -76,8 +85,14 @@ def choose_stream(container: InputContainer, name: str) -> av.VideoStream:
 
 
 def nominal_rate(stream: av.VideoStream) -> Fraction | None:
-    """Frames a second as the container has it; None when it does not say, or says something impossible."""
-    rate = stream.average_rate or stream.guessed_rate
+    """Frames a second as the container has it; None when it does not say, or says something impossible.
+
+    Of a bare stream what the codec says; where that says nothing, FFmpeg's 25.
+    """
+    if stream.container.format.name in WITHOUT_STAMPS:
+        rate = stream.guessed_rate or stream.average_rate
+    else:
+        rate = stream.average_rate or stream.guessed_rate
     return rate if rate and 0 < rate <= 1000 else None
 
 

@@ -14,13 +14,12 @@ from av.container import InputContainer
 from pipeline.sources.addresses import redacted, scheme_of
 from pipeline.sources.decoding import decoded
 from pipeline.sources.extent import Extent
-from pipeline.sources.ffmpeg import choose_stream, reason
+from pipeline.sources.ffmpeg import WITHOUT_STAMPS, choose_stream, reason
 from pipeline.sources.order import order_of
 from pipeline.sources.transports import Transport, options_for
 from pipeline.sources.troubles import Troubles
 
 _SEGMENT = 20.0  # seconds; twice the longest piece by which live playlists (HLS) usually grow
-_WITHOUT_STAMPS = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v"})
 
 
 class ConnectionLost(Exception):  # noqa: N818  (it may be made good)
@@ -71,7 +70,7 @@ class Link:
             raise
         size = self._container.size
         self._order = order_of(self._container.format.name)
-        self.has_stamps = self._container.format.name not in _WITHOUT_STAMPS
+        self.has_stamps = self._container.format.name not in WITHOUT_STAMPS
         """Whether the stream says when a picture is to be shown; if not, FFmpeg makes it up."""
         has_size = size > 0 and not is_playlist(self._container)  # which has one of its own
         is_finite = has_size or bool(self._container.duration)

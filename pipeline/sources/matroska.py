@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-HEAD = 4096
-"""Bytes from the start of a file that `segment_end` wants."""
-
 _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
 
 def segment_end(head: bytes) -> int | None:
-    """Where the segment of a file ends that begins like this, in bytes; None where it does not say.
+    """Where the segment of a file ends whose first bytes these are; None where it does not say.
 
     RFC 8794, sections 4 to 6; a file that was written live has a segment of unknown size.
     """

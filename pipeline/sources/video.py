@@ -19,10 +19,13 @@ from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
 from pipeline.sources.order import order_of
+from pipeline.sources.stamps import USUAL_RATE
 from pipeline.sources.troubles import Troubles
 from pipeline.sources.video_file import VideoFile
 
 _STEPS_BACK = (Fraction(1, 10), Fraction(1), Fraction(5), Fraction(30))  # seconds
+
+_COUNTED = "its frames have no times; taken for {:.6g} a second (--frame-rate says otherwise)"
 
 _Stamped = tuple[int, av.VideoFrame]
 
@@ -41,16 +44,18 @@ class _Skipped:
     first: int | None
 
 
-def open_video(path: Path, *, threads: int = 0) -> VideoSource:
+def open_video(path: Path, *, threads: int = 0, frame_rate: Fraction | None = None) -> VideoSource:
     """A video file, opened up to its first frame.
 
-    threads: that decode; 0 for as many as there are processors
+    threads:    that decode; 0 for as many as there are processors
+    frame_rate: frames a second of a bare stream (`.h264`, `.mjpeg`, …), whose frames have no times; None for
+                what the codec says, or 25. Of no effect on any other file
 
     Raises SourceError when there is no such file, when it is no video, or when nothing of it can be decoded.
     """
     file = VideoFile(path, threads)
     try:
-        return VideoSource(file)
+        return VideoSource(file, frame_rate)
     except BaseException:
         file.close()
         raise
@@ -59,12 +64,20 @@ def open_video(path: Path, *, threads: int = 0) -> VideoSource:
 class VideoSource:
     """The frames of a video file with their exact stamps, as `Seekable` has it."""
 
-    def __init__(self, file: VideoFile) -> None:
-        """file: stands at its start, and is closed by `close`. SourceError when nothing can be decoded."""
+    def __init__(self, file: VideoFile, frame_rate: Fraction | None = None) -> None:
+        """file: stands at its start, and is closed by `close`. frame_rate: where its frames have no times.
+
+        Raises SourceError when nothing can be decoded.
+        """
         self._file = file
         self._interrupted = threading.Event()
         self._troubles = Troubles()
-        self._maker = FrameMaker(file.stream, self._troubles)
+        rate = nominal_rate(file.stream)
+        if not file.has_stamps:
+            rate = frame_rate or rate or USUAL_RATE
+            if frame_rate is None:
+                self._troubles.add(_COUNTED.format(float(rate)))
+        self._maker = FrameMaker(file.stream, self._troubles, counted=None if file.has_stamps else rate)
         self._order = order_of(file.container.format.name)
         self._stamps_stand_alone = True
         self._frames = self._made(self._pictures())
@@ -73,7 +86,7 @@ class VideoSource:
             why = "; ".join(self.warnings) or "it holds no frames"
             raise SourceError(f"{file.path}: nothing of the video can be decoded: {why}")
         self._start = self._first.pts
-        self._info = _describe(file, self._first, self._maker)
+        self._info = _describe(file, self._first, self._maker, rate)
 
     @property
     def info(self) -> SourceInfo:
@@ -179,9 +192,9 @@ class VideoSource:
         return _Skipped(kept, passed, first)
 
 
-def _describe(file: VideoFile, first: Frame, maker: FrameMaker) -> SourceInfo:
+def _describe(file: VideoFile, first: Frame, maker: FrameMaker, rate: Fraction | None) -> SourceInfo:
     height, width = first.size
-    rate, duration = nominal_rate(file.stream), file.length.duration
+    duration = file.length.duration
     estimate = round(rate * duration) if rate and duration else None
     return SourceInfo(
         name=str(file.path),

@@ -11,11 +11,16 @@ import av
 from av.container import InputContainer
 
 from model.errors import SourceError
-from pipeline.sources.ffmpeg import CONTAINERS, choose_stream, limits, reason
+from pipeline.sources.ffmpeg import CONTAINERS, WITHOUT_STAMPS, choose_stream, limits, reason
 from pipeline.sources.length import length_of
-from pipeline.sources.matroska import HEAD, segment_end
+from pipeline.sources.matroska import segment_end
+
+MOTION_JPEG_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
 
 _BUFFER = 256 * 1024  # bytes that are read at once
+_HEAD = 4096  # bytes by which a file is known
+_LARGEST_JPEG = 1 << 22  # bytes within which the second picture of a motion JPEG begins
+_JPEG, _NEXT_JPEG = b"\xff\xd8\xff", b"\xff\xd9\xff\xd8\xff"
 _PLAYLISTS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0")
 _PATCHWORK = frozenset({"gif", "apng"})  # each picture is laid over the one before, yet called a key frame
 
@@ -36,7 +41,10 @@ class VideoFile:
         self._threads = threads
         self._file = _open_file(path)
         try:
-            self.whole = self._is_whole()
+            head = self._head()
+            end = segment_end(head)
+            self.whole = None if end is None else self.size >= end
+            self._format = "mjpeg" if _is_motion_jpeg(head, path) else None
             self._open()
             self.length = length_of(self._container, self._stream, self.whole)
             if self.length.moved:
@@ -56,6 +64,11 @@ class VideoFile:
         return self._stream
 
     @property
+    def has_stamps(self) -> bool:
+        """Whether the file says when its frames are shown."""
+        return self._container.format.name not in WITHOUT_STAMPS
+
+    @property
     def size(self) -> int:
         """Bytes of the file as it is now; it may have lost its name meanwhile."""
         return os.fstat(self._file.fileno()).st_size
@@ -71,7 +84,7 @@ class VideoFile:
 
         That is what the container is asked for; it may stand anywhere. False: its format cannot do it.
         """
-        if self._container.format.name in _PATCHWORK:
+        if self._container.format.name in _PATCHWORK or not self.has_stamps:
             return False
         try:
             self._container.seek(pts, stream=self._stream)
@@ -94,16 +107,19 @@ class VideoFile:
         self._container.close()
         del self._container, self._stream
 
-    def _is_whole(self) -> bool | None:
+    def _head(self) -> bytes:
+        """The file's first bytes."""
         try:
-            end = segment_end(self._file.read(HEAD))
+            head = self._file.read(_HEAD)
+            if head.startswith(_JPEG):
+                head += self._file.read(_LARGEST_JPEG)
             self._file.seek(0)
         except OSError as error:
             raise SourceError(f"{self.path}: cannot be read: {reason(error)}") from error
-        return None if end is None else self.size >= end
+        return head
 
     def _open(self) -> None:
-        self._container = _open_container(self._file, self.path)
+        self._container = _open_container(self._file, self.path, self._format)
         try:
             self._stream = choose_stream(self._container, str(self.path))
         except BaseException:
@@ -111,6 +127,15 @@ class VideoFile:
             raise
         self._stream.codec_context.thread_type = "AUTO"
         self._stream.codec_context.thread_count = self._threads
+
+
+def frames_have_times(path: Path) -> bool:
+    """Whether a video file says when its frames are shown. Raises SourceError when it is none."""
+    file = VideoFile(path, threads=1)
+    try:
+        return file.has_stamps
+    finally:
+        file.close()
 
 
 def _open_file(path: Path) -> FileIO:
@@ -127,11 +152,17 @@ def _open_file(path: Path) -> FileIO:
         raise SourceError(f"{path}: cannot be read: {reason(error)}") from error
 
 
-def _open_container(file: FileIO, path: Path) -> InputContainer:
+def _is_motion_jpeg(head: bytes, path: Path) -> bool:
+    """Whether a file is one JPEG behind another, which FFmpeg takes for a picture where nobody names it."""
+    return head.startswith(_JPEG) and (_NEXT_JPEG in head or path.suffix.lower() in MOTION_JPEG_SUFFIXES)
+
+
+def _open_container(file: FileIO, path: Path, format_name: str | None) -> InputContainer:
     try:
         return av.open(
             file,
             "r",
+            format=format_name,
             options=limits(CONTAINERS, protocols=()),
             buffer_size=_BUFFER,
             metadata_errors="replace",

@@ -291,3 +291,15 @@ def test_a_recording_that_comes_over_http_is_whole_at_its_end_and_said_to_be_wit
     assert stamps(tmp_path / "out.mp4") == stamps(tmp_path / "served" / "clip.mp4")
     assert "without audio, which is not recorded from streams" in capsys.readouterr().out
     assert listing(tmp_path) == ["out.mp4", "served"]
+
+
+def test_a_rate_is_for_files_whose_frames_have_no_times_and_is_told_for_others(
+    annotate: Annotate, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_clip(tmp_path / "bare.h264", frames=4)
+    write_clip(tmp_path / "timed.mp4", frames=4)
+    inputs = (tmp_path / "bare.h264", tmp_path / "timed.mp4")
+    assert annotate(*inputs, "-o", tmp_path / "out", "--frame-rate", "10") == 0
+    assert f"note: --frame-rate has no effect on {tmp_path / 'timed.mp4'}" in capfd.readouterr().err
+    for name, rate in (("bare_masks.mp4", 10), ("timed_masks.mp4", 25)):
+        assert stamps(tmp_path / "out" / name) == [Fraction(number, rate) for number in range(4)]

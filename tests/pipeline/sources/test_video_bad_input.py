@@ -217,7 +217,9 @@ def test_a_stream_of_pictures_without_stamps_is_given_some(tmp_path):
 
     assert reading.numbers == list(range(10))
     assert reading.times == [Fraction(number, 25) for number in range(10)]
-    assert reading.warnings == ("10 frame(s) without a time stamp were given one",)
+    assert reading.warnings == (
+        "its frames have no times; taken for 25 a second (--frame-rate says otherwise)",
+    )
 
 
 def test_recordings_joined_without_care_go_on_in_time(tmp_path):
