@@ -99,6 +99,11 @@ class Controller(QObject):
         return self.settings.display
 
     @property
+    def pixel_aspect(self) -> float:
+        """Width of a pixel of what is shown to its height."""
+        return float(self.opened.info.pixel_aspect) if self.opened is not None else 1.0
+
+    @property
     def title(self) -> str:
         """What to call the source that is open, in short; "" without one."""
         name = self.opened.info.name if self.opened is not None else ""

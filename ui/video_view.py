@@ -74,8 +74,7 @@ class VideoView(QWidget):
         self._line = SplitLine(controller)
         self.setMouseTracking(True)  # the cursor tells where the line can be taken
         self._pressed: QPointF | None = None
-        self._panned = False
-        self._marks_focus = False
+        self._panned = self._marks_focus = False
         self._captured: float | None = None  # when the picture that is not yet painted was captured
         self._painted: deque[float] = deque(maxlen=512)
         self._timer = QTimer(self)
@@ -117,7 +116,7 @@ class VideoView(QWidget):
 
     def fit(self) -> None:
         """Show the whole frame again."""
-        self._look(ViewGeometry(self._geometry.view, self._geometry.frame))
+        self._look(self._geometry.whole())
 
     def _tick(self) -> None:
         now = monotonic()
@@ -138,7 +137,8 @@ class VideoView(QWidget):
             self._opening = ""
         self._cover.result_came(now, result.frame.captured_at)
         self._picture.put(result.frame.image if result.annotated is None else result.annotated)
-        self._geometry = self._geometry.fitted((self.width(), self.height()), self._picture.size)
+        view = (self.width(), self.height())
+        self._geometry = self._geometry.fitted(view, self._picture.size, self._controller.pixel_aspect)
         self.update()
 
     def _count(self, now: float) -> None:

@@ -18,6 +18,7 @@ class ViewGeometry:
 
     view:   (width, height) of the view
     frame:  (width, height) of the frame
+    aspect: width of a frame pixel to its height
     zoom:   1 shows the whole frame as large as it fits
     centre: what lies in the middle of the view, as parts of the frame's width and height, 0..1
     """
@@ -26,19 +27,27 @@ class ViewGeometry:
     frame: tuple[int, int]
     zoom: float = LEAST_ZOOM
     centre: tuple[float, float] = (0.5, 0.5)
+    aspect: float = 1.0
 
     @property
     def scale(self) -> float:
-        """View pixels a frame pixel; 0 where either has no extent."""
-        width, height = self.frame
+        """View pixels a frame pixel, along its shorter side; 0 where either has no extent."""
+        return min(self._scales)
+
+    @property
+    def _scales(self) -> tuple[float, float]:
+        """View pixels a frame pixel along both axes: none is made smaller to be shaped."""
+        across, down = max(self.aspect, 1.0), max(1 / self.aspect, 1.0)
+        width, height = self.frame[0] * across, self.frame[1] * down
         if width <= 0 or height <= 0:
-            return 0.0
-        return self.zoom * min(self.view[0] / width, self.view[1] / height)
+            return 0.0, 0.0
+        scale = self.zoom * min(self.view[0] / width, self.view[1] / height)
+        return scale * across, scale * down
 
     @property
     def target(self) -> tuple[float, float, float, float]:
         """The frame's (x, y, width, height) in the view; it may reach beyond it."""
-        width, height = (side * self.scale for side in self.frame)
+        width, height = (side * scale for side, scale in zip(self.frame, self._scales, strict=True))
         x = self.view[0] / 2 - self.centre[0] * width
         y = self.view[1] / 2 - self.centre[1] * height
         return x, y, width, height
@@ -48,12 +57,18 @@ class ViewGeometry:
         left, top, width, height = self.target
         if not (left <= x < left + width and top <= y < top + height):
             return None
-        return (x - left) / self.scale, (y - top) / self.scale
+        across, down = self._scales
+        return (x - left) / across, (y - top) / down
 
     def to_view(self, x: float, y: float) -> tuple[float, float]:
         """Where in the view a point of the frame lies."""
         left, top, _, _ = self.target
-        return left + x * self.scale, top + y * self.scale
+        across, down = self._scales
+        return left + x * across, top + y * down
+
+    def whole(self) -> ViewGeometry:
+        """The whole frame again."""
+        return ViewGeometry(self.view, self.frame, aspect=self.aspect)
 
     def zoomed(self, factor: float, x: float, y: float) -> ViewGeometry:
         """Zoomed about a point of the view, which keeps showing the same point of the frame."""
@@ -73,10 +88,16 @@ class ViewGeometry:
         x, y = (_within(at, rim) for at, rim in zip(moved, spare, strict=True))
         return dataclasses.replace(self, centre=(x, y))
 
-    def fitted(self, view: tuple[float, float], frame: tuple[int, int]) -> ViewGeometry:
-        """The same look at another size of the view or of the frame; a frame of another shape begins anew."""
-        if frame[0] * self.frame[1] != frame[1] * self.frame[0]:
-            return ViewGeometry(view, frame)
+    def fitted(
+        self, view: tuple[float, float], frame: tuple[int, int], aspect: float | None = None
+    ) -> ViewGeometry:
+        """The same look at another size of the view or of the frame; a frame of another shape begins anew.
+
+        aspect: that of the frame's pixels; None for the one before
+        """
+        aspect = self.aspect if aspect is None else aspect
+        if frame[0] * self.frame[1] != frame[1] * self.frame[0] or aspect != self.aspect:
+            return ViewGeometry(view, frame, aspect=aspect)
         return dataclasses.replace(self, view=view, frame=frame).panned(0, 0)
 
 

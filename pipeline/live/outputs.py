@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,11 +47,18 @@ def make_folder(folder: Path) -> None:
         raise SinkError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
 
 
-def saved_picture(path: Path, result: Result) -> Saved:
-    """Write a result as it is shown. Raises SinkError."""
+def saved_picture(path: Path, result: Result, pixel_aspect: Fraction = Fraction(1)) -> Saved:
+    """Write a result as it is shown. Raises SinkError.
+
+    pixel_aspect: width of a pixel to its height; as a picture's pixels are taken for square, it is stretched
+    """
     from pipeline.sinks.files import write_image
 
     picture = result.frame.image if result.annotated is None else result.annotated
+    if pixel_aspect != 1:
+        from pipeline.sources.letterbox import with_square_pixels
+
+        picture = with_square_pixels(picture, pixel_aspect)
     write_image(path, picture)
     height, width = picture.shape[:2]
     return Saved("snapshot", (path,), f"{width} x {height} pixels")

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import threading
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -203,7 +204,7 @@ class LiveRun:
         if result is None:
             raise SinkError("no picture is there that could be saved; wait until one is shown")
         (path,) = self._names.new(folder, stem_of(self.info), (PICTURE,))
-        self._emit(saved_picture(path, result))
+        self._emit(saved_picture(path, result, self.info.pixel_aspect if self.info else Fraction(1)))
 
     def _open(self, interrupted: threading.Event) -> Source:
         watched = self._opener.watch(interrupted, self._on_lost, self._on_back)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from fractions import Fraction
 from io import BufferedWriter
+from pathlib import Path
 
 import av
 
 from pipeline.frame import Image
+from pipeline.sinks import matroska
 from pipeline.sinks.encoder import EncoderSettings, Picture, Stamps, VideoEncoder
 from pipeline.sinks.formats import VideoContainer
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, goes_on
@@ -49,6 +51,11 @@ class Recording:
             self._output.metadata.update(copier.metadata)
             copier.add_streams(self._output)
             copier.name_video(self._encoder.stream, container.format)
+        self._path = Path(file.name)
+        self._format = container.format
+        self._aspect = picture.aspect
+        if self._patches_aspect:
+            matroska.keep_room(self._encoder.stream)
         self._stamps = self._encoder.open(time_base)
 
     @property
@@ -93,12 +100,21 @@ class Recording:
             end = self._stamps.end()
             self._copier.finish(self._output, end if cut else None)
             self._copier.add_chapters(self._output, end if cut else None)
-        self._output.close()
+        self._close()
 
     def abandon(self) -> None:
         """End the container as far as it still goes. Never raises."""
         with contextlib.suppress(av.error.FFmpegError, OSError):
-            self._output.close()
+            self._close()
+
+    @property
+    def _patches_aspect(self) -> bool:
+        return self._aspect != 1 and self._format in matroska.FORMATS
+
+    def _close(self) -> None:
+        self._output.close()
+        if self._patches_aspect:
+            matroska.tell_aspect(self._path, self.size, self._aspect, is_webm=self._format == "webm")
 
 
 def _exact_options(time_base: Fraction) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile
 from pipeline.sinks.recording import Recording
 from pipeline.sinks.stream_copy import StreamCopier
-from pipeline.sinks.video_check import doubts, faults, read_facts, remarks
+from pipeline.sinks.video_check import doubts, faults, misshapen, read_facts, remarks
 from pipeline.sources.addresses import is_address
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.ffmpeg import reason
@@ -170,7 +170,11 @@ class VideoSink:
         if whole := complete and not wrong:
             part.publish()
         summary = [str(facts.span), *remarks(recording.stamps, self._copier), *self._notes]
-        problems = (*wrong, *doubts(recording.stamps, self._copier))
+        problems = (
+            *wrong,
+            *doubts(recording.stamps, self._copier),
+            *misshapen(facts, self._info.pixel_aspect),
+        )
         return SinkReport(self._path if whole else part.part, ", ".join(summary), problems, whole)
 
     def _cannot(self, error: Exception) -> SinkError:

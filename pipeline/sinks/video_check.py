@@ -17,6 +17,8 @@ from pipeline.sinks.stream_choice import open_media
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier
 from pipeline.sources.ffmpeg import reason
 
+_ROUNDING = Fraction(1, 100)  # of the shape of pixels, which WebM counts in whole pixels of the picture
+
 
 @dataclass(frozen=True)
 class VideoFacts:
@@ -27,6 +29,7 @@ class VideoFacts:
     unit:    of `ticks`, in seconds
     packets: how many packets each other stream has, by its index
     sizes:   how many bytes are in those of each
+    aspect:  width of a pixel to its height
     error:   where reading ended early, why
     """
 
@@ -34,6 +37,7 @@ class VideoFacts:
     unit: Fraction
     packets: Counter[int]
     sizes: Counter[int]
+    aspect: Fraction = Fraction(1)
     error: str = ""
 
     @property
@@ -48,11 +52,12 @@ class VideoFacts:
 def read_facts(path: Path) -> VideoFacts:
     """Read a video through. Whatever cannot be read is missing from the facts, and `error` says why."""
     ticks, packets, sizes, error = array("q"), Counter[int](), Counter[int](), ""
-    unit = Fraction(0)
+    unit, aspect = Fraction(0), Fraction(1)
     try:
         with open_media(path) as container:
             video = container.streams.video[0] if container.streams.video else None
             unit = (video.time_base if video else None) or unit
+            aspect = (video.sample_aspect_ratio if video else None) or aspect
             for packet in container.demux():
                 if video is not None and packet.stream_index == video.index:
                     if packet.size and packet.pts is not None and not packet.is_discard:
@@ -62,7 +67,7 @@ def read_facts(path: Path) -> VideoFacts:
                     sizes[packet.stream_index] += packet.size
     except (av.error.FFmpegError, OSError) as broken:
         error = reason(broken)
-    return VideoFacts(array("q", sorted(ticks)), unit, packets, sizes, error)
+    return VideoFacts(array("q", sorted(ticks)), unit, packets, sizes, aspect, error)
 
 
 def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) -> list[str]:
@@ -80,6 +85,13 @@ def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) ->
         if packets < stream.packets and missing:
             found.append(f"{stream.kind}: {stream.packets} packets were copied, {packets} are there")
     return found
+
+
+def misshapen(facts: VideoFacts, aspect: Fraction) -> list[str]:
+    """That a file does not tell the shape of its pixels, width to height, but for rounding."""
+    if abs(facts.aspect / aspect - 1) < _ROUNDING:
+        return []
+    return [f"its pixels are {_ratio(aspect)}, which the file cannot tell: it says {_ratio(facts.aspect)}"]
 
 
 def doubts(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
@@ -108,6 +120,10 @@ def remarks(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
         how = f"rounded to {stamps.unit} s{' or moved' if stamps.moved else ''}"
         told.append(f"time stamps {how}, by {float(stamps.worst) * 1000:.2f} ms at most")
     return told
+
+
+def _ratio(value: Fraction) -> str:
+    return f"{value.numerator}:{value.denominator}"
 
 
 def _kinds(kinds: Counter[str]) -> str:

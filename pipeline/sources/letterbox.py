@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 
@@ -23,3 +25,13 @@ def letterboxed(image: Image, size: tuple[int, int]) -> Image:
         image, (columns, rows), interpolation=interpolation
     )
     return boxed
+
+
+def with_square_pixels(image: Image, aspect: Fraction) -> Image:
+    """The picture as it looks, stretched along one axis so that its pixels are square: [H, W, 3] uint8 BGR.
+
+    image: [h, w, 3] uint8 BGR; aspect: width of a pixel to its height
+    """
+    height, width = image.shape[:2]
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)

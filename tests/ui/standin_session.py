@@ -92,9 +92,18 @@ class StandInSession:
         self.closed = True
         return True
 
-    def opens(self, name: str = "clip.mp4", live: bool = False, asked: str = "") -> None:
+    def opens(
+        self,
+        name: str = "clip.mp4",
+        live: bool = False,
+        asked: str = "",
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
         """A source has been opened, by whomever. asked: what it was called until then."""
-        info = SourceInfo(name, live, SIZE[1], SIZE[0], Fraction(25), None, None if live else Fraction(10))
+        duration = None if live else Fraction(10)
+        info = SourceInfo(
+            name, live, SIZE[1], SIZE[0], Fraction(25), duration=duration, pixel_aspect=pixel_aspect
+        )
         self.latest = LatestSink()
         self.latest.open(info)
         self.playback = None if live else StandInPlayback()

@@ -1,9 +1,10 @@
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, Qt
-from PyQt6.QtGui import QColor, QWheelEvent
+from PyQt6.QtGui import QColor, QImage, QWheelEvent
 from PyQt6.QtWidgets import QApplication
 
 from pipeline.live.events import Closed, Opening
@@ -82,6 +83,33 @@ def test_the_aspect_is_kept_and_the_rest_is_dark(view, session, qtbot):
 
     assert colour_at(view, QPoint(320, 10)) == BACKDROP.getRgb()[:3]
     assert colour_at(view, QPoint(5, 240)) == RED[::-1]
+
+
+def test_pixels_that_are_not_square_are_shown_in_their_shape(view, session, qtbot):
+    session.opens(pixel_aspect=Fraction(2))
+    shows(view, session, qtbot, size=(100, 100))
+
+    assert colour_at(view, QPoint(320, 60)) == BACKDROP.getRgb()[:3]
+    assert colour_at(view, QPoint(5, 240)) == RED[::-1]
+    assert colour_at(view, QPoint(635, 95)) == RED[::-1]
+
+
+def test_what_is_lent_to_qt_has_bytes_to_spare_behind_it(qapp, monkeypatch):
+    lent = []
+
+    def watched(*arguments):
+        lent.extend(one for one in arguments if isinstance(one, memoryview))
+        return QImage(*arguments)
+
+    watched.Format = QImage.Format
+    made = Picture()
+    monkeypatch.setattr("ui.picture.QImage", watched)
+    made.put(np.full((5, 7, 3), 9, np.uint8))
+    (memory,) = lent
+    image = memory.obj
+
+    end_of_all = image.base.__array_interface__["data"][0] + image.base.nbytes
+    assert end_of_all - image.__array_interface__["data"][0] - image.nbytes >= 64
 
 
 def test_age_and_rate_of_what_is_shown_are_told(view, session, controller, qtbot):

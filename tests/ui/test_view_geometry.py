@@ -75,3 +75,30 @@ def test_another_size_of_the_same_shape_is_looked_at_in_the_same_way():
 
     assert (larger.zoom, larger.centre) == (closer.zoom, closer.centre)
     assert closer.fitted((640, 480), (480, 640)) == ViewGeometry((640, 480), (480, 640))
+
+
+@pytest.mark.parametrize(
+    ("frame", "aspect", "target"),
+    [
+        ((720, 576), 64 / 45, (0, 75, 800, 450)),  # a wide DVD
+        ((720, 576), 16 / 15, (0, 0, 800, 600)),
+        ((1600, 1800), 0.5, (266.667, 0, 266.667, 600)),
+    ],
+)
+def test_a_frame_is_shown_in_the_shape_of_its_pixels(frame, aspect, target):
+    geometry = ViewGeometry((800, 600), frame, aspect=aspect)
+
+    assert geometry.target == pytest.approx(target, abs=0.01)
+    middle = frame[0] / 2, frame[1] / 2
+    assert geometry.to_frame(400, 300) == pytest.approx(middle)
+    assert geometry.zoomed(3, 400, 200).to_frame(400, 200) == pytest.approx(geometry.to_frame(400, 200))
+    assert geometry.to_view(*middle) == pytest.approx((400, 300))
+    assert geometry.zoomed(3, 10, 10).whole() == geometry
+
+
+def test_another_shape_of_pixels_begins_anew_and_the_same_one_stays():
+    near = ViewGeometry((800, 600), (720, 576), aspect=64 / 45).zoomed(4, 100, 100)
+
+    assert near.fitted((800, 600), (720, 576), 16 / 15).zoom == 1
+    assert near.fitted((400, 300), (720, 576)).zoom == near.zoom
+    assert near.fitted((400, 300), (720, 576)).aspect == 64 / 45

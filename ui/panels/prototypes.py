@@ -83,7 +83,7 @@ class PrototypesPanel(PolledPanel):
         instance = instance_of(result)
         self.said.setText(_told(result, instance))
         height, width = result.frame.size
-        aspect = width / height
+        aspect = width / height * self.controller.pixel_aspect
         if instance is None:
             self._clear(_tiles(inspection, None, 0, "prototypes", aspect))
             return

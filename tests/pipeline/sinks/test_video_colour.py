@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -136,17 +135,6 @@ def test_upright_frames_are_written_without_a_rotation(tmp_path: Path, rotation:
         frame = next(container.decode(video=0))
         assert frame.rotation == 0
         assert (frame.width, frame.height) == ((48, 64) if rotation == 90 else (64, 48))
-
-
-@pytest.mark.parametrize(("rotation", "aspect"), [(0, Fraction(4, 3)), (90, Fraction(3, 4))])
-def test_pixels_keep_their_shape_and_turn_with_the_picture(
-    tmp_path: Path, rotation: int, aspect: Fraction
-) -> None:
-    # FFmpeg's encoders take the shape of a pixel under the name of that of a picture
-    write_clip(tmp_path / "in.mkv", frames=2, rotation=rotation, options={"aspect": "4:3"})
-    through(VideoSink(tmp_path / "out.mkv"), tmp_path / "in.mkv", rotation=rotation)
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        assert container.streams.video[0].sample_aspect_ratio == aspect
 
 
 def test_a_frame_that_is_read_only_or_a_view_is_written(tmp_path: Path) -> None:
