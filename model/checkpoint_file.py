@@ -1,7 +1,7 @@
 """Reading a weights file that nobody vouches for.
 
-Code in a pickle is never run, and what a file claims to hold is compared with its size before anything of
-that size is allocated.
+Code in a pickle is never run, and all that a file claims to hold is compared with its size before anything
+of that size is allocated (`model.checkpoint_claims`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from model.checkpoint_claims import check_claim, check_claims, index_of, is_archive
 from model.errors import CheckpointError
 
 # far more than any checkpoint needs; a file can name one list a thousand times, or within itself
@@ -42,18 +43,19 @@ def outline(path: Path) -> Any:
 
     Raises CheckpointError on a file that `torch.load` cannot read, or that claims more than it can hold.
     """
-    with _refusal(path):
-        _check_container(path)
-        with FakeTensorMode():
-            content = _load(path)
-        _check_parts(content, path.stat().st_size)
+    with _refusal(path), _checked(path) as file, FakeTensorMode():
+        content = _load(file)
+        _check_parts(content, _size(file))
     return content
 
 
 def load(path: Path) -> Any:
-    """What the file holds, tensors on the CPU. Raises CheckpointError as `outline`, which comes first."""
-    with _refusal(path):
-        return _load(path)
+    """What the file holds, tensors on the CPU. Raises CheckpointError as `outline`, which comes first.
+
+    What is counted and what is read then are one open file, whatever becomes of its name meanwhile.
+    """
+    with _refusal(path), _checked(path) as file:
+        return _load(file)
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -69,10 +71,23 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _load(path: Path) -> Any:
+@contextmanager
+def _checked(path: Path) -> Iterator[BinaryIO]:
+    """The open file, at its start, which can hold what it claims to hold."""
+    with path.open("rb") as file:
+        check_claims(file, _size(file))
+        file.seek(0)
+        yield file
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _load(file: BinaryIO) -> Any:
     # PyTorch warns of what it then refuses; the refusal is told once, as an error
     with warnings.catch_warnings(action="ignore"):
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 @contextmanager
@@ -118,30 +133,16 @@ def _first_global(path: Path) -> str | None:
 
 
 def pickled(path: Path) -> bytes:
-    """The first megabyte of the file's pickle, which nobody unpickles; empty for an archive without one.
+    """The first megabyte of the file's pickle, which nobody unpickles.
 
-    Raises whatever `zipfile` raises on a broken archive, and OSError.
+    Raises CheckpointError and whatever `zipfile` raises on a broken archive, and OSError.
     """
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
+    with path.open("rb") as file:
+        if not is_archive(file):
+            file.seek(0)
             return file.read(_SEARCHED)
-    with zipfile.ZipFile(path) as archive:
-        name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
-        if name is None:
-            return b""
-        with archive.open(name) as file:
-            return file.read(_SEARCHED)
-
-
-def _check_container(path: Path) -> None:
-    """Refuse an archive that would grow when it is read."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise CheckpointError("its entries are compressed, which PyTorch never does")
-    _check_claim(sum(entry.file_size for entry in entries), path.stat().st_size)
+        with zipfile.ZipFile(file) as archive, archive.open(index_of(archive)) as stream:
+            return stream.read(_SEARCHED)
 
 
 def _check_parts(content: Any, file_size: int) -> None:
@@ -150,18 +151,11 @@ def _check_parts(content: Any, file_size: int) -> None:
         if isinstance(value, Tensor):
             if value.layout is not torch.strided or value.is_quantized:
                 raise CheckpointError(f"it holds a tensor of layout {value.layout}; expected plain ones")
-            _check_claim(max(value.nbytes, value.untyped_storage().nbytes()), file_size)
+            check_claim(max(value.nbytes, value.untyped_storage().nbytes()), file_size)
         elif not isinstance(value, (Mapping, list, tuple, *_PLAIN)):
             raise CheckpointError(
                 f"it holds a {type(value).__name__}; expected tensors, numbers and text only"
             )
-
-
-def _check_claim(claimed: int, file_size: int) -> None:
-    if claimed > file_size:
-        raise CheckpointError(
-            f"it claims to hold {claimed} bytes, but the file has {file_size}; it is truncated or forged"
-        )
 
 
 def _parts(content: Any) -> Iterator[Any]:

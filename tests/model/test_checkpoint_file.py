@@ -19,7 +19,7 @@ from model.checkpoint import load_checkpoint, official_name, read_checkpoint, sa
 from model.config import YolactConfig
 from model.errors import CheckpointError
 from model.yolact import build_yolact
-from tests.forgery import Claim, Storage, forge_legacy, forge_zip, nested_lists
+from tests.forgery import Claim, Storage, forge_legacy, forge_zip, nested_lists, pickled
 from tests.small_networks import TINY, small_network
 from tests.source_tree import ROOT
 
@@ -163,6 +163,31 @@ def whole(numbers: int, key: str = "0") -> Claim:
     return Claim((numbers,), (1,), Storage(numbers, key))
 
 
+def unused(older: bool) -> bytes:
+    """Pickles a small tensor behind a storage of gigabytes that is dropped at once."""
+    storage, tensor = (pickled(c, older) for c in (Storage(2**30, "9"), {KEY: whole(4)}))
+    return storage.removesuffix(b".") + b"0" + tensor[2:]  # POP, and no second PROTO
+
+
+def many(numbers: int) -> dict[str, Any]:
+    """A thousand tensors of so many numbers."""
+    return weights({}) | {"training": {str(n): whole(numbers, str(n)) for n in range(1000)}}
+
+
+def behind(path: Path, content: Any) -> Path:
+    """An older file with a harmless archive at its end, for which `zipfile` takes it."""
+    archive = forge_zip(path, {KEY: whole(4)}).read_bytes()
+    forge_legacy(path, content)
+    path.write_bytes(path.read_bytes() + archive)
+    return path
+
+
+def twice(path: Path) -> Path:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other/data.pkl", pickled({}))
+    return path
+
+
 def laughs() -> Any:
     value: Any = []
     for _ in range(25):
@@ -211,10 +236,17 @@ FORGERIES: dict[str, dict[str, Callable[[Path], Path]]] = {
         "a small view of terabytes": lambda path: forge_legacy(path, {KEY: Claim((2,), (1,), Storage(TERA))}),
         "a view beyond its storage": lambda path: forge_zip(path, {KEY: Claim((2**30,), (1,), Storage(4))}),
         "one number spread out": lambda path: forge_zip(path, {KEY: Claim((TERA,), (0,), Storage(4))}),
+        "a bare storage of gigabytes": lambda path: forge_legacy(path, {KEY: Storage(2**32)}),
+        "a storage that nothing uses, older": lambda path: forge_legacy(path, unused(True), bytes(2**20)),
+        "a storage that nothing uses, zip": lambda path: forge_zip(path, unused(False)),
+        "many of the whole file's size": lambda path: forge_legacy(path, many(2**18), bytes(2**20)),
+        "one entry for many": lambda path: forge_zip(path, many(2**18), numbers=2**18),
+        "more than its own entry": lambda path: forge_zip(path, {KEY: whole(100), "x": bytes(2000)}),
+        "an archive behind an older file": lambda path: behind(path, {KEY: whole(2**30)}),
         "one number for all weights": lambda path: forge_zip(path, weights(spread_weights(), **WIDE)),
     },
-    "TypedStorage": {
-        "a bare storage of gigabytes": lambda path: forge_legacy(path, {KEY: Storage(2**32)}),
+    "2 entries data.pkl": {
+        "two tables of contents": lambda path: twice(forge_zip(path, {KEY: whole(4)})),
     },
     "not a PyTorch file": {
         "a product beyond 64 bits": lambda path: forge_zip(
