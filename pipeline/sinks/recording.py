@@ -17,6 +17,8 @@ from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, goes_on
 
 _BUFFER = 256 * 1024  # bytes that are written at once
 _FRAGMENT = 2_000_000  # microseconds of video that are lost when the power goes
+# units in a second: mp4 counts the steps between frames in 31 bits, which is half an hour then
+_FINEST = 1_000_000
 # audio may begin a little before 0; by default everything else would be moved by as much
 _MATROSKA = {"avoid_negative_ts": "disabled"}
 
@@ -42,6 +44,8 @@ class Recording:
         time_base: Fraction,
         copier: StreamCopier | None,
     ) -> None:
+        if time_base.denominator > _FINEST:
+            time_base = Fraction(1, _FINEST)
         options = _exact_options(time_base) if container.exact else _MATROSKA
         target = _Unbuffered(file)
         self._output = av.open(target, "w", container.format, container_options=options, buffer_size=_BUFFER)

@@ -124,6 +124,20 @@ def test_uneven_stamps_come_back_exactly_from_any_start(
     assert times(tmp_path / f"o{suffix}") == [t * time_base for t in stamps]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("unit", [1_000_000_000, 10_000_000, 27_000_000])
+def test_long_steps_in_a_very_fine_unit_are_counted_in_a_coarser_one(
+    tmp_path: Path, suffix: str, unit: int
+) -> None:
+    stamps = [round(seconds * unit) for seconds in (0, 1 / 30, 2.5, 2.6, 400, 1900, 1900.04)]
+    report = fill(VideoSink(tmp_path / f"o{suffix}"), info(), numbered(stamps, Fraction(1, unit)))
+    assert report.whole
+    assert not report.problems
+    given, made = [Fraction(t, unit) for t in stamps], times(tmp_path / f"o{suffix}")
+    assert max(abs(a - b) for a, b in zip(given, made, strict=True)) <= Fraction(1, 2_000_000)
+    assert "rounded to 1/1000000 s, by 0.00 ms at most" in report.summary
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_matroska_takes_the_nearest_millisecond_and_says_so(tmp_path: Path, suffix: str) -> None:
     stamps = [90 * t + 31 for t in (0, 40, 80, 500)]
