@@ -16,6 +16,7 @@ from av.stream import Stream
 from model.errors import SourceError
 from pipeline.sinks.stream_choice import REFUSALS, add_copy, choose_streams, open_media, repacker
 from pipeline.sinks.stream_names import carry_names, held_chapters, moved_chapters
+from pipeline.sources.clock import Clock, clock_of
 from pipeline.sources.ffmpeg import choose_stream, reason
 
 _SLACK = Fraction(5)  # seconds by which one stream of a file may run ahead of another
@@ -91,7 +92,8 @@ class StreamCopier:
         if kept:
             # the video is read along, and thrown away, to stay near it in a file that is ill interleaved
             read = [*kept, self._video] if self._video else kept
-            self._packets = self._input.demux(read)
+            clock = clock_of(self._input, self._video)
+            self._packets = self._input.demux(read) if clock is None else self._timed(clock)
 
     def name_video(self, target: Stream, format_name: str) -> None:
         """Give the video that is written the name and the language of the one that is shown."""
@@ -129,6 +131,12 @@ class StreamCopier:
         """Close the file that is read."""
         self._packets = iter(())
         self._input.close()
+
+    def _timed(self, clock: Clock) -> Iterator[av.Packet[Stream]]:
+        """All packets, with the stamps that the source of the pictures gives them."""
+        for packet in self._input.demux():
+            yield from clock.put(packet)
+        yield from clock.flush()
 
     def _next(self) -> av.Packet[Stream] | None:
         packet, self._pending = self._pending, None

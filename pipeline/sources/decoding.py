@@ -12,12 +12,13 @@ import av
 from av.container import InputContainer
 
 from pipeline.frame import Frame, Image
+from pipeline.sources.clock import Clock
 from pipeline.sources.colours import ColourTags, tags_of
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.ffmpeg import is_partial, nominal_rate
 from pipeline.sources.order import DecodingOrder
 from pipeline.sources.pixels import Pictures
-from pipeline.sources.stamps import Stamps
+from pipeline.sources.stamps import ANEW, Stamps
 from pipeline.sources.troubles import Troubles
 
 DAMAGED = "{count} damaged packet(s) were skipped"
@@ -37,12 +38,14 @@ def decoded(
     watch: Callable[[av.Packet[Any]], None] = lambda packet: None,
     from_key_frame: bool = False,
     order: DecodingOrder | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream in the order in which they are shown; interlaced ones are made whole.
 
     watch:          called with every packet of all streams
     from_key_frame: the container stands anywhere; what cannot be decoded there is left out
     order:          of this file, where its container has no presentation times
+    clock:          new, where the file may be several recordings
 
     Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
     come first, then the error is raised: av.FFmpegError or OSError.
@@ -51,16 +54,22 @@ def decoded(
     broken: Exception | None = None
     begun = not from_key_frame
     try:
-        for packet in container.demux():
-            watch(packet)
-            # an empty packet would be the end to the decoder, and broken files have them anywhere
-            if packet.stream_index == stream.index and packet.size:
-                begun = begun or packet.is_keyframe
-                if begun:
-                    yield from decoder.put(packet)
+        for read in container.demux():
+            watch(read)
+            for packet in (read,) if clock is None else clock.put(read):
+                # an empty packet would be the end to the decoder, and broken files have them anywhere
+                if packet.stream_index == stream.index and packet.size:
+                    begun = begun or packet.is_keyframe
+                    if begun:
+                        yield from decoder.put(packet)
     except (av.FFmpegError, OSError) as error:
         broken = error
+    for packet in () if clock is None else clock.flush():
+        if packet.stream_index == stream.index:
+            yield from decoder.put(packet)
     yield from decoder.flush()
+    if clock is not None and clock.joints:
+        troubles.add(ANEW, clock.joints)
     if broken is not None:
         raise broken
 

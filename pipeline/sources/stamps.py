@@ -9,6 +9,8 @@ from pipeline.sources.troubles import Troubles
 JUMP = 1  # seconds; a step back that is longer is no slip but the beginning of something else
 USUAL_RATE = Fraction(25)
 
+ANEW = "time stamps began anew {count} time(s) and were continued"
+
 _FEW = 10  # moved stamps are few up to one in so many
 
 
@@ -74,7 +76,7 @@ class Stamps:
         elif self._last is not None and self._leaps_back(given):
             self._shift = self._following() - given
             self._carried = True
-            self._troubles.add("time stamps began anew {count} time(s) and were continued")
+            self._troubles.add(ANEW)
         self._last_given = given
         return given + self._shift
 

@@ -15,6 +15,7 @@ import av
 from model.errors import SourceError
 from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
+from pipeline.sources.clock import Clock, clock_of
 from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
@@ -79,6 +80,7 @@ class VideoSource:
                 self._troubles.add(_COUNTED.format(float(rate)))
         self._maker = FrameMaker(file.stream, self._troubles, counted=None if file.has_stamps else rate)
         self._order = order_of(file.container.format.name)
+        self._clock: Clock | None = None
         self._stamps_stand_alone = True
         self._frames = self._made(self._pictures())
         self._first = next(self._frames, None)
@@ -137,7 +139,10 @@ class VideoSource:
         container, stream = self._file.container, self._file.stream
         extent = Extent(container, stream, self._file.size, self._file.whole)
         try:
-            pictures = decoded(container, stream, self._troubles, extent.watch, from_key_frame, self._order)
+            self._clock = clock_of(container, stream)
+            pictures = decoded(
+                container, stream, self._troubles, extent.watch, from_key_frame, self._order, self._clock
+            )
             for picture in pictures:
                 if self._interrupted.is_set():
                     return
@@ -174,7 +179,8 @@ class VideoSource:
 
     def _can_seek_to(self, pts: int) -> bool:
         """Whether decoding can begin elsewhere than at the start, as far as is known by now."""
-        self._stamps_stand_alone = self._stamps_stand_alone and self._maker.stands_alone
+        joined = self._clock is not None and self._clock.joints > 0
+        self._stamps_stand_alone = self._stamps_stand_alone and self._maker.stands_alone and not joined
         return pts > self._start and self._stamps_stand_alone
 
     def _skip(self, pictures: Iterator[av.VideoFrame], pts: int) -> _Skipped:
