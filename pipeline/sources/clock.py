@@ -37,7 +37,7 @@ class _Track:
 
 def clock_of(container: InputContainer, video: av.VideoStream | None) -> Clock | None:
     """What keeps the time of a file in whose format recordings can be joined; None for all others."""
-    return Clock(video) if container.format.name in _JOINABLE and video is not None else None
+    return Clock(container, video) if container.format.name in _JOINABLE and video is not None else None
 
 
 class Clock:
@@ -50,7 +50,9 @@ class Clock:
     joints: how many recordings have begun but the first
     """
 
-    def __init__(self, video: av.VideoStream) -> None:
+    def __init__(self, container: InputContainer, video: av.VideoStream) -> None:
+        # a stream may appear later on, which PyAV does not know then
+        self._timed = {s.index for s in container.streams if s.type in ("audio", "video")}
         self._video = video.index
         rate = nominal_rate(video)
         self._step = 1 / rate if rate else _USUAL_STEP
@@ -61,9 +63,8 @@ class Clock:
 
     def put(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         """Take a packet of any stream; gives those that are ready, moved, in their order."""
-        kind, base = packet.stream.type, packet.time_base
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        if kind not in ("audio", "video") or base is None or stamp is None:
+        base, stamp = packet.time_base, packet.dts if packet.dts is not None else packet.pts
+        if packet.stream_index not in self._timed or base is None or stamp is None:
             yield self._moved(packet)
             return
         track = self._tracks.setdefault(packet.stream_index, _Track(self._step_of(packet)))
