@@ -29,22 +29,19 @@ class CocoObject:
     """An annotation that has a mask, a box, or both.
 
     record: its entry as it stands in the file
+    label:  what to call it where it is told
     box:    as the entry says, x, y, width, height in pixels; None where it says nothing of use
     area:   likewise, in square pixels
     """
 
     record: Record
+    label: str
     image: CocoImage
     category: Id
     mask: Mask
     box: Box | None
     area: float | None
     crowd: bool
-
-    @property
-    def label(self) -> str:
-        """What to call it where it is told."""
-        return f"{self.image.name}, {label_of(self.record)}"
 
     def extent(self) -> Box:
         """x, y, width, height of the mask, or the annotated box where there is no mask."""
@@ -81,8 +78,3 @@ class CocoObject:
             "iscrowd": int(self.crowd),
             "segmentation": segmentation,
         }
-
-
-def label_of(record: Record) -> str:
-    """What to call an annotation where it is told."""
-    return f"annotation {record.get('id', 'without id')}"

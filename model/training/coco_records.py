@@ -14,7 +14,7 @@ from typing import Any
 from model.errors import DataError
 from model.images import MAX_PIXELS
 from model.training.annotations import SkipLog
-from model.training.coco_entries import CocoImage, CocoObject, Record, label_of
+from model.training.coco_entries import CocoImage, CocoObject, Record
 from model.training.coco_files import read_json
 from model.training.coco_values import (
     Id,
@@ -190,23 +190,23 @@ def _objects(
 ) -> Iterator[CocoObject]:
     """All that can be used; what is of an image that was left out is told with that."""
     seen: dict[Id, Record] = {}
-    for record in annotations:
+    for place, record in enumerate(annotations, start=1):
+        label = f"annotation {record.get('id', f'without id, number {place} of the list')}"
         key, image_key = parse_id(record.get("id")), listed.key(record.get("image_id"))
         if key is not None and seen.setdefault(key, record) is not record and seen[key] == record:
-            log.add("annotation that is listed twice", label_of(record))
+            log.add("annotation that is listed twice", label)
         elif image_key is None or image_key not in listed.kept:
-            log.add("annotation of an image that is not listed", label_of(record))
+            log.add("annotation of an image that is not listed", label)
         elif image := images.get(image_key):
             category = sorts.key(record.get("category_id"))
             if category is None or category not in names:
                 said = f"category {record.get('category_id')!r}"
-                log.add("annotation of an unknown category", f"{image.name}, {label_of(record)}, {said}")
-            elif found := _object(record, image, category, log):
+                log.add("annotation of an unknown category", f"{image.name}, {label}, {said}")
+            elif found := _object(record, f"{image.name}, {label}", image, category, log):
                 yield found
 
 
-def _object(record: Record, image: CocoImage, category: Id, log: SkipLog) -> CocoObject | None:
-    label = f"{image.name}, {label_of(record)}"
+def _object(record: Record, label: str, image: CocoImage, category: Id, log: SkipLog) -> CocoObject | None:
     mask, box, area = _mask(record, image, label, log), None, parse_number(record.get("area"))
     try:
         crowd = parse_crowd(record.get("iscrowd"))
@@ -218,7 +218,7 @@ def _object(record: Record, image: CocoImage, category: Id, log: SkipLog) -> Coc
     except ValueError as error:
         log.add(str(error), label)
         return None
-    return CocoObject(record, image, category, mask, box, area if area and area > 0 else None, crowd)
+    return CocoObject(record, label, image, category, mask, box, area if area and area > 0 else None, crowd)
 
 
 def _mask(record: Record, image: CocoImage, label: str, log: SkipLog) -> Mask:

@@ -85,7 +85,8 @@ def _folders(file: Path, given: Path | None) -> list[Path]:
     """The usual folders, those of the json's own split first."""
     splits = _splits(file)
     if given is not None:
-        return [given, *(given / split for split in splits), given / "images"]
+        beneath = [base / split for split in splits for base in (given, given / "images")]
+        return [given, *beneath, given / "images"]
     here, above = file.parent, file.parent.parent
     # annotations/instances_train2017.json belongs to train2017/, as COCO's own archives unpack, or to
     # images/train2017/
@@ -102,7 +103,9 @@ def _splits(file: Path) -> list[str]:
 
 
 def _subfolders(file: Path, given: Path | None) -> list[Path]:
-    bases = [given] if given is not None else [file.parent / "images", file.parent.parent / "images"]
+    bases = [file.parent / "images", file.parent.parent / "images"]
+    if given is not None:
+        bases = [given, given / "images"]
     found: list[Path] = []
     for base in bases:
         try:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from model.errors import ConfigError
 from model.training.annotations import AnnotationSet
 from model.training.data_formats import load_annotations
 from model.training.ground_truth import load_ground_truth
 from model.training.held_out import as_ground_truth, hold_out
+from model.training.labelled import measured_set
 from tests.tiny_data import Block, coco_json, edit_json
 
 IMAGES: dict[str, Sequence[Block]] = {
@@ -67,3 +69,19 @@ def test_the_records_are_those_of_the_file_that_was_read(tmp_path: Path):
         assert Path(files[mine["image_id"]]).name == expected.imgs[theirs["image_id"]]["file_name"]
         assert mine["bbox"] == pytest.approx(theirs["bbox"])
         assert np.array_equal(truth.annToMask(mine), expected.annToMask(theirs))
+
+
+def test_labels_of_pixels_as_stored_are_held_out_and_measured_as_such(tmp_path: Path):
+    path = coco_json(tmp_path, IMAGES)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for file in (tmp_path / "images").iterdir():
+        with Image.open(file) as picture:
+            picture.save(file, exif=exif)
+
+    _, held = hold_out(load_annotations(path), 0.2, seed=0)
+    truth = measured_set(held, path)
+
+    assert len(truth.images) == 3
+    assert all(not truth.place(image).upright for image in truth.images)
+    assert all((image["width"], image["height"]) == (64, 48) for image in truth.images)

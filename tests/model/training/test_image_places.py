@@ -79,6 +79,12 @@ def test_a_folder_that_is_named_may_be_any_of_those_above_the_image(tmp_path: Pa
     assert len(load_annotations(path, images=path.parent.parent / given)) == 1
 
 
+def test_a_folder_that_is_named_may_lie_two_above_a_plain_name(tmp_path: Path):
+    path, _ = laid_out(tmp_path, "a.png", "elsewhere/mine.json", "images/default/a.png")
+
+    assert len(load_annotations(path, images=path.parent.parent)) == 1
+
+
 def test_what_is_not_found_is_told_with_the_names_that_were_looked_for(tmp_path: Path):
     path = coco_json(tmp_path, {"a.png": [BLOCK], "b.png": [BLOCK]})
     edit_json(path, lambda c: c["images"][1].update(file_name="photos\\c.png"))

@@ -188,6 +188,11 @@ LEFT_OUT: dict[str, tuple[Edit, str, str]] = {
         "object less than a pixel wide or high, or outside the image",
         "a.png, annotation 7",
     ),
+    "an annotation without id": (
+        lambda c: c["annotations"].append({"image_id": 1, "category_id": 1}),
+        "annotation with neither a mask nor a box",
+        "a.png, annotation without id, number 3 of the list",
+    ),
     "a crowd that is neither": (
         lambda c: c["annotations"].append(annotation(7, 1, BLOCK, iscrowd=2)),
         "annotation whose iscrowd is neither 0 nor 1",
