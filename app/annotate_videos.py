@@ -19,7 +19,8 @@ from app.drawing import overlay_style
 from app.progress import frames_bar
 from app.threads import streams_for_files
 from app.timings import progress_text, table
-from model.errors import LiveMaskError, SinkError, StreamLostError, is_out_of_memory
+from model.batch_memory import check_frames
+from model.errors import ConfigError, LiveMaskError, SinkError, StreamLostError, is_out_of_memory
 from pipeline.builder import build_runner
 from pipeline.metrics import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport, RunState
@@ -168,7 +169,17 @@ def _opener(job: VideoJob, args: argparse.Namespace) -> OpenSource:
         if source.kind == "images":
             return open_images(source.images, Fraction(args.frame_rate or FRAME_RATE))
         rate = Fraction(args.frame_rate) if args.frame_rate else None
-        return open_source(source.text, source.kind, SourceOptions(bare_rate=rate), interrupted)
+        opened = open_source(source.text, source.kind, SourceOptions(bare_rate=rate), interrupted)
+        try:
+            check_frames(
+                1 if opened.info.live else args.batch,
+                streams_for_files(),
+                (opened.info.height, opened.info.width),
+            )
+        except ConfigError:
+            opened.close()
+            raise
+        return opened
 
     return open_it
 

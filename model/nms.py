@@ -5,7 +5,8 @@ The fast forms have a fixed shape for a given input, no loop and no host synchro
     boxes:  [B, A, 4] float, x1 y1 x2 y2
     scores: [B, C, A] float, probability of each foreground class that is looked for
 
-and returns `Kept`, best score first.
+and returns `Kept`, best score first, and of equal scores the class and anchor that come first. So it is for
+every device, memory layout and batch: what an image gives depends on nothing but the image.
 """
 
 from __future__ import annotations
@@ -40,21 +41,21 @@ def fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     """
     confident = scores.amax(dim=1, keepdim=True) > config.confidence_threshold
     scores = scores.masked_fill(~confident, _NOTHING)
-    top, anchors = scores.topk(min(config.nms_top_k, scores.shape[-1]), dim=-1)  # [B, C, k]
+    top, anchors = _best(scores, config.nms_top_k)  # [B, C, k]
     kept = _suppress(rows_at(boxes, anchors), top, config.nms_iou_threshold)
     # [B, C, k] -> [B, C·k]
-    best, place = kept.flatten(1).topk(min(config.max_detections, kept[0].numel()), dim=-1)
+    best, place = _best(kept.flatten(1), config.max_detections)
     classes = place // top.shape[-1]
     return Kept(anchors.flatten(1).gather(1, place), classes, best, best > _NOTHING)
 
 
 def class_agnostic_fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     """Fast NMS over all classes at once: each anchor stands for its best class."""
-    best, classes = scores.max(dim=1)  # [B, A]
+    best, classes = scores.amax(dim=1), scores.argmax(dim=1)  # [B, A]; of equal classes the first
     best = best.masked_fill(best <= config.confidence_threshold, _NOTHING)
-    top, anchors = best.topk(min(config.nms_top_k, best.shape[-1]), dim=-1)  # [B, k]
+    top, anchors = _best(best, config.nms_top_k)  # [B, k]
     kept = _suppress(rows_at(boxes, anchors), top, config.nms_iou_threshold)
-    result, place = kept.topk(min(config.max_detections, kept.shape[-1]), dim=-1)
+    result, place = _best(kept, config.max_detections)
     anchors = anchors.gather(1, place)
     return Kept(anchors, classes.gather(1, anchors), result, result > _NOTHING)
 
@@ -73,7 +74,10 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     for image, (image_boxes, image_scores) in enumerate(zip(boxes, scores, strict=True)):
         c, a = (image_scores > config.confidence_threshold).nonzero(as_tuple=True)
         candidates = image_scores[c, a]
-        keep = batched_nms(image_boxes[a], candidates, c, config.nms_iou_threshold)[:places]
+        keep = batched_nms(image_boxes[a], candidates, c, config.nms_iou_threshold)
+        # it sorts equal scores in one way or another, which depends on how many there are
+        keep = keep.sort().values
+        keep = keep[candidates[keep].argsort(descending=True, stable=True)[:places]]
         empty[image, : len(keep)] = candidates[keep]
         anchors[image, : len(keep)] = a[keep]
         classes[image, : len(keep)] = c[keep]
@@ -99,6 +103,21 @@ def rows_at(values: Tensor, index: Tensor) -> Tensor:
     width = values.shape[-1]
     flat = index.flatten(1)[..., None].expand(-1, -1, width)
     return values.gather(1, flat).view(*index.shape, width)
+
+
+def _best(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The highest scores of the last dimension and their places, best first; of equal ones the first place.
+
+    scores: [..., n] float, equal to -1 or 0 and more. Returns two tensors [..., min(count, n)].
+
+    `topk` alone takes any of equal scores, by layout. A stable sort of all takes several times as long as
+    `topk` of keys that no two places share: bits of a float32 that is not negative are in its order.
+    """
+    n = scores.shape[-1]
+    places = torch.arange(n - 1, -1, -1, device=scores.device)
+    keys = (scores.float().view(torch.int32).to(torch.int64) << 32) + places
+    place = keys.topk(min(count, n), dim=-1).indices
+    return scores.gather(-1, place), place
 
 
 def _suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.batch_memory import check_batch
 from model.catalog import resolve_weights
 from model.config import YolactConfig
 from model.decoding import Decoder, for_frames
@@ -175,7 +176,8 @@ def load_predictor(
                 the weights' own. A smaller one is faster, a larger one finds smaller objects
     The rest is described at `DetectOptions` and `Predictor`.
 
-    Raises ConfigError on settings that make no sense, CheckpointError on weights that cannot be used.
+    Raises ConfigError on settings that make no sense, and on a batch that memory cannot hold, CheckpointError
+    on weights that cannot be used.
     """
     if streams < 1 or batch < 1:
         raise ConfigError(f"streams and batch must be 1 or more, got {streams} and {batch}")
@@ -183,6 +185,8 @@ def load_predictor(
     machine = look_around()
     choice = choose(engine, device, precision, facts, machine)
     source = open_weights(facts, choice, machine, image_size, with_masks)
+    if choice.device.type == "cpu":
+        check_batch(batch, streams, source.config.image_size)
     options = DetectOptions(
         score_threshold,
         max_detections,

@@ -190,3 +190,30 @@ def test_probabilities_that_are_not_numbers_are_not_found():
     scores = torch.tensor([[[float("nan"), 0.8, 0.1]]])
     for function in (fast_nms, class_agnostic_fast_nms, exact_nms):
         assert 0 not in [a for _, _, a in listed(function(boxes, scores, CONFIG))]
+
+
+def tied(layout: str, repeats: int) -> tuple[Tensor, Tensor]:
+    """Boxes far apart with three levels of scores, in one of the ways in which they may lie in memory."""
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.randint(1, 4, (1, 5, 400), generator=generator) / 4
+    at = torch.arange(400.0)[None, :, None]
+    boxes = torch.cat([at, at, at + 0.5, at + 0.5], dim=-1)
+    scores, boxes = scores.repeat(repeats, 1, 1), boxes.repeat(repeats, 1, 1)
+    if layout == "anchors last":
+        return boxes, scores
+    return boxes, scores.transpose(1, 2).contiguous().transpose(1, 2)
+
+
+@pytest.mark.parametrize("kind", NMS_KINDS)
+@pytest.mark.parametrize("repeats", [1, 4, 9])
+@pytest.mark.parametrize("layout", ["anchors last", "classes last"])
+def test_equal_scores_come_in_the_order_of_their_places_however_they_lie_in_memory(kind, repeats, layout):
+    config = DetectionConfig(nms_top_k=200, max_detections=300, confidence_threshold=0.05)
+    boxes, scores = tied(layout, repeats)
+    kept = NMS[kind](boxes, scores, config)
+    for image in range(repeats):
+        found = listed(kept, image)
+        assert len(found) == (200 if kind == "class-agnostic" else 300)
+        places = slice(2, 3) if kind == "class-agnostic" else slice(1, 3)
+        assert found == sorted(found, key=lambda one: (-one[0], one[places]))
+        assert found == listed(NMS[kind](boxes[:1], scores[:1], config))
