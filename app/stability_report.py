@@ -15,7 +15,7 @@ from app.stability_run import Run
 from app.stability_tables import gain_table, gains, headline
 from app.stability_timeline import LEVELS
 from app.tables import show
-from pipeline.sinks.files import write_bytes, write_json
+from pipeline.sinks.files import utf8, write_bytes, write_json
 
 HTML, JSON = "report.html", "report.json"
 FILES = (HTML, JSON)
@@ -27,7 +27,7 @@ def publish(runs: Sequence[Run], failures: Sequence[str], args: argparse.Namespa
     """Write both files into the folder of the report and print the tables. Raises SinkError."""
     versions = _versions()
     write_json(args.output / JSON, record(runs, failures, versions))
-    write_bytes(args.output / HTML, page(runs, failures, versions).encode())
+    write_bytes(args.output / HTML, utf8(page(runs, failures, versions)))
     show(headline(runs))
     for run in runs:
         if run.summary.failed is not None:

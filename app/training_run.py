@@ -168,7 +168,8 @@ def read_annotations(settings: Settings) -> AnnotationSet:
 def fingerprint(annotations: AnnotationSet) -> str:
     """How many images there are, with a digest of their names in order, which decides what batches hold."""
     names = "\n".join(image.name for image in annotations.images)
-    return f"{len(annotations)} images, digest {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()
+    return f"{len(annotations)} images, digest {digest[:16]}"
 
 
 def _split(settings: Settings, annotations: AnnotationSet) -> tuple[AnnotationSet, GroundTruth | None]:

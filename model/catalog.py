@@ -14,6 +14,7 @@ import platformdirs
 
 from model.errors import CheckpointError, ConfigError, DownloadError
 from model.names import did_you_mean
+from model.user_folders import expanded, own_folder
 from model.weight_pins import check_pin
 
 State = Literal["bundled", "downloaded", "not downloaded", "missing"]
@@ -145,7 +146,7 @@ def cache_folder() -> Path:
     The environment is read anew at each call, and the folder is not made.
     """
     home = os.environ.get("LIVEMASK_HOME")
-    return Path(home or platformdirs.user_cache_dir("livemask", appauthor=False)).expanduser()
+    return own_folder(lambda: home or platformdirs.user_cache_dir("livemask", appauthor=False))
 
 
 def find_entry(name: str) -> CatalogEntry:
@@ -193,7 +194,7 @@ def _known_file(entry: CatalogEntry) -> Path:
 
 
 def _own_file(name: str) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_file():
         return path
     if path.is_dir():

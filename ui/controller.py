@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from model.user_folders import own_folder
 from pipeline.frame import Result
 from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, Recording
 from pipeline.live.selection import instance_at
@@ -114,7 +115,7 @@ class Controller(QObject):
         """The folder for recordings and snapshots; it may not be there yet."""
         import platformdirs
 
-        return Path(self.settings.output or Path(platformdirs.user_videos_dir()) / "LiveMask").expanduser()
+        return own_folder(lambda: self.settings.output or Path(platformdirs.user_videos_dir()) / "LiveMask")
 
     def set_detection(self, **changes: Any) -> None:
         """Change fields of `DetectionSettings`; nothing happens when they are so already."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from model.user_folders import own_folder
 from pipeline.live.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from ui.settings_fields import DETECTION_FIELDS, DISPLAY_FIELDS, WINDOW_FIELDS, Fields
@@ -60,8 +61,8 @@ def settings_path() -> Path:
     import platformdirs
 
     home = os.environ.get("LIVEMASK_HOME")
-    folder = home or platformdirs.user_config_dir("livemask", appauthor=False)
-    return Path(folder).expanduser() / FILE_NAME
+    folder = own_folder(lambda: home or platformdirs.user_config_dir("livemask", appauthor=False))
+    return folder / FILE_NAME
 
 
 def load(path: Path) -> tuple[WindowSettings, str]:
@@ -76,14 +77,14 @@ def load(path: Path) -> tuple[WindowSettings, str]:
         return WindowSettings(), ""
     except (OSError, UnicodeDecodeError) as error:
         return WindowSettings(), f"{path}: the settings cannot be read ({error}); the defaults are used"
+    problems: list[str] = []
     try:
         stored = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        if not isinstance(stored, dict):
+            return WindowSettings(), f"{path}: expected settings by name; the defaults are used"
+        settings = _window(stored, problems)
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
         return WindowSettings(), f"{path}: the settings are broken ({error}); the defaults are used"
-    if not isinstance(stored, dict):
-        return WindowSettings(), f"{path}: expected settings by name; the defaults are used"
-    problems: list[str] = []
-    settings = _window(stored, problems)
     if not problems:
         return settings, ""
     return settings, f"{path}: the defaults are used for {'; '.join(problems)}"

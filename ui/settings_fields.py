@@ -5,7 +5,6 @@ A reader raises ValueError, whose text says what it expects.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,10 +52,11 @@ def _one_of(*choices: str) -> Reader:
 
 def _number(low: float, high: float) -> Reader:
     def read(value: object) -> float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not is_number or not low <= float(str(value)) <= high:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        # compared as it is: a whole number in JSON may be too large for a float
+        if not is_number or not low <= value <= high:
             raise ValueError(f"a number from {low:g} to {high:g}")
-        return float(str(value))
+        return float(value)
 
     return read
 

@@ -14,6 +14,7 @@ from model.catalog import DEFAULT_WEIGHTS, all_entries, current_name
 from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.detections import Detections
 from model.options import DetectOptions, class_indices
+from model.user_folders import expanded
 from pipeline.live.settings import DetectionSettings
 from pipeline.tracking.options import FollowOptions
 
@@ -115,7 +116,7 @@ def weights_path(settings: DetectionSettings) -> Path:
     """The file that the settings' weights are in, which need not be there."""
     name = current_name(settings.weights or DEFAULT_WEIGHTS)
     known = all_entries().get(name)
-    return Path(name).expanduser() if known is None else known.path
+    return expanded(name) if known is None else known.path
 
 
 def _thresholds(

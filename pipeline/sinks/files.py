@@ -46,6 +46,11 @@ def json_bytes(record: Any) -> bytes:
     return json.dumps(record, indent=1, allow_nan=False).encode() + b"\n"
 
 
+def utf8(text: str) -> bytes:
+    """`text` in UTF-8; what is none in the names of files becomes `\\udc80` and such."""
+    return text.encode(errors="backslashreplace")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file by way of a `PartFile`, so that nobody ever sees half of it, and bring it to the disk.
 

@@ -149,3 +149,19 @@ def test_a_strength_of_the_stabiliser_that_there_is_not_is_told_and_off_is_used(
     settings, warning = stored(tmp_path, f'{{"detection": {{"stabilise": {broken}, "nms": "exact"}}}}')
     assert settings.detection == DetectionSettings(nms="exact")
     assert "detection.stabilise: expected one of off, light, strong" in warning
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1e400", "NaN"])
+@pytest.mark.parametrize("field", ['"detection": {"score_threshold": %s}', '"display": {"opacity": %s}'])
+def test_a_number_too_large_for_any_float_is_told_and_stops_no_start(tmp_path, field, number):
+    settings, warning = stored(tmp_path, "{" + field % number + ', "output": "/videos"}')
+    assert settings == WindowSettings(output="/videos")
+    assert "expected a number from 0 to 1" in warning
+
+
+def test_whatever_a_file_holds_one_can_start(tmp_path):
+    for value in ("[" * 900 + "]" * 900, "1" * 5000, '{"a": 1e999}', "[[1e999]]", "null", '"\\ud800"'):
+        for name in ("detection", "display", "recent", "output", "panels", "no such"):
+            settings, warning = stored(tmp_path, f'{{"{name}": {value}}}')
+            assert isinstance(settings, WindowSettings)
+            assert warning or (name, value) in {("panels", "null"), ("output", '"\\ud800"')}

@@ -9,6 +9,7 @@ from pathlib import Path
 from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
+from pipeline.sinks.files import utf8
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile, cannot_be_written
 from pipeline.sinks.span import Span
@@ -52,7 +53,7 @@ class TracksSink:
             self._origin = origin_of(self._info, result.frame)
         time = result.frame.time - self._origin
         try:
-            data = (begin + self._writer.frame(result, round(float(time), 9))).encode()
+            data = utf8(begin + self._writer.frame(result, round(float(time), 9)))
         except ValueError as error:
             number = result.frame.index
             raise SinkError(f"{self._path}: frame {number} cannot be written: {error}") from error
@@ -69,7 +70,7 @@ class TracksSink:
         if self._failed:
             return SinkReport(part.keep(), f"broken off: {self._span}, {self._writer.told()}", whole=False)
         for text in self._writer.end():
-            self._put(text.encode(), follow=False)
+            self._put(utf8(text), follow=False)
         part.finish()
         problems = self._read_back(part.part)
         if whole := complete and not problems:

@@ -1,0 +1,59 @@
+"""Whoever has neither a home nor an account has folders all the same."""
+
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from model.user_folders import expanded, own_folder
+
+
+@pytest.fixture
+def nobody(monkeypatch, tmp_path):
+    """Somebody whose `~` nobody knows, and a temporary folder."""
+
+    def unknown(path):
+        if str(path).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return path
+
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_home_that_is_known_is_used(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert own_folder(lambda: "~/.cache/livemask") == tmp_path / ".cache" / "livemask"
+
+
+def test_without_a_home_the_folder_is_a_temporary_one_for_this_user_alone(nobody):
+    folder = own_folder(lambda: "~/.cache/livemask")
+    assert folder.parent == nobody
+    assert own_folder(lambda: "~/.config/livemask") == folder
+    assert not stat.S_IMODE(folder.stat().st_mode) & 0o077
+    assert own_folder(lambda: nobody / "mine") == nobody / "mine"
+    assert expanded("~someone/a.pt") == Path("~someone/a.pt")
+
+
+def test_a_folder_that_others_can_write_to_is_not_trusted(nobody):
+    first = own_folder(lambda: "~/x")
+    first.chmod(0o777)
+    assert own_folder(lambda: "~/x") != first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for a user without an account")
+def test_the_cache_is_found_by_a_user_without_home_and_account(monkeypatch):
+    monkeypatch.delenv("LIVEMASK_HOME")
+    monkeypatch.delenv("HOME")
+    code = (
+        "import pwd; pwd.getpwuid = {}.__getitem__\n"
+        "from model.catalog import cache_folder; from ui.settings import settings_path\n"
+        "print(cache_folder(), settings_path())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(path.startswith(tempfile.gettempdir()) for path in done.stdout.split())
