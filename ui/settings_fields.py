@@ -52,9 +52,8 @@ def _one_of(*choices: str) -> Reader:
 
 def _number(low: float, high: float) -> Reader:
     def read(value: object) -> float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         # compared as it is: a whole number in JSON may be too large for a float
-        if not is_number or not low <= value <= high:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
             raise ValueError(f"a number from {low:g} to {high:g}")
         return float(value)
 
