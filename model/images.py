@@ -6,8 +6,10 @@ Photographs and pictures of the web only. Pillow would read more, but some of it
 from __future__ import annotations
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,24 @@ from PIL import Image
 
 from model.errors import SourceError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
-"""Pillow's names of the formats that are read; a file's header decides, not its name."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
+"""Pillow's names of the formats that are read; a file's header decides, not its name. AVIF wants Pillow 11.3,
+HEIF (what phones call HEIC) the package pillow-heif; see `readable`."""
 
 MAX_PIXELS = 100_000_000
 """The largest image that is decoded; one of this size takes about 1 GB of memory on its way."""
 
 _GREY_16_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _LIMIT = f"is too large; at most {MAX_PIXELS // 10**6} million pixels are read, so scale it down first"
+
+
+@cache
+def readable() -> tuple[str, ...]:
+    """Those of `FORMATS` that can be read here."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 @contextlib.contextmanager
@@ -37,7 +49,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=readable()) as picture:
                 _check(picture)
                 yield picture
         except Image.DecompressionBombError as error:  # Pillow's own, higher limit comes first

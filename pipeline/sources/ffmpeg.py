@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from model.errors import SourceError
+from pipeline.sources.foreign import refuse_photograph
 
 MAX_PIXELS = 2**26
 """The largest picture that is decoded, 8192 x 8192: a decoder holds up to twenty of them at a time."""
@@ -45,6 +46,9 @@ WITHOUT_STAMPS = frozenset(
 """FFmpeg's names of the formats that are a codec's bare stream: it makes up when their frames are shown."""
 
 
+_NO_VIDEO = Disposition.attached_pic | Disposition.dependent
+
+
 def limits(formats: tuple[str, ...], protocols: tuple[str, ...]) -> dict[str, str]:
     """Options that keep FFmpeg, and all that it opens on the way, to these formats, protocols and sizes."""
     return {
@@ -63,11 +67,14 @@ def reason(error: BaseException) -> str:
 def choose_stream(container: InputContainer, name: str) -> av.VideoStream:
     """The best video stream: the default one, else the one with the most pixels. A cover picture is no video.
 
+    Nor is a photograph, what it is put together from, or any stream that depends on others.
+
     Raises SourceError when there is none, when nothing here decodes it, or when it is too large.
     """
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    refuse_photograph(name, container.metadata.get("major_brand", ""))
+    streams = [s for s in container.streams.video if not s.disposition & _NO_VIDEO]
     if not streams:
-        found = "only a cover picture" if container.streams.video else "none"
+        found = "only a cover picture, or parts of one" if container.streams.video else "none"
         raise SourceError(f"{name}: expected a video stream, found {found}")
     decodable = [stream for stream in streams if stream.codec_context is not None]
     if not decodable:
@@ -124,6 +131,7 @@ def is_partial(packet: av.Packet[Any]) -> bool:
     return packet.is_corrupt and packet.stream.container.format.name != "mpegts"
 
 
-def _merit(stream: av.VideoStream) -> tuple[bool, bool, int]:
+def _merit(stream: av.VideoStream) -> tuple[bool, bool, int, bool]:
     pixels = stream.codec_context.width * stream.codec_context.height
-    return pixels > 0, bool(stream.disposition & Disposition.default), pixels
+    is_default = bool(stream.disposition & Disposition.default)
+    return pixels > 0, is_default, pixels, stream.frames != 1  # an animation in AVIF has a still beside it

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from model.errors import SourceError
-from model.images import FORMATS, opened, to_rgb
+from model.images import opened, readable, to_rgb
 from model.orientation import as_stored, turned_upright
 from pipeline.sources.addresses import redacted
+from pipeline.sources.foreign import refusal
 
 IMAGE_SUFFIXES = frozenset(
     {
+        *(".avif", ".heic", ".heif", ".hif", ".jxl"),
         *(".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo"),
         *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
     }
@@ -38,8 +40,8 @@ UNFINISHED_SUFFIX = ".part"
 """Stands before the suffix of an output that is not whole yet (`clip.part.mp4`): nobody's input."""
 
 _PICTURE_SERIES = frozenset({".mjpeg", ".mjpg"})
-_ANIMATION_SUFFIXES = frozenset({".gif", ".png", ".webp"})
-_ANIMATION_FORMATS = ("GIF", "PNG", "WEBP")  # several pictures in a JPEG or a TIFF are no animation
+_ANIMATION_SUFFIXES = frozenset({".avif", ".gif", ".png", ".webp"})
+_ANIMATION_FORMATS = ("AVIF", "GIF", "PNG", "WEBP")  # several pictures in a JPEG or a TIFF are no animation
 _PATTERN_SIGNS = "*?["
 
 
@@ -97,7 +99,8 @@ def read_image(path: Path, upright: bool = True) -> NDArray[np.uint8]:
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
     except UnidentifiedImageError as error:
-        raise SourceError(f"{path}: not an image that can be read; expected {_format_list()}") from error
+        why = refusal(path) or f"not an image that can be read; expected {_format_list()}"
+        raise SourceError(f"{path}: {why}") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError:  # says nothing about the file
@@ -124,7 +127,7 @@ def _is_image(path: Path) -> bool:
     except MemoryError:
         raise
     except Exception:  # no image, a broken or an unreadable one, which its reader has to say
-        return suffix in IMAGE_SUFFIXES
+        return suffix in IMAGE_SUFFIXES or bool(refusal(path))
 
 
 def _matches(pattern: str) -> Iterator[Path]:
@@ -159,4 +162,4 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 def _format_list() -> str:
-    return ", ".join(name for name in FORMATS if name != "DIB")
+    return ", ".join(name for name in readable() if name != "DIB")
