@@ -7,6 +7,7 @@ anything else the reason is told why it cannot be used.
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Id = int | str
 Box = tuple[float, float, float, float]
 Polygon = NDArray[np.float64]
 
+_FLAGS = {"false": False, "true": True}
 # as str() writes a whole number, or as a table's column of floats does; "007" may be a name
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
 
@@ -70,7 +72,9 @@ def parse_number(value: Any) -> float | None:
 
 def parse_crowd(value: Any) -> bool:
     """Whether an annotation is of a crowd; nothing means no. Raises ValueError with the reason."""
-    flag = 0 if value is None or value is False else 1 if value is True else parse_whole(value)
+    if isinstance(value, str):
+        value = _FLAGS.get(value.strip().lower(), value)
+    flag = int(value or 0) if value is None or isinstance(value, bool) else parse_whole(value)
     if flag not in (0, 1):
         raise ValueError("annotation whose iscrowd is neither 0 nor 1")
     return bool(flag)
@@ -78,6 +82,7 @@ def parse_crowd(value: Any) -> bool:
 
 def parse_box(value: Any) -> Box:
     """x, y, width, height in pixels, the sides over 0. Raises ValueError with the reason."""
+    value = _of_text(value)
     if not isinstance(value, list) or len(value) != 4:
         raise ValueError("annotation with neither a mask nor a box")
     x, y, width, height = (parse_number(side) for side in value)
@@ -90,6 +95,9 @@ def parse_box(value: Any) -> Box:
 
 def parse_mask(value: Any, width: int, height: int) -> Mask:
     """A segmentation of a width x height image. Raises ValueError with the reason when it is malformed."""
+    value = _of_text(value)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        value = value[0]  # run lengths in a list, as outlines are
     if not value:
         return Mask()
     if isinstance(value, dict):
@@ -105,6 +113,16 @@ def parse_mask(value: Any, width: int, height: int) -> Mask:
     if strays and not polygons:
         raise ValueError("polygon of fewer than three points")
     return Mask(polygons, strays=strays)
+
+
+def _of_text(value: Any) -> Any:
+    """What a text of json holds, as tables of text keep it; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _outlines(value: Any) -> list[Polygon]:

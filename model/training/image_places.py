@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -30,6 +31,7 @@ class ImagePlaces:
         names = list(dict.fromkeys(names))
         self._folders = _ranked(_folders(file, given), names)
         self._beneath = _subfolders(file, given)
+        self._listing = cache(_listing)
         self._found = self._find_all(names)
         if not self._found:
             shown = [str(folder) for folder in self._folders if folder.is_dir()]
@@ -64,10 +66,18 @@ class ImagePlaces:
     def _by_tail(self, name: str) -> Path | None:
         """The file by the last parts of its name, or in the only subfolder that has it."""
         tails = _tails(name)
-        path = _first(self._folders, tails)
-        if path is not None or not tails:
-            return path or self._only_beneath(_spellings(name))
-        return self._only_beneath(tails)
+        every = [*_spellings(name), *tails]
+        return _first(self._folders, tails) or self._only_beneath(every) or self._by_case(every)
+
+    def _by_case(self, spellings: list[str]) -> Path | None:
+        """The only file that is called so but for small and capital letters, as systems differ in that."""
+        for spelling in spellings:
+            above, _, last = spelling.rpartition("/")
+            for folder in self._folders:
+                found = self._listing(str(folder / above)).get(last.casefold(), [])
+                if len(found) == 1 and found[0].is_file():
+                    return found[0]
+        return None
 
     def _only_beneath(self, spellings: list[str]) -> Path | None:
         there = (_first([folder], spellings) for folder in self._beneath)
@@ -132,6 +142,17 @@ def _first(folders: list[Path], spellings: list[str]) -> Path | None:
             if os.path.isfile(path := os.path.join(folder, spelling)):  # noqa: PTH113, PTH118
                 return Path(path)
     return None
+
+
+def _listing(folder: str) -> dict[str, list[Path]]:
+    """The entries of a folder by their names in small letters; none where there is no such folder."""
+    found: dict[str, list[Path]] = {}
+    try:
+        for entry in Path(folder).iterdir():
+            found.setdefault(entry.name.casefold(), []).append(entry)
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def _spellings(name: str) -> list[str]:

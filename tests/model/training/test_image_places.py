@@ -37,6 +37,8 @@ LAYOUTS = {
     "Label Studio, local files": ("/data/local-files/?d=photos/my%20a.png", "r.json", "images/my a.png"),
     "labelme": ("JPEGImages/a.png", "annotations.json", "JPEGImages/a.png"),
     "labelme on Windows": ("JPEGImages\\a.png", "annotations.json", "JPEGImages/a.png"),
+    "small letters for capital ones": ("a.png", "labels.json", "images/A.PNG"),
+    "capital letters in a folder": ("Cam\\a.png", "labels.json", "images/Cam/a.PNG"),
     "a name from where it was labelled": ("..\\..\\photos\\a.png", "labels.json", "images/a.png"),
     "an absolute name": ("/home/me/photos/a.png", "labels.json", "images/a.png"),
     "an absolute name with a folder that is there": ("/home/me/cam/a.png", "labels.json", "images/cam/a.png"),
@@ -116,6 +118,15 @@ def test_a_file_that_two_names_could_mean_is_nobodys(tmp_path: Path):
     (tmp_path / "images" / "a.png").rename(tmp_path / "images" / "1.png")
 
     assert [image.name for image in load_annotations(path).images] == ["c.png"]
+
+
+def test_letters_are_not_guessed_where_two_files_differ_in_nothing_else(tmp_path: Path):
+    for name in ("a.PNG", "A.png", "b.png"):
+        (tmp_path / name).write_bytes(b"")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system does not tell small from capital letters")
+
+    assert "a.png" not in ImagePlaces(tmp_path / "labels.json", ["a.png", "b.png"])
 
 
 def test_a_subfolder_is_guessed_only_where_one_alone_has_the_file(tmp_path: Path):
