@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from threading import Event
@@ -169,7 +170,7 @@ def _opener(job: VideoJob, args: argparse.Namespace) -> OpenSource:
         if source.kind == "images":
             return open_images(source.images, Fraction(args.frame_rate or FRAME_RATE))
         rate = Fraction(args.frame_rate) if args.frame_rate else None
-        opened = open_source(source.text, source.kind, SourceOptions(bare_rate=rate), interrupted)
+        opened = open_source(source.text, source.kind, replace(SourceOptions(), bare_rate=rate), interrupted)
         try:
             check_frames(
                 1 if opened.info.live else args.batch,

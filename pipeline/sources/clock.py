@@ -15,6 +15,7 @@ from pipeline.sources.ffmpeg import nominal_rate
 _JOINABLE = frozenset({"mpegts", "mpeg", "flv"})
 _SLIP = Fraction(1, 10)  # seconds by which decoding times may go back within a recording
 _JUMP = Fraction(1)  # seconds; where they go back by more, a recording begins even without a key frame
+_GAP = Fraction(600)  # seconds; where they go on after so many more, too
 _MOST_HELD = 400  # packets that wait until all streams have begun anew
 _USUAL_STEP = Fraction(1, 25)
 
@@ -43,9 +44,9 @@ def clock_of(container: InputContainer, video: av.VideoStream | None) -> Clock |
 class Clock:
     """Moves the stamps of packets, so that each recording begins where the one before it ends.
 
-    Decoding times grow within a recording. Where those of a stream go back, its packets wait until those of
-    all streams did; then all are moved alike, by as much as the stream needs that ends last. Whoever reads
-    the same packets gets the same stamps. A stream that goes back all alone is left as it is.
+    Decoding times grow within a recording. Where those of a stream go back, or far ahead, its packets wait
+    until those of all streams did; then all are moved alike, by as much as the stream needs that ends last.
+    Whoever reads the same packets gets the same stamps. A stream that does so all alone is left as it is.
 
     joints: how many recordings have begun but the first
     """
@@ -68,7 +69,7 @@ class Clock:
             yield self._moved(packet)
             return
         track = self._tracks.setdefault(packet.stream_index, _Track(self._step_of(packet)))
-        if track.held or self._leaps_back(track, packet, stamp * base):
+        if track.held or self._leaps(track, packet, stamp * base):
             track.held.append(packet)
             self._count += 1
             if self._count == _MOST_HELD or all(t.held for t in self._tracks.values()):
@@ -99,11 +100,11 @@ class Clock:
     def _step_of(self, packet: av.Packet[Any]) -> Fraction:
         return self._step if packet.stream_index == self._video else Fraction(0)
 
-    def _leaps_back(self, track: _Track, packet: av.Packet[Any], at: Fraction) -> bool:
-        if track.last is None:
+    def _leaps(self, track: _Track, packet: av.Packet[Any], at: Fraction) -> bool:
+        if track.last is None or packet.dts is None:
             return False
         back = track.last - at
-        return back > _JUMP or (back > _SLIP and packet.is_keyframe)
+        return back > _JUMP or back < -_GAP or (back > _SLIP and packet.is_keyframe)
 
     def _note(self, track: _Track, packet: av.Packet[Any]) -> None:
         base = packet.time_base

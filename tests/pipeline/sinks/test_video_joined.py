@@ -6,11 +6,14 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from pipeline.sinks.video import VideoSink
+from pipeline.sources.clock import clock_of
 from tests.clips import number_of, write_clip
 from tests.pipeline.sinks.recordings import annotated, payloads, pictures, times
+from tests.pipeline.sinks.test_video_start import late
 from tests.pipeline.sources.reading import read_video
 
 KINDS: dict[str, dict[str, object]] = {
@@ -65,8 +68,39 @@ def test_the_sound_of_every_part_stays_with_its_pictures(tmp_path: Path, suffix:
     assert [number_of(p) for p in pictures(tmp_path / f"out{out}")] == [*range(25), *range(25), *range(50)]
 
 
-def test_a_part_that_begins_at_another_time_goes_on_as_well(tmp_path: Path) -> None:
-    parts = joined(tmp_path / "in.ts", [25, 25], sound=True, begins=(7, 3))
-    annotated(VideoSink(tmp_path / "out.mp4"), tmp_path / "in.ts")
+def test_parts_from_quite_other_times_go_on_as_well(tmp_path: Path) -> None:
+    parts = [late(tmp_path / f"{n}.ts", Fraction(n), Fraction(n)) for n in (7, 60_000, 3)]
+    (tmp_path / "in.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    report = annotated(VideoSink(tmp_path / "out.mp4"), tmp_path / "in.ts")
+    assert not report.problems
+    shown = times(tmp_path / "out.mp4")
+    assert len(shown) == 30
+    assert shown[-1] < 1.3
     sound = payloads(tmp_path / "out.mp4", "audio")
     assert len(sound) == sum(len(payloads(part, "audio")) for part in parts)
+
+
+def test_a_picture_that_is_held_for_long_in_matroska_is_no_new_beginning(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mkv", times=[0, 40, 3_600_000, 3_600_040], time_base=Fraction(1, 1000))
+    assert read_video(tmp_path / "in.mkv").times[2] == 3600
+
+
+def test_sound_that_goes_back_all_alone_leaves_the_pictures_as_they_are(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.ts", frames=50, seconds_of_audio=2)
+    with av.open(str(tmp_path / "in.ts")) as container:
+        clock = clock_of(container, container.streams.video[0])
+        assert clock is not None
+        shown, expected, heard = [], [], 0
+        for packet in (p for p in container.demux() if p.size):
+            assert packet.pts is not None
+            if packet.stream.type == "video":
+                expected.append(packet.pts)
+            elif packet.pts > 90_000:
+                packet.pts = packet.dts = packet.pts - 45_000
+            for moved in clock.put(packet):
+                shown += [moved.pts] if moved.stream.type == "video" else []
+                heard += moved.stream.type == "audio"
+        heard += len(list(clock.flush()))
+        assert shown == expected
+        assert heard == len(payloads(tmp_path / "in.ts", "audio"))
+        assert clock.joints == 0
