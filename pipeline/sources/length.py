@@ -47,7 +47,8 @@ def length_of(container: InputContainer, stream: av.VideoStream, whole: bool | N
         return Length(told)
     if "mp4" in container.format.name:
         if not stream.codec_context.has_b_frames:
-            return Length(told, None if told is None else start * base + told)
+            # that of the whole file may be its sound's
+            return Length(told, (start + stream.duration) * base if stream.duration else None)
         end = _end(container, stream)
         return Length(told, None, True) if end is None else Length((end - start) * base, end * base, True)
     if "matroska" not in container.format.name:
