@@ -147,6 +147,16 @@ def test_chapters_end_with_what_was_written(tmp_path: Path, suffix: str) -> None
     assert told_chapters(tmp_path / f"out{suffix}") == [(0, "One"), (0.4, "Two")]
 
 
+@pytest.mark.parametrize(("suffix", "kept"), [(".mp4", 255), (".mov", 255), (".mkv", 300)])
+def test_chapters_that_a_container_has_no_room_for_are_told(tmp_path: Path, suffix: str, kept: int) -> None:
+    many = [CHAPTERS[0] | {"id": n + 1, "start": 4 * n, "end": 4 * n + 4} for n in range(300)]
+    clip = edited(tmp_path / "in.mkv", lambda output, streams: output.set_chapters(many))
+    report = through(VideoSink(tmp_path / f"out{suffix}"), clip)
+    assert f"{kept} chapters kept" in report.summary
+    assert ("45 of 300 chapters dropped" in report.summary) is (kept == 255)
+    assert len(told_chapters(tmp_path / f"out{suffix}")) == kept
+
+
 def told_chapters(path: Path) -> list[tuple[float, str]]:
     """When each one begins, and its name; an mp4 has no more."""
     with av.open(str(path)) as container:
