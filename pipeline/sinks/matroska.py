@@ -8,31 +8,22 @@ file is closed. The format: RFC 8794 (EBML) and RFC 9559 (Matroska).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+
+from pipeline.ebml import Element, elements, inside
 
 FORMATS = frozenset({"matroska", "webm"})
 """FFmpeg's names of the containers that this concerns."""
 
 _ROOM = 24  # bytes
 _HEAD = 1 << 20  # bytes of a file in which its tracks are looked for
-_SEGMENT, _TRACKS, _ENTRY, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
+SEGMENT, TRACKS, _ENTRY, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
 _NAME, _CRC, _VOID = 0x536E, 0xBF, 0xEC
 _WIDTH, _HEIGHT, _UNIT = 0x54B0, 0x54BA, 0x54B2
 _ASPECT_RATIO = 3  # what width and height count where they are no pixels
-
-
-@dataclass(frozen=True)
-class Element:
-    """A part of a file that has a name. Its content goes from `begin` to `end`, in bytes."""
-
-    id: int
-    begin: int
-    end: int
 
 
 def keep_room(stream: av.VideoStream) -> None:
@@ -48,8 +39,8 @@ def tell_aspect(path: Path, size: tuple[int, int], aspect: Fraction, is_webm: bo
     shown = _elements_for(size, aspect, is_webm)
     with path.open("r+b") as file:
         data = file.read(_HEAD)
-        for tracks in _inside(data, _SEGMENT, _TRACKS):
-            changed = _tracks(data, tracks, shown)
+        for tracks in inside(data, SEGMENT, TRACKS):
+            changed = with_elements(data, tracks, shown)
             if changed is not None:
                 file.seek(tracks.begin)
                 file.write(changed)
@@ -65,7 +56,7 @@ def _elements_for(size: tuple[int, int], aspect: Fraction, is_webm: bool) -> byt
     )
 
 
-def _tracks(data: bytes, tracks: Element, shown: bytes) -> bytes | None:
+def with_elements(data: bytes, tracks: Element, shown: bytes) -> bytes | None:
     """The content of the tracks with `shown` where there is room, as long as before; None without room."""
     for entry in elements(data, tracks.begin, tracks.end):
         changed = _entry(data, entry, shown) if entry.id == _ENTRY else None
@@ -110,38 +101,6 @@ def _with_crc(content: bytes) -> bytes:
         return content
     rest = content[first.end :]
     return content[: first.begin] + zlib.crc32(rest).to_bytes(4, "little") + rest
-
-
-def _inside(data: bytes, outer: int, inner: int) -> Iterator[Element]:
-    """The elements of one kind in those of another that stand at the top."""
-    for top in elements(data, 0, len(data)):
-        if top.id == outer:
-            yield from (part for part in elements(data, top.begin, top.end) if part.id == inner)
-
-
-def elements(data: bytes, begin: int, end: int) -> Iterator[Element]:
-    """The elements that lie between two places, one after another; the last one may be cut off.
-
-    Ends where something is no element.
-    """
-    at = begin
-    while at < end:
-        id_length, size_at = _length_at(data, at), at + _length_at(data, at)
-        size_length = _length_at(data, size_at)
-        content = size_at + size_length
-        if not id_length or not size_length or content > end:
-            return
-        marked = int.from_bytes(data[size_at:content])
-        size = marked & ((1 << 7 * size_length) - 1)
-        is_open = size == (1 << 7 * size_length) - 1  # until whatever comes ends it
-        yield Element(int.from_bytes(data[at:size_at]), content, end if is_open else min(content + size, end))
-        at = end if is_open else content + size
-
-
-def _length_at(data: bytes, at: int) -> int:
-    """How many bytes the variable number at a place has; 0 where there is none."""
-    first = data[at] if at < len(data) else 0
-    return 9 - first.bit_length() if first else 0
 
 
 def _number(id_: int, value: int) -> bytes:

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from pipeline.frame import Frame, Image
 from pipeline.sources.clock import Clock
 from pipeline.sources.colours import ColourTags, tags_of
+from pipeline.sources.cropping import NO_CROP, Crop
 from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.ffmpeg import is_partial, nominal_rate
 from pipeline.sources.order import DecodingOrder
@@ -127,9 +128,11 @@ class FrameMaker:
         troubles: Troubles,
         by_arrival: bool = False,
         counted: Fraction | None = None,
+        crop: Crop = NO_CROP,
     ) -> None:
         """by_arrival: frames are stamped with the time at which they come, not with what the stream says.
         counted: they are so many a second, whatever it says.
+        crop: what the container says of their edges
         """
         self.time_base = (not by_arrival and stream.time_base) or _USUAL_TIME_BASE
         if counted is not None:
@@ -139,7 +142,7 @@ class FrameMaker:
         self._rate = nominal_rate(stream)
         self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
         self._aspect = stream.sample_aspect_ratio
-        self._pictures = Pictures(troubles, tags_of(stream.codec_context))
+        self._pictures = Pictures(troubles, tags_of(stream.codec_context), crop)
         self._stamps = Stamps(self.time_base, self._rate, troubles)
         self._troubles = troubles
         self._count = 0

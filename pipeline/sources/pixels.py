@@ -13,6 +13,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from pipeline.frame import Image
 from pipeline.sources.bgr import BgrConverter
 from pipeline.sources.colours import BT709, NO_TAGS, ColourTags, tags_of
+from pipeline.sources.cropping import NO_CROP, Crop
 from pipeline.sources.letterbox import letterboxed
 from pipeline.sources.side_data import SideDataReader
 from pipeline.sources.tone_map import peak_of
@@ -44,9 +45,10 @@ class Pictures:
     rest. A picture of another size or shape than the first one's is shown whole, between black bars.
     """
 
-    def __init__(self, troubles: Troubles, declared: ColourTags = NO_TAGS) -> None:
-        """declared: what the container says of the colours, for frames that do not."""
+    def __init__(self, troubles: Troubles, declared: ColourTags = NO_TAGS, crop: Crop = NO_CROP) -> None:
+        """declared: what the container says of the colours, for frames that do not; crop: of the edges"""
         self._declared = declared
+        self._crop = crop
         self._converter = BgrConverter()
         self._side_data = SideDataReader()
         self._troubles = troubles
@@ -72,7 +74,7 @@ class Pictures:
             self._troubles.add(f"high dynamic range ({tags.hdr}) was tone-mapped to BT.709")
         image = self._converter(frame, tags, peak_of(side_data) if tags.hdr else 0)
         signs = _display_signs(side_data)
-        image = self._upright(image, signs)
+        image = self._upright(self._cropped(image), signs)
         if self._size is None:
             self._size = image.shape[:2]
             self._colours = BT709 if tags.hdr else tags
@@ -81,6 +83,14 @@ class Pictures:
             self._troubles.add("the picture size changed; {count} frame(s) were fitted into the first one's")
             image = letterboxed(image, self._size)
         return image
+
+    def _cropped(self, image: Image) -> Image:
+        height, width = image.shape[:2]
+        crop = self._crop
+        if not crop.leaves(height, width):
+            return image
+        rows = slice(crop.top, height - crop.bottom)
+        return np.ascontiguousarray(image[rows, crop.left : width - crop.right])
 
     def _upright(self, image: Image, signs: _Signs | None) -> Image:
         if signs is None:

@@ -16,6 +16,7 @@ from model.errors import SourceError
 from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.clock import Clock, clock_of
+from pipeline.sources.cropping import crop_of
 from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
@@ -78,7 +79,8 @@ class VideoSource:
             rate = frame_rate or rate or USUAL_RATE
             if frame_rate is None:
                 self._troubles.add(_COUNTED.format(float(rate)))
-        self._maker = FrameMaker(file.stream, self._troubles, counted=None if file.has_stamps else rate)
+        counted, crop = None if file.has_stamps else rate, crop_of(file.path, file.stream)
+        self._maker = FrameMaker(file.stream, self._troubles, counted=counted, crop=crop)
         self._order = order_of(file.container.format.name)
         self._clock: Clock | None = None
         self._stamps_stand_alone = True
