@@ -23,7 +23,7 @@ REFUSALS = (av.error.ArgumentError, av.error.InvalidDataError, av.error.PatchWel
 """What a container has against a single packet."""
 
 _SAMPLES = 4  # packets of each stream that are tried
-_LOOK = 2000  # packets of a file among which they are looked for
+_LOOK, _LOOK_BYTES = 2000, 1 << 25  # packets of a file among which they are looked for
 _UNNAMED = re.compile(r"\d+ channels")
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
@@ -96,12 +96,18 @@ def repacker(stream: Stream) -> BitStreamFilterContext | None:
 def _samples(container: InputContainer, streams: Sequence[Stream]) -> Samples:
     """The first packets of each stream, as far as they come early in the file."""
     found: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
+    size = 0
     try:
         for count, packet in enumerate(container.demux()):
+            size += packet.size
             mine = found.get(packet.stream_index)
             if mine is not None and packet.size and packet.pts is not None and len(mine) < _SAMPLES:
                 mine.append(packet)
-            if count == _LOOK or all(len(packets) == _SAMPLES for packets in found.values()):
+            if (
+                count == _LOOK
+                or size > _LOOK_BYTES
+                or all(len(packets) == _SAMPLES for packets in found.values())
+            ):
                 break
     except (av.error.FFmpegError, OSError):  # whoever copies tells it
         pass
