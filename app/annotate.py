@@ -19,6 +19,7 @@ from app.arguments import (
     add_tracking_arguments,
     at_least_one,
     follow_options,
+    frame_rate,
     refuse_early,
     zero_or_more,
 )
@@ -42,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="photographs and videos; folders of them (without their subfolders); patterns such as '*.jpg'; "
-        "a camera: 0, 1, … or camera:NAME; a stream: rtsp://, http(s)://, udp://",
+        help="photographs and videos; folders of them (with subfolders: --recursive); patterns such as "
+        "'*.jpg'; a camera: 0, 1, … or camera:NAME; a stream: rtsp://, http(s)://, udp://",
     )
     parser.add_argument(
         "-o",
@@ -53,9 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write to, made when absent; for a single input also a file. A video file makes "
         "photographs its frames (default: NAME_masks.mp4 or NAME_masks.jpg in the current folder)",
     )
+    parser.add_argument("--recursive", action="store_true", help="search the subfolders of folders, too")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     existing.add_argument("--skip-existing", action="store_true", help="make only outputs that do not exist")
+    parser.add_argument(
+        "--remove-parts",
+        action="store_true",
+        help="remove what runs that did not end have left of the outputs, NAME.….part.mp4 and such",
+    )
     parser.add_argument(
         "--json",
         action="store_true",
@@ -84,10 +91,11 @@ def run(args: argparse.Namespace) -> int:
     """Annotate every input; the exit code is 1 when any of them failed, else 3 when a stream broke off."""
     from app.cli import EXIT_CUT, EXIT_FAILED, EXIT_OK
     from app.inputs import gather
+    from app.leftovers import without_busy
     from app.outputs import Wanted, plan
 
     started = time.perf_counter()
-    inputs = gather(args.inputs)
+    inputs = gather(args.inputs, args.recursive)
     report = Report(failures=inputs.failures)
     if not inputs.photos and not inputs.videos:  # nothing to complain about OUT for
         print_report(report, 0.0, Path())
@@ -99,8 +107,11 @@ def run(args: argparse.Namespace) -> int:
         from app.annotate_compare import plan_comparison
 
         photos, videos = [], plan_comparison(inputs, args)
+    for note in inputs.notes:
+        print(f"note: {note}", file=sys.stderr)
     _check_video_arguments(args, videos)
     photos, videos = _pending(photos, args, report), _pending(videos, args, report)
+    videos = without_busy(videos, args, report)
     if args.dry_run:
         return _tell_plan(photos, videos, report)
     try:
@@ -142,7 +153,7 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-frames", type=at_least_one, metavar="N", help="stop after N frames")
     group.add_argument(
         "--frame-rate",
-        type=_rate,
+        type=frame_rate,
         metavar="FPS",
         help="of a video made of photographs (default: 25), and of files whose frames have no times, such as "
         ".h264, .hevc, .obu and .mjpeg (default: what the codec says, or 25)",
@@ -150,19 +161,6 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
     )
-
-
-def _rate(text: str) -> str:
-    """A frame rate, as a number or a fraction such as 30000/1001; kept as text."""
-    from fractions import Fraction
-
-    try:
-        good = 0 < Fraction(text) <= 1000
-    except (ValueError, ZeroDivisionError):
-        good = False
-    if not good:
-        raise argparse.ArgumentTypeError(f"expected frames a second, such as 25 or 30000/1001, got {text!r}")
-    return text
 
 
 def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob]) -> None:

@@ -201,3 +201,16 @@ def _whole_number(text: str, low: int, high: int | None) -> int:
         wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
         raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, got {text!r}")
     return value
+
+
+def frame_rate(text: str) -> str:
+    """A frame rate, as a number or a fraction such as 30000/1001; kept as text."""
+    from fractions import Fraction
+
+    try:
+        good = 0 < Fraction(text) <= 1000
+    except (ValueError, ZeroDivisionError):
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"expected frames a second, such as 25 or 30000/1001, got {text!r}")
+    return text

@@ -11,6 +11,7 @@ from model.errors import ConfigError, LiveMaskError
 from pipeline.sources import kind_of
 from pipeline.sources.addresses import redacted
 from pipeline.sources.images import find_media
+from pipeline.sources.searching import counted_by_kind
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,22 @@ class Inputs:
 
     folders:  those that were searched; an output there would be taken for an input the next time
     failures: what stands for nothing, and why
+    notes:    what was found and is not taken, in a line for each folder
+    below:    the subfolder that a file was found in, relative to the folder that was searched
     """
 
     photos: list[Path] = field(default_factory=list)
     videos: list[VideoInput] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    below: dict[Path, Path] = field(default_factory=dict)
 
 
-def gather(arguments: Sequence[str]) -> Inputs:
-    """What all arguments stand for. Raises ConfigError on an empty one, and on an unknown scheme."""
+def gather(arguments: Sequence[str], recursive: bool = False) -> Inputs:
+    """What all arguments stand for; of folders also what is in their subfolders, where `recursive`.
+
+    Raises ConfigError on an empty one, and on an unknown scheme."""
     inputs = Inputs()
     known: set[str] = set()
     for argument in arguments:
@@ -77,20 +84,29 @@ def gather(arguments: Sequence[str]) -> Inputs:
                 inputs.videos.append(VideoInput(kind, argument))
             known.add(argument)
         else:
-            _gather_files(argument, inputs, known)
+            _gather_files(argument, inputs, known, recursive)
     return inputs
 
 
-def _gather_files(argument: str, inputs: Inputs, known: set[str]) -> None:
+def _gather_files(argument: str, inputs: Inputs, known: set[str], recursive: bool) -> None:
     try:
-        found = find_media(argument)
+        found = find_media(argument, recursive)
     except LiveMaskError as error:
         inputs.failures.append(str(error))
         return
     if Path(argument).is_dir():
-        inputs.folders.append(Path(argument))
+        folder = Path(argument)
+        inputs.folders.append(folder)
+        if recursive:
+            inputs.below |= {p: p.parent.relative_to(folder) for p in (*found.images, *found.videos)}
+            inputs.folders.extend(dict.fromkeys(path.parent for path in inputs.below))
     elif not Path(argument).exists():  # a pattern: it may match in each folder that it matched in
         inputs.folders.extend({path.parent: None for path in (*found.images, *found.videos)})
+    if found.left:
+        many = f"{len(found.left)} file" + "s" * (len(found.left) > 1)
+        inputs.notes.append(
+            f"{argument}: {many} left out, no picture and no video by name: {counted_by_kind(found.left)}"
+        )
     inputs.photos.extend(_new(found.images, known))
     inputs.videos.extend(VideoInput("video", str(path)) for path in _new(found.videos, known))
 

@@ -91,7 +91,8 @@ def plan(inputs: Inputs, wanted: Wanted) -> tuple[list[Job], list[VideoJob]]:
     """A job for each photograph and for each video, in their order, no two with one output.
 
     In a folder a photograph keeps its name (JPEG stays JPEG, all else becomes PNG, a name that is taken gets
-    a number: `a.jpg`, `a-2.jpg`); a video becomes `STEM_masks.mp4`. Where OUT is a video file, the inputs are
+    a number: `a.jpg`, `a-2.jpg`, and a note in `inputs` tells it); a video becomes `STEM_masks.mp4`. What was
+    found in subfolders goes into subfolders of the same names. Where OUT is a video file, the inputs are
     one video, or photographs that become its frames. Json and tracks have the name of what they go with.
 
     Raises ConfigError when OUT cannot serve, when two videos would have one output, when an input would be
@@ -104,7 +105,7 @@ def plan(inputs: Inputs, wanted: Wanted) -> tuple[list[Job], list[VideoJob]]:
         photos, videos = [], [_single_video(inputs, out, wanted)]
     else:
         photos = _plan_photos(inputs, wanted)
-        videos = _plan_videos(inputs.videos, wanted)
+        videos = _plan_videos(inputs, wanted)
     _check(inputs, photos, videos, wanted.trace)
     return photos, videos
 
@@ -148,26 +149,28 @@ def _plan_photos(inputs: Inputs, wanted: Wanted) -> list[Job]:
     if not inputs.photos:
         return []
     if out is None:
-        images = _names_in_folder(inputs.photos, Path(), MARK)
+        images = _names_in_folder(inputs, Path(), MARK)
     elif _is_image_file(out):
         images = [_single_image(inputs, out)]
     else:
         _check_folder(out)
-        images = _names_in_folder(inputs.photos, out)
+        images = _names_in_folder(inputs, out)
     return [
         Job(source, image, image.with_suffix(".json") if wanted.records else None)
         for source, image in zip(inputs.photos, images, strict=True)
     ]
 
 
-def _plan_videos(videos: Sequence[VideoInput], wanted: Wanted) -> list[VideoJob]:
+def _plan_videos(inputs: Inputs, wanted: Wanted) -> list[VideoJob]:
+    videos = inputs.videos
     if not videos:
         return []
     out = wanted.out or Path()
     if _is_image_file(out):
         raise ConfigError(f"{out} is an image, but {videos[0].name} is no photograph; name a folder")
     _check_folder(out)
-    return [_video_job(video, out, wanted) for video in videos]
+    folders = [out / inputs.below.get(video.path or Path(), Path()) for video in videos]
+    return [_video_job(video, folder, wanted) for video, folder in zip(videos, folders, strict=True)]
 
 
 def _video_job(source: VideoInput, folder: Path, wanted: Wanted) -> VideoJob:
@@ -210,14 +213,17 @@ def _single_image(inputs: Inputs, out: Path) -> Path:
     return out
 
 
-def _names_in_folder(sources: Sequence[Path], out: Path, mark: str = "") -> list[Path]:
-    taken: set[str] = set()
+def _names_in_folder(inputs: Inputs, out: Path, mark: str = "") -> list[Path]:
+    taken: dict[Path, set[str]] = {}
     images = []
-    for source in sources:
+    for source in inputs.photos:
+        folder = out / inputs.below.get(source, Path())
         suffix = source.suffix if source.suffix.lower() in ENCODINGS else ".png"
-        stem = _free_stem(f"{source.stem}{mark}", taken)
-        taken.add(stem.casefold())
-        images.append(out / f"{stem}{suffix}")
+        stem = _free_stem(f"{source.stem}{mark}", taken.setdefault(folder, set()))
+        taken[folder].add(stem.casefold())
+        images.append(folder / f"{stem}{suffix}")
+        if stem != f"{source.stem}{mark}":  # which of them is which can be told by nothing else
+            inputs.notes.append(f"{source}: becomes {images[-1]}, for its name is taken")
     return images
 
 
@@ -232,6 +238,7 @@ def _check(inputs: Inputs, photos: Sequence[Job], videos: Sequence[VideoJob], tr
     if trace is not None:
         made.append(("--trace", trace))
     outputs = [path for _, path in made]
+    _refuse_odd_places(outputs)
     _protect_inputs(inputs, outputs)
     _refuse_shared_outputs(made)
     searched = {folder.resolve(): folder for folder in inputs.folders}
@@ -241,6 +248,13 @@ def _check(inputs: Inputs, photos: Sequence[Job], videos: Sequence[VideoJob], tr
             raise ConfigError(
                 f"{path} would lie in {folder}, which is searched for inputs; choose another OUT with -o"
             )
+
+
+def _refuse_odd_places(outputs: Iterable[Path]) -> None:
+    """Refuse what no file can be put in the place of, before any work is done for it."""
+    for path in outputs:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigError(f"{path}: is a device, a pipe or a socket; name a file")
 
 
 def _protect_inputs(inputs: Inputs, outputs: Iterable[Path]) -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from model.errors import SinkError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed or renamed anyway
+    fcntl = None  # type: ignore[assignment]
 
 _LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
 
@@ -29,6 +37,7 @@ class PartFile:
         with cannot_be_written(path):
             self.part = part_name(path)
             self.file = self.part.open("xb")
+            _claim(self.file)
 
     def finish(self) -> None:
         """Bring everything to the disk and close; the part can be read now. Raises SinkError."""
@@ -67,6 +76,49 @@ class PartFile:
             raise SinkError(f"{self.path}: is a device, a pipe or a socket; name a file")
         if not self._overwrite:
             raise SinkError(f"{self.path}: exists already; allow overwriting, or choose another name")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of one output that are there.
+
+    busy: somebody writes them at this moment
+    left: nobody does any more
+    """
+
+    busy: tuple[Path, ...]
+    left: tuple[Path, ...]
+
+
+def parts_of(path: Path) -> Parts:
+    """The parts of an output that lie beside it, of whatever run; none where that cannot be told."""
+    pattern = re.compile(rf"{re.escape(path.stem)}\.[0-9a-f]{{8}}\.part{re.escape(path.suffix)}")
+    try:
+        found = sorted(one for one in path.parent.iterdir() if pattern.fullmatch(one.name) and one.is_file())
+    except OSError:
+        found = []
+    busy = tuple(one for one in found if _is_claimed(one))
+    return Parts(busy, tuple(one for one in found if one not in busy))
+
+
+def _claim(file: BinaryIO) -> None:
+    """Mark a file as being written, until it is closed, by whatever end of the process."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_claimed(path: Path) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from model.images import opened, readable, to_rgb
 from model.orientation import as_stored, turned_upright
 from pipeline.sources.addresses import redacted
 from pipeline.sources.foreign import refusal
+from pipeline.sources.searching import below, counted_by_kind, each_once, matches
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -33,6 +33,11 @@ VIDEO_SUFFIXES = frozenset(
         *(".3g2", ".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg"),
         *(".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm"),
         *(".wmv", ".y4m"),
+        # of cameras, recorders and other programs, and bare streams
+        *(".3gpp", ".264", ".265", ".amv", ".apng", ".avc", ".dav", ".divx", ".dv", ".evo", ".gxf", ".h261"),
+        *(".h263", ".h264", ".h265", ".hevc", ".insv", ".ivf", ".lrv", ".m1v", ".m2t", ".mj2", ".mk3d"),
+        *(".mod", ".mp2v", ".mpv", ".nut", ".obu", ".ogm", ".qt", ".rm", ".rmvb", ".tod", ".tp", ".trp"),
+        *(".vro", ".vvc", ".wtv", ".xvid"),
     }
 )
 
@@ -47,20 +52,25 @@ _PATTERN_SIGNS = "*?["
 
 @dataclass(frozen=True)
 class Found:
-    """What one argument stands for: images and videos, each in their natural order."""
+    """What one argument stands for: images and videos, each in their natural order.
+
+    left: files that are left out, for nothing says that they are any of the two
+    """
 
     images: tuple[Path, ...] = ()
     videos: tuple[Path, ...] = ()
+    left: tuple[Path, ...] = ()
 
 
-def find_media(argument: str | Path) -> Found:
+def find_media(argument: str | Path, recursive: bool = False) -> Found:
     """The images and videos that a file, a folder or a pattern with `*`, `?`, `[…]` or `**` stands for.
 
-    A folder is searched for files with a suffix of `IMAGE_SUFFIXES` or `VIDEO_SUFFIXES`, not in its
-    subfolders, not for hidden files and not for unfinished outputs; the order is the natural one, 2 before
-    10. A file named outright is an image when it begins as one, or is called like one, and else is taken
-    for a video. An animation (GIF, PNG, WebP) is a video. Something that exists is taken at its name even
-    when the name reads like a pattern (`photo[1].jpg`).
+    A folder is searched for files with a suffix of `IMAGE_SUFFIXES` or `VIDEO_SUFFIXES`, in its subfolders
+    where it is `recursive`, not for hidden files and not for unfinished outputs; the order is the natural
+    one, 2 before 10. Files that are found at any depth come once, however many links lead to them. A file
+    named outright is an image when it begins as one, or is called like one, and else is taken for a video. An
+    animation (GIF, PNG, WebP) is a video. Something that exists is taken at its name even when the name reads
+    like a pattern (`photo[1].jpg`).
 
     Raises SourceError when there is no such file, or no media in the folder or under the pattern.
     """
@@ -68,11 +78,13 @@ def find_media(argument: str | Path) -> Found:
     shown = redacted(str(argument))  # a mistyped address ends up here, too
     try:
         if path.is_dir():
-            return _choose(path.iterdir(), f"{path}: the folder")
+            inside = each_once(sorted(below(path), key=_natural)) if recursive else path.iterdir()
+            return _choose(inside, f"{path}: the folder")
         if path.exists():
             return _named(path)
         if is_pattern(str(argument)):
-            return _choose(_matches(str(argument)), f"{shown}: the pattern")
+            found = sorted(set(matches(str(argument))), key=_natural)
+            return _choose(each_once(found) if "**" in str(argument) else found, f"{shown}: the pattern")
     except OSError as error:
         raise SourceError(f"{shown}: cannot be read: {error.strerror or error}") from error
     raise SourceError(f"{shown}: no such file or folder")
@@ -130,23 +142,24 @@ def _is_image(path: Path) -> bool:
         return suffix in IMAGE_SUFFIXES or bool(refusal(path))
 
 
-def _matches(pattern: str) -> Iterator[Path]:
-    # Path.glob takes no absolute patterns and stumbles over ".."
-    return map(Path, glob.iglob(pattern, recursive=True))  # noqa: PTH207
-
-
 def _choose(candidates: Iterable[Path], where: str) -> Found:
     images: list[Path] = []
     videos: list[Path] = []
+    left: list[Path] = []
     for path in sorted((path for path in candidates if _is_offered(path)), key=_natural):
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES or (suffix in _ANIMATION_SUFFIXES and not _is_image(path)):
             videos.append(path)
         elif suffix in IMAGE_SUFFIXES:
             images.append(path)
+        else:
+            left.append(path)
     if not images and not videos:
-        raise SourceError(f"{where} holds no image and no video; expected {_format_list()}, or a video file")
-    return Found(tuple(images), tuple(videos))
+        others = f"; {counted_by_kind(left)} in it" if left else ""
+        raise SourceError(
+            f"{where} holds no image and no video; expected {_format_list()}, or a video file{others}"
+        )
+    return Found(tuple(images), tuple(videos), tuple(left))
 
 
 def _is_offered(path: Path) -> bool:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from model.errors import SourceError
 from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Found, find_media
+from pipeline.sources.searching import counted_by_kind
 
 RGB = np.random.default_rng(0).integers(0, 255, (7, 11, 3), np.uint8)
 
@@ -154,3 +155,34 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="pipe: not a file"):
         find_media(tmp_path / "pipe")
+
+
+def test_what_is_left_out_of_a_folder_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "1.txt", "2.TXT", "notes", "b.unknown", ".hidden.txt", "c.part.mp4")
+    found = find_media(tmp_path)
+    assert names(found.left) == ["1.txt", "2.TXT", "b.unknown", "notes"]
+    assert counted_by_kind(found.left) == "2 .txt, 1 .unknown, 1 without a suffix"
+
+
+@pytest.mark.parametrize("suffix", ["h264", "h265", "insv", "divx", "ogm", "mod", "tod", "vro", "nut", "obu"])
+def test_videos_of_cameras_and_bare_streams_are_found_by_their_suffix(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, f"a.{suffix}")
+    assert names(find_media(tmp_path).videos) == [f"a.{suffix}"]
+
+
+def test_a_folder_is_searched_with_its_subfolders_where_that_is_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "deep/er/b.jpg", "deep/c.mp4", ".cache/d.jpg")
+    (tmp_path / "deep" / "round").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "same.jpg").symlink_to(tmp_path / "a.jpg")
+    found = find_media(tmp_path, recursive=True)
+    assert (names(found.images), names(found.videos)) == (["a.jpg", "b.jpg"], ["c.mp4"])
+    assert names(find_media(tmp_path).images) == ["a.jpg", "same.jpg"]
+
+
+def test_links_in_a_circle_give_each_file_once(tmp_path: Path) -> None:
+    touch(tmp_path, "a/photo.jpg", "b/other.jpg")
+    for number in range(3):
+        (tmp_path / "a" / f"loop{number}").symlink_to(tmp_path, target_is_directory=True)
+        (tmp_path / "b" / f"loop{number}").symlink_to(tmp_path / "a", target_is_directory=True)
+    for pattern in ("**/*.jpg", "**", "**/*", "a/**/*.jpg", "**/**/*.jpg"):
+        assert sorted(names(find_media(f"{tmp_path}/{pattern}").images)) == ["other.jpg", "photo.jpg"]
