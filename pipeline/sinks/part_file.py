@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,8 @@ from typing import BinaryIO
 
 from model.errors import SinkError
 
-try:
+if sys.platform != "win32":  # where a file that is open cannot be removed or renamed anyway
     import fcntl
-except ImportError:  # Windows, where a file that is open cannot be removed or renamed anyway
-    fcntl = None  # type: ignore[assignment]
 
 _LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
 
@@ -103,13 +102,13 @@ def parts_of(path: Path) -> Parts:
 
 def _claim(file: BinaryIO) -> None:
     """Mark a file as being written, until it is closed, by whatever end of the process."""
-    if fcntl is not None:
+    if sys.platform != "win32":
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _is_claimed(path: Path) -> bool:
-    if fcntl is None:
+    if sys.platform == "win32":
         return False
     try:
         with path.open("rb") as file:
