@@ -16,7 +16,7 @@ from pipeline.sources.clock import Clock
 from pipeline.sources.colours import ColourTags, tags_of
 from pipeline.sources.cropping import NO_CROP, Crop
 from pipeline.sources.deinterlace import Deinterlacer
-from pipeline.sources.ffmpeg import is_partial, nominal_rate
+from pipeline.sources.ffmpeg import MAX_PIXELS, is_partial, nominal_rate
 from pipeline.sources.order import DecodingOrder
 from pipeline.sources.pixels import Pictures
 from pipeline.sources.stamps import ANEW, Stamps
@@ -27,6 +27,8 @@ UNREADABLE = "{count} frame(s) could not be converted and were left out"
 
 # formats that tell of every picture how long it is shown; FFmpeg gives an average elsewhere
 _WITH_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng"})
+
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 _USUAL_TIME_BASE = Fraction(1, 90_000)
 _SLIMMEST = Fraction(16)  # times as wide or high as the other side; a pixel beyond that is an error
@@ -79,7 +81,7 @@ class _Decoder:
     """Packets in, whole pictures out, whatever becomes of some of them."""
 
     def __init__(self, stream: av.VideoStream, troubles: Troubles, order: DecodingOrder | None) -> None:
-        self._stream = stream
+        self._decoder: av.VideoStream | av.VideoCodecContext = _with_alpha(stream) or stream
         self._order = order
         if order is not None:
             order.restart()
@@ -105,7 +107,7 @@ class _Decoder:
         if self._order is not None and packet is not None:
             self._order.put(packet)
         with self._noting_damage():
-            for frame in self._stream.decode(packet):
+            for frame in self._decoder.decode(packet):
                 if self._order is not None:
                     self._order.stamp(frame)
                 ready += self._deinterlacer.put(frame)
@@ -117,6 +119,20 @@ class _Decoder:
             yield
         except av.FFmpegError:
             self._troubles.add(DAMAGED)
+
+
+def _with_alpha(stream: av.VideoStream) -> av.VideoCodecContext | None:
+    """What decodes the transparency of VP8 and VP9 too, where there is some: FFmpeg's own decoders do not."""
+    name = _WITH_ALPHA.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return None
+    try:
+        decoder = av.CodecContext.create(name, "r")
+    except (av.FFmpegError, ValueError):  # not in this build of FFmpeg
+        return None
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.options = {"max_pixels": str(MAX_PIXELS)}
+    return decoder
 
 
 class FrameMaker:
