@@ -15,6 +15,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
+from pipeline.sources.demuxing import packets_of
 from pipeline.sources.ffmpeg import CONTAINERS, limits
 
 _COPIED = ("audio", "subtitle")
@@ -98,7 +99,7 @@ def _samples(container: InputContainer, streams: Sequence[Stream]) -> Samples:
     found: dict[int, list[Packet]] = {stream.index: [] for stream in streams}
     size = 0
     try:
-        for count, packet in enumerate(container.demux()):
+        for count, packet in enumerate(packets_of(container)):
             size += packet.size
             mine = found.get(packet.stream_index)
             if mine is not None and packet.size and packet.pts is not None and len(mine) < _SAMPLES:

@@ -17,6 +17,7 @@ from model.errors import SourceError
 from pipeline.sinks.stream_choice import REFUSALS, add_copy, choose_streams, open_media, repacker
 from pipeline.sinks.stream_names import carry_names, held_chapters, moved_chapters
 from pipeline.sources.clock import Clock, clock_of
+from pipeline.sources.demuxing import LATE, packets_of
 from pipeline.sources.ffmpeg import choose_stream, reason
 
 _SLACK = Fraction(5)  # seconds by which one stream of a file may run ahead of another
@@ -93,7 +94,7 @@ class StreamCopier:
             # the video is read along, and thrown away, to stay near it in a file that is ill interleaved
             read = [*kept, self._video] if self._video else kept
             clock = clock_of(self._input, self._video)
-            self._packets = self._input.demux(read) if clock is None else self._timed(clock)
+            self._packets = self._read(read) if clock is None else self._timed(clock)
 
     def name_video(self, target: Stream, format_name: str) -> None:
         """Give the video that is written the name and the language of the one that is shown."""
@@ -132,9 +133,17 @@ class StreamCopier:
         self._packets = iter(())
         self._input.close()
 
+    def _read(self, *streams: Any) -> Iterator[av.Packet[Stream]]:
+        """The packets as they come; that a stream appears too late to be copied is told once."""
+        return packets_of(self._input, *streams, on_late=self._note_late)
+
+    def _note_late(self) -> None:
+        if LATE not in self.dropped:
+            self.dropped.append(LATE)
+
     def _timed(self, clock: Clock) -> Iterator[av.Packet[Stream]]:
         """All packets, with the stamps that the source of the pictures gives them."""
-        for packet in self._input.demux():
+        for packet in self._read():
             yield from clock.put(packet)
         yield from clock.flush()
 
@@ -195,7 +204,8 @@ def goes_on(path: Path, end: Fraction) -> bool:
             if video is None or video.time_base is None:
                 return False
             container.seek(int(end / video.time_base), stream=video)
-            shown = (p for p in container.demux(video) if p.size and not p.is_discard and p.pts is not None)
+            packets = packets_of(container, video)
+            shown = (p for p in packets if p.size and not p.is_discard and p.pts is not None)
             return any(_time(packet) >= end for packet in shown)
     except (av.error.FFmpegError, OSError):
         return False

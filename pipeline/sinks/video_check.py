@@ -15,6 +15,7 @@ from pipeline.sinks.encoder import Stamps
 from pipeline.sinks.span import Span
 from pipeline.sinks.stream_choice import open_media
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier
+from pipeline.sources.demuxing import packets_of
 from pipeline.sources.ffmpeg import reason
 
 _ROUNDING = Fraction(1, 100)  # of the shape of pixels, which WebM counts in whole pixels of the picture
@@ -58,7 +59,7 @@ def read_facts(path: Path) -> VideoFacts:
             video = container.streams.video[0] if container.streams.video else None
             unit = (video.time_base if video else None) or unit
             aspect = (video.sample_aspect_ratio if video else None) or aspect
-            for packet in container.demux():
+            for packet in packets_of(container):
                 if video is not None and packet.stream_index == video.index:
                     if packet.size and packet.pts is not None and not packet.is_discard:
                         ticks.append(packet.pts)

@@ -16,6 +16,7 @@ from pipeline.sources.clock import Clock
 from pipeline.sources.colours import ColourTags, tags_of
 from pipeline.sources.cropping import NO_CROP, Crop
 from pipeline.sources.deinterlace import Deinterlacer
+from pipeline.sources.demuxing import LATE, packets_of
 from pipeline.sources.ffmpeg import MAX_PIXELS, is_partial, nominal_rate
 from pipeline.sources.order import DecodingOrder
 from pipeline.sources.pixels import Pictures
@@ -56,8 +57,13 @@ def decoded(
     decoder = _Decoder(stream, troubles, order)
     broken: Exception | None = None
     begun = not from_key_frame
+
+    def late() -> None:
+        if LATE not in troubles.told:
+            troubles.add(LATE)
+
     try:
-        for read in container.demux():
+        for read in packets_of(container, on_late=late):
             watch(read)
             for packet in (read,) if clock is None else clock.put(read):
                 # an empty packet would be the end to the decoder, and broken files have them anywhere

@@ -10,6 +10,7 @@ from itertools import islice
 import av
 from av.container import InputContainer
 
+from pipeline.sources.demuxing import packets_of
 from pipeline.sources.ffmpeg import nominal_duration
 
 _FAR = 1 << 62  # a stamp behind the end of everything
@@ -91,7 +92,7 @@ def _end(container: InputContainer, stream: av.VideoStream) -> int | None:
     end = None
     try:
         container.seek(near, stream=stream, any_frame=near != _FAR)
-        packets = islice(container.demux(stream), _MOST)
+        packets = islice(packets_of(container, stream), _MOST)
         for count, packet in enumerate(packets, 1):
             if packet.pts is not None and packet.size and not packet.is_discard:
                 end = max(end or 0, packet.pts + (packet.duration or 0))
