@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 _SET_BY_OPENCV = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 _NEED_NO_DISPLAY = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
-_HINT = "on Debian and Ubuntu: apt install libxcb-cursor0"
+_LIBRARY = re.compile(r"(lib[\w.+-]+?)\.so\.(\d+)")
 
 
 def prepare_qt(environment: MutableMapping[str, str] | None = None) -> None:
@@ -50,8 +51,17 @@ def _missing_library() -> str:
         if plugin.is_file():
             ctypes.CDLL(str(plugin))
     except OSError as error:
-        return f"Qt lacks a library for X11: {error} ({_HINT})"
+        return f"Qt lacks a library for X11: {error}{_hint(str(error))}"
     return ""
+
+
+def _hint(error: str) -> str:
+    """What to install for the library that a loader's error names, by Debian's rule for names of packages."""
+    found = _LIBRARY.search(error)
+    if found is None:
+        return ""
+    name, version = found.group(1).lower(), found.group(2)
+    return f" (on Debian and Ubuntu: apt install {name}{'-' if name[-1].isdigit() else ''}{version})"
 
 
 def _refusal(display: str) -> str:

@@ -243,7 +243,8 @@ class LiveRun:
                 self._emit(saved("recording", reports))
                 return
             told = failed("recording", error)
-            left = "".join(f"; {made.path} is left ({made.summary})" for made in reports if made.path)
+            there = [made for made in reports if made.path is not None and made.path.exists()]
+            left = "".join(f"; {made.path} is left ({made.summary})" for made in there)
             self._emit(dataclasses.replace(told, message=told.message + left))
 
     def _tell_warnings(self, warnings: Sequence[str]) -> None:

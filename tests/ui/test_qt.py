@@ -79,3 +79,21 @@ def test_a_library_that_qt_lacks_is_named(monkeypatch):
     monkeypatch.setattr(qt.Path, "is_file", lambda path: True)
 
     assert "libxcb-cursor" in missing_display({"DISPLAY": ":0"}, "linux")
+
+
+@pytest.mark.parametrize(
+    ("library", "package"),
+    [
+        ("libxcb-cursor.so.0", "libxcb-cursor0"),
+        ("libxcb-icccm.so.4", "libxcb-icccm4"),
+        ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0"),
+        ("libEGL.so.1", "libegl1"),
+    ],
+)
+def test_the_package_that_is_missing_is_the_one_that_is_named(monkeypatch, library, package):
+    def refuses(path):
+        raise OSError(f"{library}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(qt.ctypes, "CDLL", refuses)
+    told = qt._missing_library()
+    assert told.endswith(f"(on Debian and Ubuntu: apt install {package})")
