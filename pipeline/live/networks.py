@@ -106,7 +106,8 @@ class Networks:
     def want(self, settings: DetectionSettings) -> bool:
         """Say how instances are to be found. True when `load` has to be called for it; `apply` does the rest.
 
-        What failed to load is tried again with whatever is wanted next, unless it is the network in use.
+        A network that could not be used with the settings of then is tried again with whatever is wanted
+        next. One that could not be read is not, whatever else is wanted, until another one was wanted.
         """
         with self._lock:
             self._wanted = settings
@@ -154,13 +155,14 @@ class Networks:
                 return
             self._loading, self._failed = True, False
         self._emit(Loading(weights_path(settings).name))
+        network = None
         try:
             network = self._load(settings)
             warm_up(network)
             loaded = self._replace(network, settings)
         except BaseException:
             with self._lock:
-                self._failed = True
+                self._failed = network is not None
             raise
         finally:
             with self._lock:

@@ -116,6 +116,26 @@ def test_whoever_returns_to_the_network_in_use_after_another_failed_loads_nothin
     assert [settings.weights for settings in loads.asked] == [None, "missing"]
 
 
+def test_what_cannot_be_read_is_not_read_again_because_something_else_is_changed(
+    start: Start, clip: str, listener: Listener, loads: Loads
+) -> None:
+    session = start()
+    session.open(clip)
+    listener.wait_for(Loaded)
+    missing = dataclasses.replace(SETTINGS, weights="missing")
+    session.detect(missing)
+    listener.wait_for(Failed)
+    for step in range(1, 21):
+        session.detect(dataclasses.replace(missing, score_threshold=step / 20))
+    newest(session, lambda result: not len(result.detections))
+    assert [settings.weights for settings in loads.asked] == [None, "missing"]
+    assert len(listener.all(Failed)) == 1
+    session.detect(dataclasses.replace(SETTINGS, weights="others"))
+    listener.wait_for(Loaded, 2)
+    session.detect(missing)
+    listener.wait_for(Failed, 2)
+
+
 def test_of_several_networks_that_are_asked_for_only_the_newest_is_loaded(
     start: Start, clip: str, listener: Listener, loads: Loads
 ) -> None:
