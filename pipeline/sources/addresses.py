@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
 """The kinds of network stream that can be opened."""
@@ -28,6 +28,7 @@ _OTHER_SCHEMES = (
 )
 _MISTYPED = re.compile(rf"(?:{'|'.join(SCHEMES + _OTHER_SCHEMES)})(?::[/\\]*|[/\\]{{2,}})", re.IGNORECASE)
 _HOST = re.compile(r"(?:\[[0-9a-f:.%]+\]|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\d{1,5})?[/?#]", re.IGNORECASE)
+_PLAIN_HOST = re.compile(r"(?:\[[0-9a-f:.%]+\]|[^:/?#@\[]+)(?::\d{1,5})?[/?#]", re.IGNORECASE)
 _PATH_PART = re.compile(r"[^/&;]+")
 _QUERY_PART = re.compile(r"[^?&;#]+")
 _SECRET_KEYS = re.compile(
@@ -60,6 +61,26 @@ def redacted(text: str) -> str:
     query_at = min((at for at in map(rest.find, "?#") if at >= 0), default=len(rest))
     path = _PATH_PART.sub(_without_value, rest[:query_at])
     return start.group() + path + _QUERY_PART.sub(_without_value, rest[query_at:])
+
+
+def with_quoted_login(address: str) -> str:
+    """An address as FFmpeg takes it: signs of a user and a password that end a host become `%2F` and such.
+
+    Those are `/`, `?`, `#` and `@`. What may be a host with a path in which there is an `@` stays as it is.
+    """
+    start = _ADDRESS.match(address)
+    rest = address[start.end() :] if start else ""
+    at = rest.rfind("@")
+    user, colon, password = rest[: max(at, 0)].partition(":")
+    if start is None or not colon or not re.search("[/?#@]", password) or _PLAIN_HOST.match(rest):
+        return address
+    login = f"{_quoted(user)}:{_quoted(password)}"
+    return f"{start.group()}{login}{rest[at:]}"
+
+
+def _quoted(text: str) -> str:
+    """With percent signs for what would end it; those that are quoted already stay."""
+    return re.sub(r"[/?#@]|%(?![0-9a-fA-F]{2})", lambda sign: quote(sign.group(), safe=""), text)
 
 
 def _without_user(rest: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from pipeline.sources.addresses import redacted, scheme_of
+from pipeline.sources.addresses import redacted, scheme_of, with_quoted_login
 from pipeline.sources.decoding import decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import WITHOUT_STAMPS, choose_stream, reason
@@ -145,7 +145,7 @@ def is_playlist(container: InputContainer) -> bool:
 
 def _open(target: Target) -> InputContainer:
     return av.open(
-        target.address,
+        with_quoted_login(target.address),
         "r",
         options=options_for(target.transport),
         timeout=(target.open_timeout, target.read_timeout),

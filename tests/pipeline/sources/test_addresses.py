@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of
+from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of, with_quoted_login
 
 SECRET = "hunter2"
 
@@ -102,3 +102,21 @@ def test_a_password_is_not_shown_whatever_signs_it_and_its_neighbours_hold(schem
 @given(st.text())
 def test_any_text_at_all_can_be_redacted_and_once_is_enough(text):
     assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("rtsp://admin:a/b@cam.lan/ch1", "rtsp://admin:a%2Fb@cam.lan/ch1"),
+        ("rtsp://admin:a#b?c@10.0.0.7:554/ch1?x=1", "rtsp://admin:a%23b%3Fc@10.0.0.7:554/ch1?x=1"),
+        ("http://admin:p@ss@cam/live", "http://admin:p%40ss@cam/live"),
+        ("http://admin:a%2Fb/c%@cam/live", "http://admin:a%2Fb%2Fc%25@cam/live"),
+        ("rtsp://admin:plain@cam/ch1", "rtsp://admin:plain@cam/ch1"),
+        ("http://localhost:8554/live@1", "http://localhost:8554/live@1"),
+        ("http://cam.lan/a:b/live@2x.ts", "http://cam.lan/a:b/live@2x.ts"),
+        ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("udp://239.0.0.1:1234", "udp://239.0.0.1:1234"),
+    ],
+)
+def test_a_login_is_quoted_where_its_signs_would_end_the_host(typed, taken):
+    assert with_quoted_login(typed) == taken

@@ -240,3 +240,11 @@ def test_a_certificate_is_checked(certificate, monkeypatch):
         trusted = read_all(open_stream(server.address, **PATIENT))
 
     assert trusted.numbers == list(range(30))
+
+
+def test_a_password_may_hold_signs_that_end_a_host():
+    with camera(media(), login="admin:ge/h#e?im") as server:
+        source = open_stream(f"rtsp://admin:ge/h#e?im@127.0.0.1:{server.port}/ch1", **PATIENT)
+        reading = read_all(source, at_most=5)
+
+    assert reading.numbers == list(range(5))
