@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,17 @@ from model.detections import Detections
 from model.errors import SinkError, SourceError, is_out_of_memory
 from pipeline.overlay import OverlayStyle, draw
 from pipeline.sinks.files import write_image, write_json
+from pipeline.sinks.part_file import removed
 from pipeline.sources.images import read_image
 
 if TYPE_CHECKING:
     from app.outputs import Job
     from app.predictors import Predictors
+
+
+class FolderGoneError(SinkError):
+    """A folder of outputs was removed; those that follow would make it anew, without what it held."""
+
 
 Predict = Callable[[NDArray[np.uint8]], Detections]
 
@@ -34,11 +40,16 @@ def annotate_photos(
     predictor = predictors.get()
     style = overlay_style(args)
     facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
+    written: set[Path] = set()  # folders
     with progress_bar(quiet=args.quiet) as progress:
-        for job in progress.track(jobs, description="annotating"):
+        for number, job in enumerate(progress.track(jobs, description="annotating")):
             try:
-                annotate(job, predictor, style, facts, keep_existing=args.skip_existing)
+                annotate(job, predictor, style, facts, keep_existing=args.skip_existing, written=written)
                 report.annotated += 1
+                written.update(path.parent for path in job.outputs)
+            except FolderGoneError as error:
+                report.failures.append(f"{error}; {len(jobs) - number} photographs were not annotated")
+                return
             except (SourceError, SinkError) as error:
                 report.failures.append(str(error))
             except (MemoryError, RuntimeError) as error:
@@ -48,21 +59,30 @@ def annotate_photos(
 
 
 def annotate(
-    job: Job, predict: Predict, style: OverlayStyle, facts: dict[str, Any], keep_existing: bool = False
+    job: Job,
+    predict: Predict,
+    style: OverlayStyle,
+    facts: dict[str, Any],
+    keep_existing: bool = False,
+    written: Collection[Path] = (),
 ) -> None:
     """Make the outputs of one photograph; with `keep_existing` only those that are not there.
 
-    `facts` go into the json file as they are. Raises SourceError and SinkError.
+    `facts` go into the json file as they are. Raises SourceError and SinkError, `FolderGoneError` where a
+    folder of `written` is not there any more.
     """
     frame = read_image(job.source)
     detections = predict(frame)
     for path in job.outputs:
         if keep_existing and path.exists():
             continue
-        if path == job.record:
+        picture = None if path == job.record else draw(frame, detections, style)
+        if path.parent in written and not path.parent.is_dir():
+            raise FolderGoneError(removed(path))
+        if picture is None:
             write_json(path, _record(job, detections, facts))
         else:
-            write_image(path, draw(frame, detections, style))
+            write_image(path, picture)
 
 
 def _record(job: Job, detections: Detections, facts: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pipeline.sinks.files import ENCODINGS, write_image
 from pipeline.sinks.frame_names import harmless, numbered
 from pipeline.sinks.image_folder import ImageFolder
 from pipeline.sinks.origin import origin_of, told
+from pipeline.sinks.part_file import removed
 from pipeline.sinks.span import Span
 from pipeline.sources.base import SourceInfo
 
@@ -48,6 +49,8 @@ class ImagesSink:
         assert self._folder is not None
         name = self._name(result.frame)
         path = self._folder.part / name
+        if self._written and not self._folder.part.is_dir():  # it would be made anew, without what it held
+            raise SinkError(f"{self._path}: {removed(self._folder.part)}")
         if path.exists():  # also where the file system takes A.jpg and a.jpg for one
             raise SinkError(f"{self._path / name}: two frames of this source have this name; rename one")
         write_image(path, result.frame.image if result.annotated is None else result.annotated)
@@ -66,6 +69,8 @@ class ImagesSink:
             if folder:
                 folder.discard()
             return SinkReport(None, "no frames, nothing written", whole=False)
+        if not folder.part.is_dir():
+            return SinkReport(None, f"{self._span}, which are lost", (removed(folder.part),), whole=False)
         missing = sum(not (folder.part / name).is_file() for name in self._written)
         problems: tuple[str, ...] = ()
         if missing:

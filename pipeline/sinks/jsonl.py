@@ -51,6 +51,7 @@ class JsonLinesSink:
         except ValueError as error:
             raise SinkError(f"{self._path}: frame {result.frame.index} cannot be written: {error}") from error
         try:
+            self._part.check_there()
             with cannot_be_written(self._path):
                 self._part.file.write(line.encode() + b"\n")
                 self._part.file.flush()  # whoever follows the file sees whole lines

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 from model.errors import SinkError
@@ -18,6 +19,7 @@ from model.errors import SinkError
 if sys.platform != "win32":  # where a file that is open cannot be removed or renamed anyway
     import fcntl
 
+LOOK_AGAIN = 1.0  # seconds between two looks whether a part is still there
 _LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
 
 
@@ -37,6 +39,23 @@ class PartFile:
             self.part = part_name(path)
             self.file = self.part.open("xb")
             _claim(self.file)
+        self._next_look = monotonic() + LOOK_AGAIN
+
+    def check_there(self) -> None:
+        """Look, once in `LOOK_AGAIN` seconds, whether the part is still where it was made.
+
+        The system takes what is written to a file that has no name any more, and gives it back to nobody. So
+        whoever writes for hours asks this again and again. Raises SinkError.
+        """
+        if monotonic() < self._next_look:
+            return
+        self._next_look = monotonic() + LOOK_AGAIN
+        try:
+            self.part.lstat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SinkError(f"{self.path}: {removed(self.part)}") from error
+        except OSError:  # a network drive that does not answer for a moment; writing to it will tell
+            return
 
     def finish(self) -> None:
         """Bring everything to the disk and close; the part can be read now. Raises SinkError."""
@@ -54,11 +73,11 @@ class PartFile:
             self.part.replace(self.path)
             sync_folder(self.path.parent)
 
-    def keep(self) -> Path:
-        """Close as far as it goes and leave the part where it is. Never raises."""
+    def keep(self) -> Path | None:
+        """Close as far as it goes and leave the part where it is; None where it is no more. Never raises."""
         with contextlib.suppress(OSError):
             self.file.close()  # a buffer that a full disk refuses is lost
-        return self.part
+        return self.part if self.part.exists() else None
 
     def discard(self) -> None:
         """Close and remove the part. Never raises."""
@@ -75,6 +94,12 @@ class PartFile:
             raise SinkError(f"{self.path}: is a device, a pipe or a socket; name a file")
         if not self._overwrite:
             raise SinkError(f"{self.path}: exists already; allow overwriting, or choose another name")
+
+
+def removed(path: Path) -> str:
+    """Tells that a file or folder that is written to, or the folder around it, is not there any more."""
+    gone = path if path.parent.is_dir() else path.parent
+    return f"{gone} was removed or moved while it was written to; what was written is lost"
 
 
 @dataclass(frozen=True)

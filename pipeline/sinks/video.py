@@ -88,11 +88,13 @@ class VideoSink:
 
         Raises SinkError when the file cannot be written, the encoder fails, or the size changes.
         """
+        assert self._part is not None
         picture = result.frame.image if result.annotated is None else result.annotated
         self._refuse_new_size(picture)
         try:
             if self._recording is None:
                 self._recording = self._begin(result, picture)
+            self._part.check_there()
             self._recording.write(picture, result.frame.time - self._origin)
             self._own_duration = result.frame.duration if self._stride == 1 else None
         except (av.error.FFmpegError, OSError) as error:
@@ -185,8 +187,7 @@ def _salvage(part: PartFile, recording: Recording) -> SinkReport:
     """End a file that could not be written to its end: kept where it can be played. Never raises."""
     recording.abandon()
     left = part.keep()
-    facts = read_facts(left)
-    if facts.ticks:
+    if left is not None and (facts := read_facts(left)).ticks:
         return SinkReport(left, f"broken off: {facts.span} can be played in {left.name}", whole=False)
     part.discard()
     return SinkReport(None, "nothing that can be played was left", whole=False)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
+from PIL import Image
 
-from app import annotate_videos
+from app import annotate_photos, annotate_videos
 from pipeline import builder
+from pipeline.sinks import part_file
 from tests.app.conftest import Annotate
 from tests.clips import write_clip
 from tests.full_disk import no_file_longer_than
@@ -119,3 +123,47 @@ def test_a_stream_that_never_answers_ends_in_time_and_its_password_is_not_shown(
 def test_a_scheme_that_cannot_be_opened_is_a_usage_error(annotate: Annotate, capsys: Said) -> None:
     assert annotate("ftp://example.org/a.mp4") == 2
     assert "ftp:// cannot be opened" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a folder with open files cannot be removed")
+def test_an_output_folder_that_is_removed_in_mid_run_ends_it_before_the_end(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr(part_file, "LOOK_AGAIN", 0.0)
+    write_clip(tmp_path / "clip.mp4", frames=200)
+    drawn: list[object] = []
+    draw = builder.draw
+
+    def removing(*arguments: object, **keywords: object) -> object:
+        drawn.append(arguments)
+        if len(drawn) == 10:
+            rmtree(tmp_path / "out")
+        return draw(*arguments, **keywords)
+
+    monkeypatch.setattr(builder, "draw", removing)
+    assert annotate(tmp_path / "clip.mp4", "-o", tmp_path / "out", "--json") == 1
+    (failed,) = failures(capsys)
+    assert f"{tmp_path / 'out'} was removed or moved while it was written to" in failed
+    assert len(drawn) < 100
+
+
+def test_a_folder_of_photographs_that_is_removed_is_told_and_not_made_anew(
+    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    for number in range(4):
+        Image.new("RGB", (64, 48)).save(tmp_path / f"{number}.png")
+    draw, drawn = annotate_photos.draw, iter(range(4))
+
+    def removing(*arguments: object, **keywords: object) -> object:
+        if next(drawn) == 1:
+            rmtree(tmp_path / "out")
+        return draw(*arguments, **keywords)
+
+    monkeypatch.setattr(annotate_photos, "draw", removing)
+    names = [tmp_path / f"{number}.png" for number in range(4)]
+    assert annotate(*names, "-o", tmp_path / "out") == 1
+    (failed,) = failures(capsys)
+    gone = f"{tmp_path / 'out'} was removed or moved while it was written to"
+    assert gone in failed
+    assert failed.endswith("; 3 photographs were not annotated")
+    assert not (tmp_path / "out").exists()

@@ -85,6 +85,7 @@ class TracksSink:
         self._length += len(data)
         self._checksum = zlib.crc32(data, self._checksum)
         try:
+            self._part.check_there()
             with cannot_be_written(self._path):
                 self._part.file.write(data)
                 if follow:

@@ -52,7 +52,9 @@ def test_a_kept_part_stays_and_a_discarded_one_goes(tmp_path: Path) -> None:
     gone.file.write(b"half")
     gone.discard()
     gone.discard()
-    assert left_in(tmp_path) == [kept.keep().name]
+    assert kept.keep() == kept.part
+    assert gone.keep() is None
+    assert left_in(tmp_path) == [kept.part.name]
     assert kept.part.read_bytes() == b"half"
 
 
