@@ -145,7 +145,9 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
         type=at_least_one,
         default=1,
         metavar="N",
-        help="frames that go through the network together",
+        help="frames that go through the network together (default: %(default)s). What is found is the same "
+        "to the last bit with the openvino engine; PyTorch may compute a single frame by another algorithm, "
+        "and scores then differ in their last digits",
     )
     group.add_argument(
         "--stride", type=at_least_one, default=1, metavar="N", help="take every Nth frame only"

@@ -132,8 +132,14 @@ class Predictor:
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
         raw, decoder = for_frames(self.engine.start(self.prepare(frames))(), self.decoder, sizes[0])
-        found = find(raw, decoder, self.options)
-        return to_detections(found, sizes, self.config.class_names)
+        if self.device.type != "cpu":
+            found = find(raw, decoder, self.options)
+            return to_detections(found, sizes, self.config.class_names)
+        alone = [find(raw.image(number), decoder, self.options) for number in range(len(frames))]
+        return [
+            to_detections(found, [size], self.config.class_names)[0]
+            for found, size in zip(alone, sizes, strict=True)
+        ]
 
 
 def _kind(value: object) -> str:

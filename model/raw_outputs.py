@@ -16,3 +16,11 @@ class RawOutputs(NamedTuple):
     prototypes: Tensor | None  # [B, Hp, Wp, K], not negative; None in boxes-only mode
     semantic_logits: Tensor | None = None  # [B, C, h3, w3], in training mode only
     box_distribution: Tensor | None = None  # [B, A, 4, bins] logits, anchor-free in training mode only
+
+    def image(self, number: int) -> RawOutputs:
+        """What it says of one image of the batch, B = 1; the memory is shared.
+
+        On the CPU each is read by itself: PyTorch rounds the exponentials of a tensor's last few values in
+        another way than the others', and so what an image gives would depend on what came with it.
+        """
+        return RawOutputs._make(part if part is None else part[number : number + 1] for part in self)

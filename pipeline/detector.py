@@ -51,6 +51,12 @@ class StageClock:
             self._metrics.add(Span(stage, index, start, start + share, thread=thread))
         return self._last
 
+    def alone(self, frame: Frame) -> StageClock:
+        """A clock for one of the frames, which goes on by itself: with its laps so far, and from now on."""
+        clock = StageClock(self._metrics, [frame])
+        clock._laps.update(self._laps)
+        return clock
+
     def timings(self) -> Mapping[str, float]:
         """Seconds a frame by stage."""
         return MappingProxyType(dict(self._laps))

@@ -68,23 +68,23 @@ class HostDetector:
         # batches on their way at the same time share the engine: each counts from where the last one ended
         clock.restart(max(begun, self._engine_free))
         self._engine_free = clock.lap("forward", thread="engine")
-        raw = RawOutputs._make(part if part is None else part[: len(frames)] for part in raw)
         raw, decoder = for_frames(raw, predictor.decoder, frames[0].size)
-        found = self._suppressed(raw, decoder, frames, clock)
-        found = add_masks(found, raw, decoder, predictor.options, keep_coefficients=self._inspect)
-        sizes = [frame.size for frame in frames]
-        detections = to_detections(found, sizes, predictor.config.class_names)
-        inspections = self._inspections(found, raw)
-        clock.lap("masks")
-        timings = clock.timings()
-        return [
-            Result(frame, here, timings, inspection=inspection)
-            for frame, here, inspection in zip(frames, detections, inspections, strict=True)
+        return [  # one by one, see `RawOutputs.image`
+            self._result(frame, raw.image(number), decoder, clock.alone(frame))
+            for number, frame in enumerate(frames)
         ]
 
-    def _suppressed(
-        self, raw: RawOutputs, decoder: Decoder, frames: Sequence[Frame], clock: StageClock
-    ) -> Found:
+    def _result(self, frame: Frame, raw: RawOutputs, decoder: Decoder, clock: StageClock) -> Result:
+        """raw: of this frame, B = 1."""
+        options = self._predictor.options
+        found = self._suppressed(raw, decoder, frame, clock)
+        found = add_masks(found, raw, decoder, options, keep_coefficients=self._inspect)
+        (here,) = to_detections(found, [frame.size], self._predictor.config.class_names)
+        inspection = self._inspection(found, raw)
+        clock.lap("masks")
+        return Result(frame, here, clock.timings(), inspection=inspection)
+
+    def _suppressed(self, raw: RawOutputs, decoder: Decoder, frame: Frame, clock: StageClock) -> Found:
         """Without masks, and with tracks where instances are followed."""
         options = self._predictor.options
         if self._follower is None:
@@ -93,11 +93,12 @@ class HostDetector:
             return found
         found = suppress(raw, decoder, self._follower.widened(options))
         clock.lap("nms")
-        found = self._follower(found, raw, options.thresholds(decoder.config), frames)
+        found = self._follower(found, raw, options.thresholds(decoder.config), [frame])
         clock.lap("track")
         return found
 
-    def _inspections(self, found: Found, raw: RawOutputs) -> Sequence[Inspection | None]:
+    def _inspection(self, found: Found, raw: RawOutputs) -> Inspection | None:
         if not self._inspect or raw.prototypes is None:
-            return [None] * len(found.valid)
-        return [Inspection(*parts) for parts in mask_parts(found, raw)]
+            return None
+        (parts,) = mask_parts(found, raw)
+        return Inspection(*parts)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from model.checkpoint import save_checkpoint
 from model.options import DetectOptions
-from model.predictor import make_predictor
+from model.predictor import load_predictor, make_predictor
 from pipeline.detector import Pending
 from pipeline.frame import Frame, Result
 from pipeline.frame_queue import FrameQueue, QueueClosed
 from pipeline.host_detector import HostDetector
 from pipeline.metrics import Metrics
+from pipeline.sinks.jsonl import frame_record
 from pipeline.stages import infer
 from tests.pipeline.standins import Detector
-from tests.small_networks import free_network
+from tests.small_networks import FREE, free_network
 
 WIDE, TALL, SMALL = (12, 20), (20, 12), (6, 10)
 
@@ -104,3 +108,21 @@ def test_batches_on_the_cpu_find_in_letterboxed_frames_of_several_sizes_what_eac
         np.testing.assert_allclose(result.detections.boxes, alone.boxes, atol=0.05)
         np.testing.assert_allclose(result.detections.scores, alone.scores, atol=1e-4)
         assert (result.detections.masks != alone.masks).mean() < 1e-3
+
+
+def test_openvino_finds_the_same_to_the_last_bit_whatever_the_batch(tmp_path: Path) -> None:
+    weights = tmp_path / "free.pt"
+    save_checkpoint(weights, FREE, free_network().state_dict())
+    how = {"device": "cpu", "engine": "openvino", "precision": "fp32"}
+    predictor = load_predictor(weights, score_threshold=0.3, max_detections=20, **how)
+    frames = frames_of([(90, 160)] * 5)  # a multiple of no batch but 1
+
+    def told(batch: int) -> list[tuple[str, bytes, bytes]]:
+        results = inferred(HostDetector(predictor, Metrics()), frames, batch)
+        found = [result.detections for result in results]
+        lines = [json.dumps(frame_record(result)) for result in results]
+        return [(line, d.scores.tobytes(), d.boxes.tobytes()) for line, d in zip(lines, found, strict=True)]
+
+    alone = told(1)
+    assert sum(line.count("score") for line, _, _ in alone) > 10
+    assert [told(batch) for batch in (2, 3)] == [alone] * 2

@@ -44,7 +44,7 @@ class TracksSink:
     def write(self, result: Result) -> None:
         """Write what stands for one frame.
 
-        Raises SinkError when it cannot be written, or holds a number or a letter that is none;
+        Raises SinkError when it cannot be written, or holds a number that is none;
         ConfigError where the format cannot hold such results at all.
         """
         begin = ""
