@@ -58,7 +58,7 @@ class AnchorFreeConfig:
 
     bins: int = 11
     mask_channels: int = 64
-    fine_layers: int = 1
+    fine_layers: int = 2
 
 
 @dataclass(frozen=True)
@@ -241,8 +241,8 @@ def _anchor_free(name: str, image_size: int) -> YolactConfig:
         pixel_mean=_NANODET_MEAN,
         pixel_std=_NANODET_STD,
         fpn_channels=128,
-        protonet_channels=(64,),
-        protonet_out_channels=48,
+        protonet_channels=(64, 64),
+        protonet_out_channels=64,
         batch_norm=True,
         loss=_ANCHOR_FREE_LOSS,
         detection=DetectionConfig(nms_iou_threshold=0.6, double_iou_threshold=0.7),

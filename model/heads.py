@@ -67,7 +67,8 @@ class AnchorFreeHead(nn.Module):
     """NanoDet's head: for each level of its own a 3x3, then a 1x1 to classes and box sides.
 
     A side's distance is a distribution over `bins` whole numbers of strides (Li et al., arXiv:2006.04388).
-    Mask coefficients come from a branch of their own: a 3x3 with batch norm to `mask_channels`, then a 1x1.
+    Mask coefficients come from a branch of their own: a 3x3 with batch norm to `mask_channels`, then a 1x1,
+    which also sees what boxes and classes are made of: how far an object reaches is known there.
     """
 
     def __init__(
@@ -82,18 +83,24 @@ class AnchorFreeHead(nn.Module):
         self.mask_tower = nn.ModuleList(
             conv(channels, mask_channels, 3, batch_norm=True) for _ in range(levels)
         )
-        self.mask_layer = nn.ModuleList(nn.Conv2d(mask_channels, num_prototypes, 1) for _ in range(levels))
+        self.mask_layer = nn.ModuleList(
+            nn.Conv2d(mask_channels + channels, num_prototypes, 1) for _ in range(levels)
+        )
         initialise(self)
         for layer in self.output:
             start_at_rare(layer, num_classes)
 
     def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
         """levels: [B, channels, h, w] each, P3 first. Box deltas are distances in strides: l t r b."""
-        towers = zip(levels, self.tower, self.output, strict=True)
-        outputs = [last(F.leaky_relu(tower(x), NEGATIVE_SLOPE)) for x, tower, last in towers]
-        masks = zip(levels, self.mask_tower, self.mask_layer, strict=True)
-        coefficients = _rows([last(F.relu(tower(x))) for x, tower, last in masks], self.num_prototypes)
+        towers = zip(levels, self.tower, strict=True)
+        seen = [F.leaky_relu(tower(x), NEGATIVE_SLOPE) for x, tower in towers]
+        outputs = [last(x) for x, last in zip(seen, self.output, strict=True)]
+        masks = zip(levels, seen, self.mask_tower, self.mask_layer, strict=True)
         rows = _rows(outputs, self.num_classes + 4 * self.bins)
+        coefficients = _rows(
+            [last(torch.cat([F.relu(tower(x)), known], dim=1)) for x, known, tower, last in masks],
+            self.num_prototypes,
+        )
         logits, sides = rows.split([self.num_classes, 4 * self.bins], dim=2)
         # [B, A, 4·bins] -> [B, A, 4, bins]
         distribution = sides.reshape(sides.shape[0], -1, 4, self.bins)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers import conv, initialise
 from model.pan import upsample
+
+_COORDINATE_UNIT = 52  # pixels of prototypes: half of what the default network's longer side has
 
 
 class ProtoNet(nn.Sequential):
@@ -45,8 +48,10 @@ class ProtoNet(nn.Sequential):
 class FineProtoNet(nn.Module):
     """Prototypes from P3 and the backbone's features at stride 4, in which edges are sharper.
 
-    3x3 convolutions on P3, x2 bilinear upsampling, the fine features added by a 1x1, `fine_layers` 3x3
-    convolutions and a 1x1 to K prototypes; batch norm and ReLU after each 3x3, ReLU after the last.
+    3x3 convolutions on P3 and x2 bilinear upsampling, to which a 1x1 of the fine features and one of each
+    pixel's place are added; then `fine_layers` 3x3 convolutions and a 1x1 to K prototypes. Batch norm and
+    ReLU follow each 3x3, ReLU the last layer. Places are relative to the centre, as in CoordConv
+    (arXiv:1807.03247): without them prototypes could tell neighbours apart by their looks alone.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class FineProtoNet(nn.Module):
             conv(before, after, 3, batch_norm=True) for before, after in pairwise(widths)
         )
         self.lateral = nn.Conv2d(fine_channels, out_channels, 1)
+        self.place = nn.Conv2d(2, out_channels, 1, bias=False)
         self.fine = nn.ModuleList(
             conv(out_channels, out_channels, 3, batch_norm=True) for _ in range(fine_layers)
         )
@@ -84,6 +90,21 @@ class FineProtoNet(nn.Module):
     def refined(self, coarse: Tensor, c2: Tensor) -> Tensor:
         """Returns the prototypes, [B, K, 2h, 2w]; coarse: as `coarse_features` gives."""
         x = upsample(coarse) + self.lateral(c2)
+        x = x + self.place(_coordinates(x))
         for layer in self.fine:
             x = F.relu(layer(x))
         return F.relu(self.last(x))
+
+
+def _coordinates(x: Tensor) -> Tensor:
+    """Returns each pixel's column and row from the centre, [1, 2, h, w], in units of `_COORDINATE_UNIT`."""
+    height, width = x.shape[-2:]
+    columns = _from_centre(width, x)[None, None, None, :].expand(1, 1, height, width)
+    rows = _from_centre(height, x)[None, None, :, None].expand(1, 1, height, width)
+    return torch.cat([columns, rows], dim=1)
+
+
+def _from_centre(side: int, x: Tensor) -> Tensor:
+    # arithmetic on tensors, for a side may be a symbol of an export
+    place = torch.arange(side, device=x.device, dtype=torch.float32)
+    return ((place - place.mean()) / _COORDINATE_UNIT).to(x.dtype)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.ops import generalized_box_iou_loss
+from torchvision.ops import generalized_box_iou_loss, roi_align
 
-from model.boxes import decode_distances, encode_distances, pairwise_iou
+from model.boxes import areas, decode_distances, encode_distances, pairwise_iou
 from model.config import LossConfig, YolactConfig
 from model.decoding import Decoder
 from model.masks import CROP_PADDING
@@ -27,11 +27,13 @@ from model.training.targets import Targets
 
 DISTRIBUTION_WEIGHT = 0.25  # as published
 DICE_WEIGHT = 1.0
-TEACHER_SHARE = 0.5
+TEACHER_SHARE = 0.25
 """How far a labelled class's target is drawn to the teacher's score, 0..1."""
 TEACHER_BOX_WEIGHT = 0.25
 LEAST_TEACHER_SCORE = 0.05
 """Cells in which the teacher sees less have no box to learn."""
+SMALL_GRID, LARGE_GRID = 28, 72
+"""Samples a side that a mask is learned from; a box is small below `SMALL_GRID`² pixels of prototypes."""
 LEAST_MASK_IOU = 0.3
 """A cell whose box overlaps its object less than this learns no mask."""
 
@@ -199,36 +201,74 @@ def _mask_loss(prototypes: Tensor, coefficients: Tensor, objects: Tensor, target
     """Cross entropy and dice inside each object's padded box, summed over objects, the mean of their cells.
 
     prototypes: [Hp, Wp, K]; coefficients: [n, K]; objects: [n]
+
+    Small objects are learned on a grid that is finer than the prototypes, for inference enlarges them too.
     """
     height, width, _ = prototypes.shape
+    regions = targets.boxes * targets.boxes.new_tensor([width, height, width, height])
+    regions = regions + regions.new_tensor([-1.0, -1.0, 1.0, 1.0]) * CROP_PADDING
+    large = areas(regions)[objects] > SMALL_GRID**2
+    total = prototypes.sum() * 0
+    for part, grid in ((~large, SMALL_GRID), (large, LARGE_GRID)):
+        if bool(part.any()):
+            total = total + _grid_loss(prototypes, coefficients[part], objects[part], targets, regions, grid)
+    return total
+
+
+def _grid_loss(
+    prototypes: Tensor, coefficients: Tensor, objects: Tensor, targets: Targets, regions: Tensor, grid: int
+) -> Tensor:
+    """`_mask_loss` on grid x grid samples of each object's region [N, 4], in pixels of prototypes."""
     used, index = objects.unique(return_inverse=True)
-    truth = _shares(targets.masks[used], (height, width))[index]  # [n, Hp, Wp]
-    boxes = targets.boxes[objects] * prototypes.new_tensor([width, height, width, height])
-    inside = _inside(boxes, height, width)
-    # [n, K] x [K, Hp·Wp] -> [n, Hp, Wp]
-    logits = (coefficients @ prototypes.flatten(0, 1).T).view(-1, height, width)
-    area = inside.sum(dim=(1, 2)).clamp(min=1)
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    entropy = (entropy * inside).sum(dim=(1, 2)) / area
-    probabilities, truth = logits.sigmoid() * inside, truth * inside
-    shared = (probabilities * truth).sum(dim=(1, 2))
-    dice = 1 - (2 * shared + 1) / (
-        probabilities.square().sum(dim=(1, 2)) + truth.square().sum(dim=(1, 2)) + 1
-    )
+    samples = _samples(prototypes, regions[used], grid)  # [N, g, g, K]
+    scale = targets.masks.shape[-1] / prototypes.shape[1]
+    truth = _mask_samples(targets.masks[used], regions[used] * scale, grid)[index]  # [n, g·g]
+    cells = torch.bincount(index, minlength=len(used))
+    slot = _rank_within(index, cells)
+    table = coefficients.new_zeros(len(used), int(cells.max()), coefficients.shape[1])
+    table = table.index_put((index, slot), coefficients)  # [N, most cells, K]
+    logits = (table @ samples.flatten(1, 2).transpose(1, 2))[index, slot]  # [n, g·g]
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(dim=1)
+    probabilities = logits.sigmoid()
+    shared = (probabilities * truth).sum(dim=1)
+    dice = 1 - (2 * shared + 1) / (probabilities.square().sum(dim=1) + truth.square().sum(dim=1) + 1)
     each = entropy + DICE_WEIGHT * dice
-    cells = torch.bincount(index, minlength=len(used))[index]
-    return (each / cells).sum()
+    return (each / cells[index]).sum()
 
 
-def _inside(boxes: Tensor, height: int, width: int) -> Tensor:
-    """[n, height, width] float: 1 for pixels of prototypes that a padded box [n, 4] touches."""
-    x = torch.arange(width, device=boxes.device) + 0.5
-    y = torch.arange(height, device=boxes.device) + 0.5
-    x1, y1, x2, y2 = (boxes + boxes.new_tensor([-1.0, -1.0, 1.0, 1.0]) * CROP_PADDING)[..., None].unbind(1)
-    columns, rows = (x > x1) & (x < x2), (y > y1) & (y < y2)
-    return (rows[:, :, None] & columns[:, None, :]).float()
+def _rank_within(groups: Tensor, counts: Tensor) -> Tensor:
+    """[n]: which one of its group each element is, from 0. groups: [n]; counts: of each group."""
+    order = groups.argsort(stable=True)
+    rank = torch.empty_like(groups)
+    first = counts.cumsum(0) - counts
+    rank[order] = torch.arange(len(groups), device=groups.device) - first[groups[order]]
+    return rank
 
 
-def _shares(masks: Tensor, size: tuple[int, int]) -> Tensor:
-    """[N, S, S] of any dtype -> [N, h, w] float: the share of each pixel that the mask covers."""
-    return F.adaptive_avg_pool2d(masks[:, None].float(), size)[:, 0]
+def _samples(maps: Tensor, regions: Tensor, grid: int) -> Tensor:
+    """maps: [h, w, K]; regions: [N, 4] in its pixels. Returns [N, g, g, K] bilinear samples.
+
+    By products with interpolation matrices, whose gradient costs a fraction of that of scattered samples.
+    """
+    height, width, channels = maps.shape
+    rows = _interpolation(regions[:, 1], regions[:, 3], grid, height)
+    columns = _interpolation(regions[:, 0], regions[:, 2], grid, width)
+    # [N·g, h] x [h, w·K] -> [N, g, w, K]
+    lines = (rows.flatten(0, 1) @ maps.flatten(1)).view(len(regions), grid, width, channels)
+    return columns[:, None] @ lines  # [N, 1, g, w] x [N, g, w, K]
+
+
+def _mask_samples(masks: Tensor, regions: Tensor, grid: int) -> Tensor:
+    """[N, S, S] of any dtype, each in its own region [N, 4] in pixels -> [N, g·g] float in 0..1."""
+    rows = torch.arange(len(masks), device=regions.device, dtype=regions.dtype)
+    numbered = torch.cat([rows[:, None], regions], dim=1)  # [N, 5]
+    samples: Tensor = roi_align(masks[:, None].float(), numbered, grid, sampling_ratio=1, aligned=True)
+    return samples.flatten(1)
+
+
+def _interpolation(low: Tensor, high: Tensor, count: int, side: int) -> Tensor:
+    """[N] and [N], in pixels -> [N, count, side]: what each pixel weighs in each of so many even samples."""
+    share = (torch.arange(count, device=low.device) + 0.5) / count
+    places = (low[:, None] + (high - low)[:, None] * share - 0.5).clamp(0, side - 1)
+    pixels = torch.arange(side, device=low.device)
+    return (1 - (places[..., None] - pixels).abs()).clamp(min=0)

@@ -160,4 +160,7 @@ def test_openvino_keeps_only_so_many_batch_sizes_and_takes_any(compiled: Compile
 def test_what_openvino_computes_in_16_bits_is_near(compiled: Compiled):
     engine = OpenVinoEngine(compiled(precision="bf16"), "bf16")
     images = batch(7)
-    assert difference(engine.start(images)(), truth(images)) < 0.3
+    expected = truth(images)
+    largest = max(float(part.abs().max()) for part in expected if part is not None)
+    # 8 bits of a number are kept; a processor that has no such arithmetic computes in 32
+    assert difference(engine.start(images)(), expected) < 0.05 * largest
