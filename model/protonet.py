@@ -97,14 +97,9 @@ class FineProtoNet(nn.Module):
 
 
 def _coordinates(x: Tensor) -> Tensor:
-    """Returns each pixel's column and row from the centre, [1, 2, h, w], in units of `_COORDINATE_UNIT`."""
-    height, width = x.shape[-2:]
-    columns = _from_centre(width, x)[None, None, None, :].expand(1, 1, height, width)
-    rows = _from_centre(height, x)[None, None, :, None].expand(1, 1, height, width)
-    return torch.cat([columns, rows], dim=1)
-
-
-def _from_centre(side: int, x: Tensor) -> Tensor:
-    # arithmetic on tensors, for a side may be a symbol of an export
-    place = torch.arange(side, device=x.device, dtype=torch.float32)
-    return ((place - place.mean()) / _COORDINATE_UNIT).to(x.dtype)
+    """Returns each pixel's column and row from the centre, [B, 2, h, w], in units of `_COORDINATE_UNIT`."""
+    # counted by a running sum: the sides are not known while a network is exported; and for each image of the
+    # batch, since OpenVINO fails where a convolution of one image is added to that of several
+    ones = torch.ones_like(x[:, :1], dtype=torch.float32)
+    places = torch.cat([ones.cumsum(3), ones.cumsum(2)], dim=1)
+    return ((places - places.mean(dim=(2, 3), keepdim=True)) / _COORDINATE_UNIT).to(x.dtype)

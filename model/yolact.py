@@ -69,7 +69,11 @@ class Yolact(nn.Module):
         Without masks the protonet is skipped (paper, appendix A.1). Raises ValueError on another size.
         """
         self._check(images)
-        *fine, c3, c4, c5 = self.backbone(images)
+        return self.interpret(self.backbone(images), with_masks)
+
+    def interpret(self, features: tuple[Tensor, ...], with_masks: bool = True) -> RawOutputs:
+        """Returns what `forward` does, of features that the backbone has computed already."""
+        *fine, c3, c4, c5 = features
         levels = self.fpn(c3, c4, c5)
         rows = self.head(levels)
         prototypes = seen = None

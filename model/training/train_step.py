@@ -48,8 +48,7 @@ class TrainStep(nn.Module):
         prepared = normalise(images, self.network.config).contiguous(memory_format=torch.channels_last)
         half = self.precision == "bf16" and (images.is_cuda or images.shape[-1] >= _SMALLEST_BF16_ON_CPU)
         with torch.autocast(images.device.type, torch.bfloat16) if half else nullcontext():
-            raw = self.network(prepared)
-            taught = self._taught(prepared)
+            raw, taught = self._outputs(prepared)
         checksum = torch.stack([output.sum() for output in raw if output is not None]).sum()
         if not bool(checksum.isfinite()):
             # the loss must not see them: binary cross entropy fails on NaN, on a GPU beyond recovery
@@ -59,13 +58,29 @@ class TrainStep(nn.Module):
             return self.loss(raw, self.network, targets, generator, taught)
         return self.loss(raw, self.network, targets, generator)
 
-    def _taught(self, prepared: Tensor) -> RawOutputs | None:
+    def _outputs(self, prepared: Tensor) -> tuple[RawOutputs, RawOutputs | None]:
+        """The network's, and the teacher's if there is one; a backbone that both have computes once."""
         (teacher,) = self._teacher
         if teacher is None:
-            return None
+            return self.network(prepared), None
+        if not self._one_backbone:
+            with torch.no_grad():
+                taught = teacher(prepared, with_masks=False)
+            return self.network(prepared), taught
         with torch.no_grad():
-            raw: RawOutputs = teacher(prepared, with_masks=False)
-        return raw
+            features = self.network.backbone(prepared)
+            taught = teacher.interpret(features, with_masks=False)
+        return self.network.interpret(features), taught
+
+    @property
+    def _one_backbone(self) -> bool:
+        """Whether the backbone rests and is the teacher's own."""
+        (teacher,) = self._teacher
+        assert teacher is not None
+        mine, other = self.network.backbone.state_dict(), teacher.backbone.state_dict()
+        return not any(p.requires_grad for p in self.network.backbone.parameters()) and all(
+            torch.equal(mine[name], other[name]) for name in mine
+        )
 
 
 def wrapped(step: TrainStep, recipe: Recipe) -> nn.Module:

@@ -126,3 +126,25 @@ def test_a_frozen_detector_reports_losses_of_masks_alone(tmp_path: Path):
     batch = make_batch(0)
     terms = TrainStep(network, "fp32")(batch.images, batch.targets, 0)
     assert (float(terms.box.detach()), float(terms.cls.detach())) == (0, 0)
+
+
+@pytest.mark.parametrize(("frozen", "passes"), [("backbone", 1), ("none", 2)])
+def test_a_backbone_that_rests_and_is_the_teachers_computes_once_and_the_loss_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, frozen: str, passes: int
+):
+    batch, network = make_batch(0), make_network(FREE_CONFIG)
+    teacher = make_network(FREE_CONFIG, seed=7)
+    teacher.backbone.load_state_dict(network.backbone.state_dict())
+    teacher.requires_grad_(False).train()
+    freeze(network, frozen)
+    step = TrainStep(network, "fp32", teacher)
+    seen = []
+    for part in (network.backbone, teacher.backbone):
+        part.register_forward_hook(lambda *_: seen.append(1))
+
+    terms = step(batch.images, batch.targets, 0)
+
+    assert len(seen) == passes
+    monkeypatch.setattr(TrainStep, "_one_backbone", property(lambda _: False))
+    twice = step(batch.images, batch.targets, 0)
+    torch.testing.assert_close(terms.total.detach(), twice.total.detach())
