@@ -85,6 +85,9 @@ class LossConfig:
     box_loss: Literal["smooth_l1", "giou"] = "smooth_l1"
 
 
+PLACE_TERMS = 6
+"""Mask coefficients that say how likely a pixel is the object's by its place in the box: 1 u v u² v² uv."""
+
 DEFAULT_THRESHOLD = 0.3
 """The score that a detection exceeds to be shown, where the weights bring no thresholds of their own."""
 
@@ -138,6 +141,11 @@ class YolactConfig:
     def keeps_aspect_ratio(self) -> bool:
         """True when frames are resized as a whole and padded, False when stretched to a square."""
         return self.anchor_free is not None
+
+    @property
+    def num_coefficients(self) -> int:
+        """Mask coefficients of a detection; without anchors there are some for places in its box besides."""
+        return self.num_prototypes + (PLACE_TERMS if self.anchor_free is not None else 0)
 
     @property
     def num_classes(self) -> int:

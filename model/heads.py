@@ -16,7 +16,7 @@ class HeadOutputs(NamedTuple):
 
     box_deltas: Tensor  # [B, A, 4]
     class_logits: Tensor  # [B, A, C + 1], or [B, A, C] of an anchor-free head
-    mask_coefficients: Tensor  # [B, A, K]
+    mask_coefficients: Tensor  # [B, A, K], of an anchor-free head [B, A, K + 6]
     box_distribution: Tensor | None = None  # [B, A, 4, bins] logits, of an anchor-free head in training
 
 
@@ -68,15 +68,22 @@ class AnchorFreeHead(nn.Module):
 
     A side's distance is a distribution over `bins` whole numbers of strides (Li et al., arXiv:2006.04388).
     Mask coefficients come from a branch of their own: a 3x3 with batch norm to `mask_channels`, then a 1x1,
-    which also sees what boxes and classes are made of: how far an object reaches is known there.
+    which also sees what boxes and classes are made of: how far an object reaches is known there. The last six
+    are of places in the box, see `model.masks.in_place`.
     """
 
     def __init__(
-        self, channels: int, num_classes: int, num_prototypes: int, bins: int, mask_channels: int, levels: int
+        self,
+        channels: int,
+        num_classes: int,
+        num_coefficients: int,
+        bins: int,
+        mask_channels: int,
+        levels: int,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.num_prototypes = num_prototypes
+        self.num_coefficients = num_coefficients
         self.bins = bins
         self.tower = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(levels))
         self.output = nn.ModuleList(nn.Conv2d(channels, num_classes + 4 * bins, 1) for _ in range(levels))
@@ -84,7 +91,7 @@ class AnchorFreeHead(nn.Module):
             conv(channels, mask_channels, 3, batch_norm=True) for _ in range(levels)
         )
         self.mask_layer = nn.ModuleList(
-            nn.Conv2d(mask_channels + channels, num_prototypes, 1) for _ in range(levels)
+            nn.Conv2d(mask_channels + channels, num_coefficients, 1) for _ in range(levels)
         )
         initialise(self)
         for layer in self.output:
@@ -99,7 +106,7 @@ class AnchorFreeHead(nn.Module):
         rows = _rows(outputs, self.num_classes + 4 * self.bins)
         coefficients = _rows(
             [last(torch.cat([F.relu(tower(x)), known], dim=1)) for x, known, tower, last in masks],
-            self.num_prototypes,
+            self.num_coefficients,
         )
         logits, sides = rows.split([self.num_classes, 4 * self.bins], dim=2)
         # [B, A, 4·bins] -> [B, A, 4, bins]

@@ -10,6 +10,8 @@ from torch import Tensor
 from model.detections import MaskCrop
 
 CROP_PADDING = 1.0  # prototype pixels around a box (as released)
+PLACE_SCALE = 8.0  # so that a coefficient of 1 outweighs what prototypes say
+LEAST_HALF_SIDE = 0.004  # of a box, relative to the image: a pixel or two
 
 
 def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
@@ -21,6 +23,52 @@ def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
     # [B, N, K] x [B, K, Hp·Wp] -> [B, N, Hp·Wp]
     logits = coefficients @ prototypes.flatten(1, 2).transpose(1, 2)
     return logits.sigmoid().view(batch, -1, height, width)
+
+
+def in_place(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return prototypes and coefficients whose product says, too, what belongs by its place in the box.
+
+    prototypes:   [B, Hp, Wp, K]
+    coefficients: [B, N, K + 6], the last six of 1, u, v, u², v² and uv times `PLACE_SCALE`; u and v run from
+                  -1 to 1 across the box. Without those six both are returned as they are
+    boxes:        [B, N, 4] x1 y1 x2 y2, relative to what the prototypes show
+
+    Where people overlap, prototypes show all of them; a sum that falls off towards a side or a corner of the
+    box leaves one. Returns [B, Hp, Wp, K + 6], whose last six are 1, x, y, x², y² and xy of a pixel, 0..1,
+    and [B, N, K + 6]: a polynomial of u and v is one of x and y, with coefficients of its own.
+    """
+    count = prototypes.shape[-1]
+    if coefficients.shape[-1] == count:
+        return prototypes, coefficients
+    batch, height, width, _ = prototypes.shape
+    x = ((torch.arange(width, device=boxes.device) + 0.5) / width).expand(height, width)
+    y = ((torch.arange(height, device=boxes.device) + 0.5) / height)[:, None].expand(height, width)
+    places = torch.stack([torch.ones_like(x), x, y, x * x, y * y, x * y], dim=-1)  # [Hp, Wp, 6]
+    learned, terms = coefficients[..., :count], coefficients[..., count:]
+    return (
+        torch.cat([prototypes, places.to(prototypes.dtype).expand(batch, -1, -1, -1)], dim=-1),
+        torch.cat([learned, _of_the_image(terms * PLACE_SCALE, boxes)], dim=-1),
+    )
+
+
+def _of_the_image(terms: Tensor, boxes: Tensor) -> Tensor:
+    """Coefficients [..., 6] of 1 u v u² v² uv as those of 1 x y x² y² xy: u = a·x + b, v = c·y + d."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    half = ((high - low) / 2).clamp(min=LEAST_HALF_SIDE)
+    a, c = (1 / half).unbind(-1)
+    b, d = (-(low + high) / 2 / half).unbind(-1)
+    one, u, v, uu, vv, uv = terms.unbind(-1)
+    return torch.stack(
+        [
+            one + u * b + v * d + uu * b * b + vv * d * d + uv * b * d,
+            a * (u + 2 * uu * b + uv * d),
+            c * (v + 2 * vv * d + uv * b),
+            uu * a * a,
+            vv * c * c,
+            uv * a * c,
+        ],
+        dim=-1,
+    )
 
 
 def crop_bounds(boxes: Tensor, height: int, width: int) -> Tensor:

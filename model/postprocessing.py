@@ -18,7 +18,7 @@ from model.decoding import Decoder, for_frames
 from model.detections import Detections
 from model.heads import MaskIoUNet
 from model.input_shape import input_shape
-from model.masks import assemble, crop_bounds, enlarge, inside
+from model.masks import assemble, crop_bounds, enlarge, in_place, inside
 from model.nms import NMS, doubles, rows_at
 from model.options import DetectOptions
 from model.raw_outputs import RawOutputs
@@ -158,7 +158,7 @@ def add_masks(
     """
     if raw.prototypes is None or found.coefficients is None:
         return found
-    masks = assemble(raw.prototypes, found.coefficients)
+    masks = assemble(*in_place(raw.prototypes, found.coefficients, found.boxes))
     if not keep_coefficients:
         found = found._replace(coefficients=None)
     return _best(_with_masks(found, masks, options, decoder.mask_iou_net), options)
@@ -190,16 +190,18 @@ def mask_parts(found: Found, raw: RawOutputs) -> list[tuple[NDArray[np.float32],
     """What the masks of each image were made of: prototypes and coefficients, both float32.
 
     Prototypes are [Hp, Wp, K], 0 or more; coefficients [N, K], -1..1, a row for each of the image's
-    detections in their order.
+    detections in their order. Without anchors both have six more, of a pixel's place (`masks.in_place`), of
+    any range.
 
     found: by `add_masks` with `keep_coefficients`, of these outputs. `sigmoid(prototypes · coefficients)`,
     cropped (paper, section 3.1), are its masks. Copied to the host. Raises ValueError without coefficients.
     """
     if raw.prototypes is None or found.coefficients is None:
         raise ValueError("no coefficients are left; call add_masks with keep_coefficients, and with masks")
-    chosen = [rows[here] for rows, here in zip(found.coefficients.cpu(), found.valid.cpu(), strict=True)]
     # an engine writes its next outputs over these
     prototypes = raw.prototypes.detach().to("cpu", copy=True)
+    prototypes, coefficients = in_place(prototypes, found.coefficients.cpu(), found.boxes.cpu())
+    chosen = [rows[here] for rows, here in zip(coefficients, found.valid.cpu(), strict=True)]
     return [(one.numpy(), rows.numpy()) for one, rows in zip(prototypes, chosen, strict=True)]
 
 

@@ -165,7 +165,12 @@ def _build_anchor_free(config: YolactConfig, backbone: Backbone) -> Yolact:
             prototypes,
         ),
         AnchorFreeHead(
-            channels, config.num_classes, prototypes, head.bins, head.mask_channels, len(ANCHOR_FREE_STRIDES)
+            channels,
+            config.num_classes,
+            config.num_coefficients,
+            head.bins,
+            head.mask_channels,
+            len(ANCHOR_FREE_STRIDES),
         ),
         semantic_head,
         mask_iou_net=None,

@@ -219,7 +219,7 @@ def _check(model: openvino.Model, config: YolactConfig) -> None:
     names, free = _names(model), config.keeps_aspect_ratio
     anchors, half = (-1, -1) if config.anchors is None else _counts(config.anchors, config.image_size)
     logits = config.num_classes + (0 if free else 1)
-    widths = dict(zip(BOX_OUTPUTS, (4, logits, config.num_prototypes), strict=True))
+    widths = dict(zip(BOX_OUTPUTS, (4, logits, config.num_coefficients), strict=True))
     wanted = {name: [-1, anchors, width] for name, width in widths.items()}
     if PROTOTYPES in names:
         wanted[PROTOTYPES] = [-1, half, half, config.num_prototypes]

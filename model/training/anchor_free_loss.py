@@ -18,7 +18,7 @@ from torchvision.ops import generalized_box_iou_loss, roi_align
 from model.boxes import areas, decode_distances, encode_distances, pairwise_iou
 from model.config import LossConfig, YolactConfig
 from model.decoding import Decoder
-from model.masks import CROP_PADDING
+from model.masks import CROP_PADDING, in_place
 from model.raw_outputs import RawOutputs
 from model.training.assignment import assign
 from model.training.loss import LossTerms, semantic_loss
@@ -77,9 +77,12 @@ class AnchorFreeLoss:
                 box, cls, weight = box + terms.box, cls + terms.cls, weight + terms.weight
             chosen = _with_masks(boxes[image].detach(), matches, t, self.config, generator)
             if len(chosen):
-                mask = mask + _mask_loss(
-                    raw.prototypes[image], raw.mask_coefficients[image, chosen], matches.objects[chosen], t
+                prototypes, coefficients = in_place(
+                    raw.prototypes[image][None],
+                    raw.mask_coefficients[image, chosen][None],
+                    boxes[image, chosen].detach()[None],
                 )
+                mask = mask + _mask_loss(prototypes[0], coefficients[0], matches.objects[chosen], t)
                 masked += len(matches.objects[chosen].unique())
         weight = weight.clamp(min=1)
         config = self.config

@@ -19,7 +19,7 @@ from torchvision.ops import box_iou
 from model.boxes import decode, decode_distances
 from model.decoding import Decoder, for_frames
 from model.detections import MaskCrop
-from model.masks import assemble
+from model.masks import assemble, in_place
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
 
@@ -122,7 +122,8 @@ def _of_anchors(raw: RawOutputs, image: int, box: Tensor, decoder: Decoder, inde
         return torch.zeros_like(raw.prototypes[image, ..., 0])
     share = best.values**4 / (best.values**4).sum()
     coefficients = (raw.mask_coefficients[image].float()[best.indices] * share[:, None]).sum(0)
-    return assemble(raw.prototypes[image][None].float(), coefficients[None, None])[0, 0]
+    prototypes = raw.prototypes[image][None].float()
+    return assemble(*in_place(prototypes, coefficients[None, None], box.to(found.device)[None, None]))[0, 0]
 
 
 def _inside(box: Box, size: tuple[int, ...]) -> NDArray[np.bool_]:

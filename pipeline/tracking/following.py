@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.detections import Detections, MaskCrop
-from model.masks import crop_bounds, inside
+from model.masks import crop_bounds, in_place, inside
 from model.options import DetectOptions
 from model.postprocessing import Found, without_empty_places
 from model.raw_outputs import RawOutputs
@@ -179,6 +179,7 @@ def _places(valid: Tensor) -> int:
 
 def _coarse(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
     """The masks that [B, Hp, Wp, K] and [B, P, K] make, cropped to the boxes [B, P, 4]: [B, P, h, w] bool."""
+    prototypes, coefficients = in_place(prototypes, coefficients, boxes)
     step = -(-max(prototypes.shape[1:3]) // _CELLS)
     thinned = prototypes[:, step // 2 :: step, step // 2 :: step]
     height, width = thinned.shape[1:3]
