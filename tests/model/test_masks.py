@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.masks import assemble, crop, crop_bounds, enlarge, inside
+from model.masks import PLACE_SCALE, assemble, crop, crop_bounds, enlarge, in_place, inside
 
 Box = tuple[float, float, float, float]
 
@@ -145,3 +145,37 @@ def test_overlapping_masks_know_nothing_of_each_other():
     assert (both[0] & both[1]).any()
     # 10 prototype pixels and 2 of padding, without the outermost pixel of each corner
     assert (both[0].sum(), both[1].sum()) == (36**2 - 4, 36**2 - 4)
+
+
+def test_places_in_a_box_add_a_polynomial_to_the_sum_of_prototypes():
+    torch.manual_seed(0)
+    prototypes, coefficients = torch.rand(2, 6, 9, 3), torch.rand(2, 4, 9) * 2 - 1
+    corner, sides = torch.rand(2, 4, 2) * 0.6, 0.1 + torch.rand(2, 4, 2) * 0.3
+    boxes = torch.cat([corner, corner + sides], dim=-1)
+
+    parts, weights = in_place(prototypes, coefficients, boxes)
+    found = torch.einsum("bhwk,bnk->bnhw", parts, weights)
+
+    for image in range(2):
+        for n in range(4):
+            x1, y1, x2, y2 = boxes[image, n].tolist()
+            one, *terms = (PLACE_SCALE * value for value in coefficients[image, n, 3:].tolist())
+            for row, column in ((0, 0), (3, 5), (5, 8)):
+                u = (2 * (column + 0.5) / 9 - x1 - x2) / (x2 - x1)
+                v = (2 * (row + 0.5) / 6 - y1 - y2) / (y2 - y1)
+                place = one + sum(t * p for t, p in zip(terms, (u, v, u * u, v * v, u * v), strict=True))
+                learned = float(prototypes[image, row, column] @ coefficients[image, n, :3])
+                assert float(found[image, n, row, column]) == pytest.approx(learned + place, abs=0.02)
+
+
+def test_coefficients_without_places_are_left_as_they_are():
+    prototypes, coefficients = torch.rand(1, 2, 3, 4), torch.rand(1, 5, 4)
+    same = in_place(prototypes, coefficients, torch.rand(1, 5, 4))
+    assert same[0] is prototypes
+    assert same[1] is coefficients
+
+
+def test_a_box_without_extent_makes_no_sum_that_is_not_finite():
+    boxes = torch.tensor([[[0.5, 0.5, 0.5, 0.5], [1.0, 1.0, 0.0, 0.0]]])
+    parts, weights = in_place(torch.rand(1, 4, 4, 2), torch.ones(1, 2, 8), boxes)
+    assert bool((parts.flatten(1, 2) @ weights.transpose(1, 2)).isfinite().all())

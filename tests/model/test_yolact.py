@@ -41,7 +41,7 @@ def test_raw_outputs_have_the_shapes_of_their_configuration(name: str):
     background = 0 if config.keeps_aspect_ratio else 1
     assert raw.box_deltas.shape == (2, anchors, 4)
     assert raw.class_logits.shape == (2, anchors, config.num_classes + background)
-    assert raw.mask_coefficients.shape == (2, anchors, 32)
+    assert raw.mask_coefficients.shape == (2, anchors, config.num_coefficients)
     assert raw.prototypes.shape == (2, 2 * rows, 2 * columns, 32)
     assert raw.semantic_logits.shape == (2, config.num_classes, rows, columns)
     if config.keeps_aspect_ratio:
