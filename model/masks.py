@@ -41,14 +41,28 @@ def in_place(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> tuple[T
     if coefficients.shape[-1] == count:
         return prototypes, coefficients
     batch, height, width, _ = prototypes.shape
-    x = ((torch.arange(width, device=boxes.device) + 0.5) / width).expand(height, width)
-    y = ((torch.arange(height, device=boxes.device) + 0.5) / height)[:, None].expand(height, width)
-    places = torch.stack([torch.ones_like(x), x, y, x * x, y * y, x * y], dim=-1)  # [Hp, Wp, 6]
+    maps = _place_maps(height, width, boxes.device).to(prototypes.dtype).expand(batch, -1, -1, -1)
     learned, terms = coefficients[..., :count], coefficients[..., count:]
     return (
-        torch.cat([prototypes, places.to(prototypes.dtype).expand(batch, -1, -1, -1)], dim=-1),
+        torch.cat([prototypes, maps], dim=-1),
         torch.cat([learned, _of_the_image(terms * PLACE_SCALE, boxes)], dim=-1),
     )
+
+
+def place_sums(terms: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return what places alone add to the sums of `in_place`: [N, Hp, Wp].
+
+    terms: [N, 6], the last coefficients; boxes: [N, 4] relative; size: (Hp, Wp)
+    """
+    maps = _place_maps(*size, boxes.device).flatten(0, 1)  # [Hp·Wp, 6]
+    return (_of_the_image(terms * PLACE_SCALE, boxes) @ maps.T).view(-1, *size)
+
+
+def _place_maps(height: int, width: int, device: torch.device) -> Tensor:
+    """[height, width, 6]: 1, x, y, x², y² and xy of each pixel's centre, 0..1."""
+    x = ((torch.arange(width, device=device) + 0.5) / width).expand(height, width)
+    y = ((torch.arange(height, device=device) + 0.5) / height)[:, None].expand(height, width)
+    return torch.stack([torch.ones_like(x), x, y, x * x, y * y, x * y], dim=-1)
 
 
 def _of_the_image(terms: Tensor, boxes: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from model.decoding import Decoder, for_frames
 from model.detections import Detections
 from model.heads import MaskIoUNet
 from model.input_shape import input_shape
-from model.masks import assemble, crop_bounds, enlarge, in_place, inside
+from model.masks import assemble, crop_bounds, enlarge, in_place, inside, place_sums
 from model.nms import NMS, doubles, rows_at
 from model.options import DetectOptions
 from model.raw_outputs import RawOutputs
@@ -186,23 +186,39 @@ def to_detections(
     return [_record(host, image, size, class_names) for image, size in images]
 
 
-def mask_parts(found: Found, raw: RawOutputs) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """What the masks of each image were made of: prototypes and coefficients, both float32.
+class MaskParts(NamedTuple):
+    """What the masks of one image were made of: `sigmoid(prototypes · coefficients + places)`, cropped.
 
-    Prototypes are [Hp, Wp, K], 0 or more; coefficients [N, K], -1..1, a row for each of the image's
-    detections in their order. Without anchors both have six more, of a pixel's place (`masks.in_place`), of
-    any range.
+    prototypes:   [Hp, Wp, K] float32, 0 or more
+    coefficients: [N, K] float32, -1..1, a row for each of the image's detections in their order
+    places:       [N, Hp, Wp] float32, what an anchor-free network adds by a pixel's place in the box; or None
+    """
 
-    found: by `add_masks` with `keep_coefficients`, of these outputs. `sigmoid(prototypes · coefficients)`,
-    cropped (paper, section 3.1), are its masks. Copied to the host. Raises ValueError without coefficients.
+    prototypes: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    places: NDArray[np.float32] | None
+
+
+def mask_parts(found: Found, raw: RawOutputs) -> list[MaskParts]:
+    """Return what the masks of each image were made of (paper, section 3.1), copied to the host.
+
+    found: by `add_masks` with `keep_coefficients`, of these outputs
+
+    Raises ValueError without coefficients.
     """
     if raw.prototypes is None or found.coefficients is None:
         raise ValueError("no coefficients are left; call add_masks with keep_coefficients, and with masks")
     # an engine writes its next outputs over these
     prototypes = raw.prototypes.detach().to("cpu", copy=True)
-    prototypes, coefficients = in_place(prototypes, found.coefficients.cpu(), found.boxes.cpu())
-    chosen = [rows[here] for rows, here in zip(coefficients, found.valid.cpu(), strict=True)]
-    return [(one.numpy(), rows.numpy()) for one, rows in zip(prototypes, chosen, strict=True)]
+    height, width, count = prototypes.shape[1:]
+    parts = []
+    for one, rows, boxes, valid in zip(
+        prototypes, found.coefficients.cpu(), found.boxes.cpu(), found.valid.cpu(), strict=True
+    ):
+        learned, terms = rows[valid, :count], rows[valid, count:]
+        places = place_sums(terms, boxes[valid], (height, width)).numpy() if terms.shape[1] else None
+        parts.append(MaskParts(one.numpy(), learned.numpy(), places))
+    return parts
 
 
 def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:

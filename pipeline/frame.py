@@ -53,14 +53,16 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What the masks of one frame were made of: `masks = sigmoid(prototypes · coefficients)`, then cropped.
+    """What the masks of one frame were made of: `sigmoid(prototypes · coefficients + places)`, then cropped.
 
     prototypes:   [Hp, Wp, K] float32, 0 or more
     coefficients: [N, K] float32, -1..1, a row for each detection
+    places:       [N, Hp, Wp] float32, what is added by a pixel's place in the box; None where nothing is
     """
 
     prototypes: NDArray[np.float32]
     coefficients: NDArray[np.float32]
+    places: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,18 +21,20 @@ class Explanation:
     coefficients: [K] float32, -1..1
     order:        [K] int64, the prototypes in the order in which they are added up
     window:       [Hp, Wp] bool, where the mask may lie: the padded box
+    places:       [Hp, Wp] float32, what the sum begins with, by a pixel's place in the box; None for 0
     """
 
     coefficients: NDArray[np.float32]
     order: NDArray[np.int64]
     window: NDArray[np.bool_]
+    places: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Assembly:
     """A mask made of some of the prototypes; everything is [Hp, Wp], the size of a prototype.
 
-    sums:          float32, the logits: signed, 0 where nothing was added
+    sums:          float32, the logits: signed, 0 where nothing was added and places say nothing
     probabilities: float32, their sigmoid, 0..1
     cropped:       float32, 0 outside the box
     mask:          bool, above one half
@@ -55,7 +57,8 @@ def explain(inspection: Inspection, detections: Detections, instance: int, order
     """What the detection of that index takes of the prototypes. order: a key of `ORDERS`."""
     prototypes, coefficients = inspection.prototypes, inspection.coefficients[instance]
     window = crop_window(detections.boxes[instance], detections.image_size, prototypes.shape[:2])
-    return Explanation(coefficients, ORDERS[order](prototypes[window], coefficients), window)
+    places = None if inspection.places is None else inspection.places[instance]
+    return Explanation(coefficients, ORDERS[order](prototypes[window], coefficients), window, places)
 
 
 def add_up(prototypes: NDArray[np.float32], explanation: Explanation, count: int) -> Assembly:
@@ -64,6 +67,8 @@ def add_up(prototypes: NDArray[np.float32], explanation: Explanation, count: int
     first = explanation.order[:count]
     used[first] = explanation.coefficients[first]
     sums = prototypes @ used  # [Hp, Wp, K] x [K] -> [Hp, Wp]
+    if explanation.places is not None:
+        sums = sums + explanation.places
     # exp overflows in float32 from 89 on, where the sigmoid is 0 to the last digit
     probabilities = 1 / (1 + np.exp(-np.maximum(sums, -80)))
     cropped = probabilities * explanation.window

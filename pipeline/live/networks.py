@@ -261,7 +261,7 @@ def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
         str(choice),
         config.class_names,
         config.image_size,
-        config.num_coefficients,
+        config.num_prototypes,
         settings,
         DetectOptions().thresholds(config),
         config.keeps_aspect_ratio,

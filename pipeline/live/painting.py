@@ -199,7 +199,8 @@ def _reduced(result: Result, shown: Shown | None) -> Result:
         return result
     inspection = result.inspection
     if inspection is not None:
-        inspection = Inspection(inspection.prototypes, inspection.coefficients[rows])
+        places = None if inspection.places is None else inspection.places[rows]
+        inspection = Inspection(inspection.prototypes, inspection.coefficients[rows], places)
     return dataclasses.replace(result, detections=everything.select(rows), inspection=inspection)
 
 

@@ -54,7 +54,7 @@ def test_prototypes_and_coefficients_give_the_very_masks_of_the_detections(decod
     assert found.masks is not None
     records = to_detections(found, [(SIDE, SIDE)] * 2, SPARSE.class_names)
 
-    for image, (prototypes, coefficients) in enumerate(mask_parts(found, raw)):
+    for image, (prototypes, coefficients, _) in enumerate(mask_parts(found, raw)):
         here = found.valid[image]
         boxes = (found.boxes[image][here] * SIDE).numpy()
         masks = rebuilt_masks(prototypes, coefficients, boxes)
@@ -82,7 +82,7 @@ def test_keeping_coefficients_changes_nothing_else(decoder: Decoder):
 
 def test_what_is_told_stays_when_the_outputs_are_overwritten():
     raw = random_outputs()
-    ((prototypes, coefficients), _) = mask_parts(inspected(raw, DECODERS["as scored"]), raw)
+    ((prototypes, coefficients, _), _) = mask_parts(inspected(raw, DECODERS["as scored"]), raw)
     before = prototypes.copy(), coefficients.copy()
     for part in (raw.mask_coefficients, raw.prototypes):
         assert part is not None
@@ -96,7 +96,7 @@ def test_an_image_without_detections_has_prototypes_and_no_coefficients():
     nothing = raw.class_logits.clone()
     nothing[1, :, 0] = 50
     raw = raw._replace(class_logits=nothing)
-    (_, some), (prototypes, none) = mask_parts(inspected(raw, DECODERS["as scored"]), raw)
+    (_, some, _), (prototypes, none, _) = mask_parts(inspected(raw, DECODERS["as scored"]), raw)
     assert len(some)
     assert none.shape == (0, SPARSE.num_prototypes)
     assert prototypes.shape == (SIDE, SIDE, SPARSE.num_prototypes)
