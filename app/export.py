@@ -23,17 +23,19 @@ FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 CALIBRATION_IMAGES = 256
 
 TOLERANCES_TOLD = """\
-The file is compared with PyTorch in float32 on every image. Detections from a score of 0.3 are paired; boxes
-are measured in pixels of the network's input and as a share of the box's longer side, masks by their IoU;
-where there are labels, average precision (AP, 0 to 1) is measured by COCO's rules. A file that is out of
-tolerance is not kept. Defaults:
+The file is compared with PyTorch in float32 on every image. Detections that score more than the weights'
+threshold of their class are paired, also with ones under it; boxes are measured in pixels of the network's
+input and as a share of the box's longer side, masks by their IoU; where there are labels, average precision
+(AP, 0 to 1) is measured by COCO's rules. A file that is out of tolerance is not kept. Defaults:
 
                        float32  int8
   matched              0.99     0.9    share of detections that have a partner, at least
+  shown                0.98     0.85   share of them whose partner is over the threshold too, at least
   relative-error-mean  0.0001   0.02   box error as a share of the box's longer side, at most
   mask-iou-mean        0.999    0.95   mean over images, at least
   mask-iou-worst       0.98     0.5    of the worst image, at least
-  score-error-mean     0.0001   0.01   at most
+  score-error-mean     0.0001   0.03   at most
+  score-shift          0.0001   0.01   of all scores, up or down, at most
   ap-loss              0.001    0.01   of boxes and of masks, at most
 """
 
@@ -95,6 +97,7 @@ def _add_int8_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--calibration",
         type=Path,
+        nargs="+",
         metavar="FOLDER",
         help="photographs of what the network will see; some are held out for the comparison",
     )
@@ -120,6 +123,13 @@ def _add_proof_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", type=Path, metavar="FOLDER", help="folder of the images of --data (default: looked for)"
     )
     group.add_argument(
+        "--coverage",
+        action="append",
+        default=[],
+        metavar="VALUE",
+        help="take only images of --data whose key 'coverage' has this value; may be given several times",
+    )
+    group.add_argument(
         "--tolerance",
         type=limit,
         action="append",
@@ -139,6 +149,8 @@ def _refuse_early(args: argparse.Namespace) -> None:
         raise ConfigError("--int8 needs --calibration FOLDER, photographs like those the network will see")
     if args.calibration is not None and not args.int8:
         raise ConfigError("--calibration is for --int8; name images to compare on with --data")
+    if args.coverage and args.data is None:
+        raise ConfigError("--coverage chooses images of --data; name a COCO json there")
     weights, path = resolve_weights(args.weights), output_path(args)
     for file in _files(path):
         if file.exists() and file.samefile(weights):
@@ -211,7 +223,7 @@ def _proof_images(args: argparse.Namespace, network: Yolact) -> ProofSet:
     from app.export_images import demo_photographs, labelled_images, split
 
     if args.data is not None:
-        return labelled_images(args.data, args.images, network.config)
+        return labelled_images(args.data, args.images, network.config, args.coverage)
     if args.calibration is not None:
         return split(args.calibration, args.calibration_images)[1]
     return demo_photographs()

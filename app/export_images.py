@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from model.errors import ConfigError
 from model.preprocessing import preprocess
 from model.training.coco_eval import ClassMatch, match_classes
 from model.training.coco_values import Id
-from model.training.ground_truth import ImagePlace
+from model.training.ground_truth import ImagePlace, select_images
 from model.training.labelled import load_labelled
 from pipeline.sources.images import find_media, read_image
 
@@ -74,26 +74,35 @@ def demo_photographs() -> ProofSet:
     return ProofSet("the demo photographs", tuple(map(ImagePlace, find_media(PHOTOS).images)))
 
 
-def labelled_images(data: Path, images: Path | None, config: YolactConfig) -> ProofSet:
-    """All images of a labelled data set. Raises DataError and ConfigError on one that cannot serve."""
-    found = load_labelled(data, images)
-    tell_left_out(found)
+def labelled_images(
+    data: Path, images: Path | None, config: YolactConfig, coverage: Sequence[str] = ()
+) -> ProofSet:
+    """All images of a labelled data set whose `coverage` is among those given, any where none is.
+
+    Raises DataError and ConfigError on one that cannot serve.
+    """
+    read = load_labelled(data, images)
+    tell_left_out(read)
+    found = read.confined(select_images(read.truth, coverage))
     found.require_images("export is proven on all images of --data, so leave these out of it")
     classes = match_classes(found.truth, config.class_names)
     labels = Labels(found.truth, classes, tuple(record["id"] for record in found.images))
     return ProofSet(found.file.name, tuple(map(found.place, found.images)), labels)
 
 
-def split(folder: Path, most: int) -> tuple[tuple[Path, ...], ProofSet]:
-    """At most `most` images of a folder to calibrate with, and others, held out, to prove with.
+def split(folders: Sequence[Path], most: int) -> tuple[tuple[Path, ...], ProofSet]:
+    """At most `most` images of some folders to calibrate with, and others, held out, to prove with.
 
-    The choice is random but the same each time. Raises ConfigError when there are fewer than two, and
-    SourceError when there is none.
+    The choice is random but the same each time, and each folder has its share in proportion to its images.
+    Raises ConfigError when there are fewer than two, and SourceError when there is none in a folder.
     """
-    paths = list(find_media(folder).images)
+    name = ", ".join(map(str, folders))
+    # in one part alone, though a folder is named twice
+    once = {path.resolve(): path for folder in folders for path in find_media(folder).images}
+    paths = list(once.values())
     if len(paths) < 2:
-        raise ConfigError(f"{folder}: holds one image; int8 is calibrated on some and proven on others")
+        raise ConfigError(f"{name}: holds one image; int8 is calibrated on some and proven on others")
     random.Random(SEED).shuffle(paths)
     held_out = min(MOST_HELD_OUT, max(1, len(paths) // 5))
     calibration = paths[held_out : held_out + most]
-    return tuple(calibration), ProofSet(f"held out of {folder}", tuple(map(ImagePlace, paths[:held_out])))
+    return tuple(calibration), ProofSet(f"held out of {name}", tuple(map(ImagePlace, paths[:held_out])))

@@ -56,12 +56,13 @@ class Reference:
         """Compare a model with the reference on every image. Raises SourceError on a broken one."""
         config = self.predictor.config
         exported = self.predictor_of(model, float_precision)
+        thresholds = DetectOptions().thresholds(config)
         compared: list[ImageComparison] = []
         counted = _Counted(images.labels), _Counted(images.labels)
         for index, ours, theirs in _both(self.predictor, exported, images):
             counted[0].add(index, ours)
             counted[1].add(index, theirs)
-            compared.append(compare(ours, theirs, config.image_size, config.keeps_aspect_ratio))
+            compared.append(compare(ours, theirs, config.image_size, config.keeps_aspect_ratio, thresholds))
         reference, other = (counter.metrics() for counter in counted)
         return Proof(_with_losses(summarise(compared), reference, other), reference, other)
 

@@ -51,6 +51,7 @@ def table(outcome: Outcome) -> Table:
         ("without a partner", str(a.lost), ""),
         ("found in addition", str(a.invented), ""),
         ("matched", _number(a.matched), f">= {limits.matched:g}"),
+        ("shown by both", _number(a.shown), f">= {limits.shown:g}"),
         ("box error, mean, px", _number(a.box_error_mean), ""),
         ("box error, worst, px", _number(a.box_error_worst), ""),
         (
@@ -62,6 +63,7 @@ def table(outcome: Outcome) -> Table:
         ("mask IoU, mean of images", _number(a.mask_iou_mean), f">= {limits.mask_iou_mean:g}"),
         ("mask IoU, worst image", _number(a.mask_iou_worst), f">= {limits.mask_iou_worst:g}"),
         ("score error, mean", _number(a.score_error_mean), f"<= {limits.score_error_mean:g}"),
+        ("score shift, mean", _number(a.score_shift), f"-{limits.score_shift:g} to {limits.score_shift:g}"),
         *_average_precisions(outcome),
     ]
     title = f"{outcome.path.name} against PyTorch fp32 on {a.images} images, {outcome.images}"

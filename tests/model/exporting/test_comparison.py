@@ -63,6 +63,30 @@ def test_a_score_that_crosses_the_threshold_is_no_loss():
     both = agreement(detections((LEFT, 0.31), (RIGHT, 0.2)), detections((LEFT, 0.29), (RIGHT, 0.35)))
 
     assert (both.detections, both.lost, both.invented, both.matched) == (1, 0, 0, 1)
+    assert both.shown == 0  # for no one sees both of any
+    assert "shown by both: 0, expected at least 0.85" in TOLERANCES["int8"].faults(both)
+
+
+def test_each_class_has_its_own_threshold():
+    cats, dogs = (detections((LEFT, 0.25), kind=kind) for kind in (0, 1))
+
+    of_cats, of_dogs = (summarise([compare(d, d, 100, thresholds=(0.2, 0.4))]) for d in (cats, dogs))
+
+    assert (of_cats.detections, of_cats.shown) == (1, 1)
+    assert (of_dogs.detections, of_dogs.shown) == (0, None)
+
+
+def test_scores_that_all_move_one_way_are_told_from_those_that_move_both_ways():
+    before = detections((LEFT, 0.8), (RIGHT, 0.6))
+
+    lower = agreement(before, detections((LEFT, 0.78), (RIGHT, 0.58)))
+    apart = agreement(before, detections((LEFT, 0.78), (RIGHT, 0.62)))
+
+    assert [lower.score_error_mean, apart.score_error_mean] == pytest.approx([0.02, 0.02], rel=1e-4)
+    assert lower.score_shift == pytest.approx(-0.02, rel=1e-4)
+    assert apart.score_shift == pytest.approx(0, abs=1e-6)
+    assert TOLERANCES["int8"].faults(lower) == ["mean shift of scores: 0.02, expected at most 0.01"]
+    assert TOLERANCES["int8"].faults(apart) == []
 
 
 def test_what_scores_less_than_half_of_the_threshold_is_nobodys_partner():
@@ -77,7 +101,10 @@ def test_what_only_one_of_them_sees_is_lost_or_invented():
 
     assert (both.lost, both.invented, both.matched) == (1, 1, 0)
     assert both.box_error_mean is None
-    assert TOLERANCES["int8"].faults(both) == ["matched detections: 0, expected at least 0.9"]
+    assert TOLERANCES["int8"].faults(both) == [
+        "matched detections: 0, expected at least 0.9",
+        "shown by both: 0, expected at least 0.85",
+    ]
 
 
 def test_a_box_that_the_edge_has_cut_off_has_a_partner_too():
@@ -138,16 +165,20 @@ def test_each_figure_out_of_tolerance_is_named():
         relative_error_mean=math.nan,
         mask_iou_mean=0.2,
         mask_iou_worst=0.1,
+        shown=0.5,
         score_error_mean=0.5,
+        score_shift=-0.5,
         box_ap_loss=0.3,
         mask_ap_loss=0.02,
     )
 
     faults = TOLERANCES["int8"].faults(bad)
 
-    assert len(faults) == 7
+    assert len(faults) == 9
     assert "loss of mask AP: 0.02, expected at most 0.01" in faults
-    assert TOLERANCES["int8"].changed({"ap_loss": 0.4}).faults(bad)[-1].startswith("mean score error")
+    assert (
+        TOLERANCES["int8"].changed({"ap_loss": 0.4}).faults(bad)[-1].startswith("mean shift of scores: 0.5")
+    )
 
 
 def test_an_unknown_tolerance_is_wrong_usage():

@@ -10,11 +10,21 @@ import pytest
 import torch
 
 from model.exporting.exported import Facts, read_exported, write_openvino
-from model.exporting.int8 import ALWAYS_KEPT, KEPT_IN_FLOAT, quantise
-from model.exporting.openvino_model import OUTPUTS
+from model.exporting.int8 import quantise
+from model.exporting.openvino_model import OUTPUTS, to_openvino
 from model.yolact import Yolact
+from tests.small_networks import free_network
 
-LAYERS = tuple(KEPT_IN_FLOAT)
+# of `KEPT_IN_FLOAT`, those that this network has
+LAYERS = (
+    "head.bbox_layer",
+    "head.conf_layer",
+    "head.mask_layer",
+    "backbone.conv1",
+    "head.upfeature",
+    "protonet",
+    "fpn",
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +55,8 @@ def test_all_convolutions_but_those_kept_have_integer_weights_and_the_outputs_st
     made = quantise(converted, images, accept=lambda _: True, tell=told.append)
 
     assert made.accepted
-    assert made.kept == LAYERS[:ALWAYS_KEPT] == ("head.bbox_layer", "head.output")
-    assert told == ["quantising all but head.bbox_layer, head.output"]
+    assert made.kept == ("head.bbox_layer",)
+    assert told == ["quantising all but head.bbox_layer"]
     convolutions = {name for name, m in network.named_modules() if isinstance(m, torch.nn.Conv2d)}
     assert integer_convolutions(made.model) == convolutions - {"head.bbox_layer", "semantic_head"}
     found = run(made.model, images[0])
@@ -71,7 +81,7 @@ def test_one_layer_more_is_kept_until_the_model_is_accepted(
     made = quantise(converted, images, accept)
 
     assert made.accepted
-    assert made.kept == LAYERS[: ALWAYS_KEPT + 1]
+    assert made.kept == LAYERS[:2]
     assert seen[0] - seen[1] == {"head.conf_layer"}
     assert integer_convolutions(converted) == set()
     assert capsys.readouterr().out == ""
@@ -86,3 +96,19 @@ def test_what_is_never_accepted_comes_back_with_all_of_them_in_float(
     assert not made.accepted
     assert made.kept == LAYERS
     assert all(name.startswith("backbone.layers") for name in integer_convolutions(made.model))
+
+
+def test_without_anchors_stem_first_stage_and_the_sides_of_boxes_stay_in_float():
+    network = free_network()
+    images = list(torch.randn(2, 1, 3, 64, 96, generator=torch.Generator().manual_seed(0)))
+    told: list[str] = []
+
+    made = quantise(to_openvino(network), images, accept=lambda _: True, tell=told.append)
+
+    assert made.kept == ("head.output", "backbone.stages.0")
+    assert told == ["quantising all but head.output, backbone.stages.0"]
+    integer = integer_convolutions(made.model)
+    assert not any(name.startswith(("backbone.stem", "backbone.stages.0", "head.output")) for name in integer)
+    assert {"backbone.stages.1.reduce.0", "protonet.last", "head.tower.0"} <= integer
+    total = next(node for node in made.model.get_ops() if node.get_type_name() == "ReduceSum")
+    assert total.input_value(0).get_node().get_type_name() == "Multiply"
