@@ -129,6 +129,7 @@ def test_int8_is_calibrated_on_some_photographs_and_proven_on_others(
     path.unlink()
 
 
+@pytest.mark.slow
 def test_int8_keeps_more_in_float_while_the_photographs_with_labels_are_out_of_tolerance(
     export: Export,
     photos: Path,

@@ -58,7 +58,7 @@ def test_its_input_leaves_the_sides_open_and_its_logits_have_no_background(free_
     assert {port.get_any_name(): list(port.shape) for port in model.outputs} == {
         "box_deltas": [1, 126, 4],
         "class_logits": [1, 126, FREE.num_classes],
-        "mask_coefficients": [1, 126, FREE.num_prototypes],
+        "mask_coefficients": [1, 126, FREE.num_coefficients],
         "prototypes": [1, 16, 24, FREE.num_prototypes],
     }
 

@@ -69,6 +69,7 @@ def test_all_convolutions_but_those_kept_have_integer_weights_and_the_outputs_st
     assert (tmp_path / "a.int8.bin").stat().st_size < 0.4 * 4 * sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.slow
 def test_one_layer_more_is_kept_until_the_model_is_accepted(
     converted: Any, images: list[torch.Tensor], capsys: pytest.CaptureFixture[str]
 ):
