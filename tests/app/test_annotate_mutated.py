@@ -15,7 +15,7 @@ from tests.clips import write_clip
 
 PATIENCE = 60.0  # seconds; a file of a dozen small frames takes well under one
 AT_A_TIME = 2
-FEW, MANY = 6, 300
+FEW, MANY = 3, 300
 GOOD_ENDS = (0, 1)
 
 Mutation = Callable[[bytearray, random.Random], None]
@@ -100,7 +100,7 @@ def annotate(clip: Path, weights: Path) -> None:
 
 def test_mutations_are_repeatable_and_change_the_file(original: bytes) -> None:
     assert mutated(original, 7) == mutated(original, 7)
-    assert sum(mutated(original, seed) != original for seed in range(FEW)) >= FEW - 2
+    assert sum(mutated(original, seed) != original for seed in range(10)) >= 8
 
 
 @pytest.mark.parametrize(

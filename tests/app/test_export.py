@@ -14,10 +14,11 @@ from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.export_images import split
 from model import load_predictor
 from model.checkpoint import save_checkpoint
-from model.exporting import int8
+from model.exporting import int8, openvino_model
 from model.exporting.comparison import TOLERANCES
 from model.exporting.exported import int8_beside, read_exported, read_facts
 from model.weight_pins import sha256_of
+from model.yolact import Yolact
 from pipeline.sources.images import read_image
 from tests.confident_network import confident_weights, photographs
 from tests.small_networks import TINY, small_network
@@ -44,10 +45,30 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return photographs(tmp_path_factory.mktemp("photos"))
 
 
+@pytest.fixture(scope="module")
+def converted() -> dict[tuple[str, bool], Any]:
+    """What was converted so far, by the weights and whether with masks: a conversion takes seconds."""
+    return {}
+
+
 @pytest.fixture
-def export(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Export:
+def export(
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    converted: dict[tuple[str, bool], Any],
+) -> Export:
     """Runs `export` with these arguments in an empty folder; returns the exit code."""
     monkeypatch.chdir(tmp_path)
+    convert = openvino_model.to_openvino
+
+    def once(network: Yolact, with_masks: bool = True) -> Any:
+        key = str([p.sum().item() for p in network.parameters()]), with_masks
+        if key not in converted:
+            converted[key] = convert(network, with_masks)
+        return converted[key].clone()
+
+    monkeypatch.setattr(openvino_model, "to_openvino", once)
 
     def run(*arguments: str | Path) -> int:
         given = ["--weights", weights, "--format", "openvino", *arguments]
@@ -109,6 +130,7 @@ def test_the_file_is_as_good_as_the_weights_for_the_predictor(
     assert abs(ours.boxes - theirs.boxes).max() < 0.01
 
 
+@pytest.mark.slow
 def test_int8_is_calibrated_on_some_photographs_and_proven_on_others(
     export: Export, weights: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

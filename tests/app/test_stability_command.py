@@ -193,13 +193,18 @@ def test_the_same_command_gives_the_same_bytes_twice(sequence: Path, tmp_path: P
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-class TestPage:
-    @pytest.fixture
-    def page(self, tmp_path: Path, out: Path) -> Page:
-        hostile = write_scene(tmp_path / "<b>&'quoted'")
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    folder = tmp_path_factory.mktemp("page")
+    hostile = write_scene(folder / "<b>&'quoted'")
+    out = folder / "report"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIVEMASK_HOME", str(folder / "home"))
         assert stability(hostile, "--jitter", 1, "--stabilise", "off,light", "-o", out) == EXIT_OK
-        return Page(out / "report.html")
+    return Page(out / "report.html")
 
+
+class TestPage:
     def test_it_needs_nothing_from_anywhere_else(self, page: Page):
         assert not page.all("script")
         assert not page.all("link")

@@ -104,6 +104,7 @@ def test_a_run_that_is_killed_at_any_moment_and_resumed_has_the_same_losses_as_o
         torch.testing.assert_close(final[name], value, rtol=0, atol=0, msg=name)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_what_was_learned_and_the_run_can_go_on(shapes, tmp_path):
     output = tmp_path / "run"
     process = begin(*RUN, "--data", shapes, "--output", output, "--save-every", 500)
