@@ -222,14 +222,7 @@ _PLUS_ANCHORS = AnchorConfig(
     ratios=(1.0, 0.5, 2.0),
     reference_size=550,
 )
-_ANCHOR_FREE_LOSS = LossConfig(
-    class_weight=1.0,
-    box_weight=2.0,
-    mask_weight=1.0,
-    semantic_weight=0.2,
-    max_masks_per_image=100,
-    box_loss="giou",
-)
+_ANCHOR_FREE_LOSS = LossConfig(box_weight=2.0, mask_weight=1.0, semantic_weight=0.2, box_loss="giou")
 # of a published detector, on the RGB scale
 _NANODET_MEAN, _NANODET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 

@@ -8,7 +8,6 @@ from PIL import Image
 from app.training_settings import Settings
 from app.training_validation import PREVIEW_SIDE, contact_sheet, load_validation
 from app.training_watch import ProgressLine, fitness
-from model.errors import DataError
 from model.training.watcher import StepReport
 from model.yolact import build_yolact
 from tests.shapes_data import CLASSES, write_shapes
@@ -126,10 +125,9 @@ def test_labels_without_masks_are_measured_by_their_boxes(settings, tmp_path):
     assert not any(name.startswith("mask/") for name in figures)
 
 
-def test_labels_of_an_image_as_stored_that_is_shown_turned_are_refused(tmp_path):
+def test_labels_of_an_image_as_stored_that_is_shown_turned_are_taken(tmp_path):
     val = coco_json(tmp_path, {"a.jpg": [(4, 4, 30, 30)]}, categories=CLASSES)
     exif = Image.Exif()
     exif[0x0112] = 6
     save_image(tmp_path / "images" / "a.jpg", np.zeros((48, 64, 3), np.uint8), exif=exif)
-    with pytest.raises(DataError, match=r"a\.jpg: its labels are for the image as stored"):
-        validation(Settings("livemask_n", ["unused"], val=str(val)), tmp_path)
+    validation(Settings("livemask_n", ["unused"], val=str(val)), tmp_path)

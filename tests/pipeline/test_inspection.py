@@ -35,8 +35,11 @@ def check_masks(result: Result) -> int:
     prototypes, coefficients = result.inspection.prototypes, result.inspection.coefficients
     assert prototypes.shape[:2] == result.frame.size
     assert (prototypes.dtype, coefficients.dtype) == (np.float32, np.float32)
-    masks = rebuilt_masks(prototypes, coefficients, result.detections.boxes)
-    np.testing.assert_array_equal(masks > 0.5, result.detections.masks)
+    masks = rebuilt_masks(prototypes, coefficients, result.detections.boxes, result.inspection.places)
+    if result.inspection.places is None:
+        np.testing.assert_array_equal(masks > 0.5, result.detections.masks)
+    elif len(masks):  # places are added up in another order, which may round a pixel of an edge elsewhere
+        assert np.mean((masks > 0.5) != result.detections.masks) < 1e-4
     return len(masks)
 
 
