@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import QApplication
 
 from model.errors import LiveMaskError
 from ui import settings as settings_file
+from ui.ahead import Ahead
 from ui.controller import Controller, live_session
 from ui.main_window import MainWindow
 from ui.notices import Level
@@ -82,6 +83,7 @@ def make_window(app: QApplication, start: Start, warn: Callable[[str], None]) ->
     dress(app, settings.colours)
     controller = Controller(settings, partial(live_session, adopt=start.adopt))
     window = MainWindow(controller, lambda: _save(controller, warn))
+    Ahead(controller.bridge, window)
     if warning:
         controller.tell(Level.WARNING, warning)
     if start.source:
