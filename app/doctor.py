@@ -190,13 +190,20 @@ def _weights() -> Facts:
 def _folders() -> Facts:
     from model.catalog import BUNDLED_FOLDER, cache_folder
     from model.engines.compiled_cache import FOLDER
+    from model.user_folders import without_a_home
 
     folders = {
         "bundled weights": BUNDLED_FOLDER,
         "downloads": cache_folder(),
         "compiled models": cache_folder() / FOLDER,
     }
-    return {name: f"{folder} ({_state(folder)})" for name, folder in folders.items()}
+    told = {name: f"{folder} ({_state(folder)})" for name, folder in folders.items()}
+    if without_a_home():
+        told["home"] = (
+            "none is known: downloads, compiled models and settings lie in a temporary folder, which may be "
+            "emptied; set HOME, or LIVEMASK_HOME to a folder that stays"
+        )
+    return told
 
 
 def _state(folder: Path) -> str:

@@ -29,6 +29,17 @@ def own_folder(find: Callable[[], str | Path]) -> Path:
         return _without_a_home()
 
 
+def without_a_home() -> bool:
+    """Whether nobody knows this user's home and no other folder was named, so that a temporary one serves."""
+    if os.environ.get("LIVEMASK_HOME"):
+        return False
+    try:
+        Path.home()
+    except RuntimeError:
+        return True
+    return False
+
+
 def _without_a_home() -> Path:
     user = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"livemask-{user}"

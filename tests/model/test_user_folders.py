@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.user_folders import expanded, own_folder
+from model.user_folders import expanded, own_folder, without_a_home
 
 
 @pytest.fixture
@@ -57,3 +57,25 @@ def test_the_cache_is_found_by_a_user_without_home_and_account(monkeypatch):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(path.startswith(tempfile.gettempdir()) for path in done.stdout.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for a user without an account")
+def test_doctor_says_that_there_is_no_home_and_what_to_do(monkeypatch):
+    monkeypatch.delenv("LIVEMASK_HOME")
+    monkeypatch.delenv("HOME")
+    code = (
+        "import pwd; pwd.getpwuid = {}.__getitem__\n"
+        "from app.doctor import _folders; print(_folders()['home'], _folders()['downloads'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "none is known" in done.stdout
+    assert "LIVEMASK_HOME" in done.stdout
+    assert tempfile.gettempdir() in done.stdout
+
+
+def test_a_home_or_a_folder_that_was_named_is_no_news(monkeypatch, tmp_path):
+    assert not without_a_home()
+    monkeypatch.delenv("LIVEMASK_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert not without_a_home()
