@@ -17,6 +17,7 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
 from model.errors import LiveMaskError
+from pipeline.sinks.part_file import left_in_folder
 from ui import settings as settings_file
 from ui.ahead import Ahead
 from ui.controller import Controller, live_session
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.live.switching import Adopt
 
 _SOON = 10  # milliseconds
+MOST_NAMED = 3  # files that a notice names
 EVERY_CLASS = ("all",)
 
 DISPLAY_ADVICE = (
@@ -86,9 +88,23 @@ def make_window(app: QApplication, start: Start, warn: Callable[[str], None]) ->
     Ahead(controller.bridge, window)
     if warning:
         controller.tell(Level.WARNING, warning)
+    _tell_what_is_left(controller)
     if start.source:
         _open_once_visible(window, start.source)
     return window
+
+
+def _tell_what_is_left(controller: Controller) -> None:
+    """Tell of recordings that the end of the last window, or of the machine, came too early for."""
+    left = left_in_folder(controller.output)
+    if left:
+        names = ", ".join(path.name for path in left[:MOST_NAMED])
+        more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+        text = (
+            f"In {controller.output} lies what was not finished before the window was closed: {names}{more}. "
+            "Videos among it can be played; rename what is to stay, and remove the rest"
+        )
+        controller.tell(Level.WARNING, text, "\n".join(map(str, left)), topic="parts")
 
 
 def _open_once_visible(window: MainWindow, source: str) -> None:

@@ -20,6 +20,7 @@ if sys.platform != "win32":  # where a file that is open cannot be removed or re
     import fcntl
 
 LOOK_AGAIN = 1.0  # seconds between two looks whether a part is still there
+_ANY_PART = re.compile(r".+\.[0-9a-f]{8}\.part\.\w+")
 _LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
 
 
@@ -123,6 +124,15 @@ def parts_of(path: Path) -> Parts:
         found = []
     busy = tuple(one for one in found if _is_claimed(one))
     return Parts(busy, tuple(one for one in found if one not in busy))
+
+
+def left_in_folder(folder: Path) -> tuple[Path, ...]:
+    """The parts of whatever output that lie in a folder and that nobody writes any more; none without it."""
+    try:
+        found = sorted(one for one in folder.iterdir() if _ANY_PART.fullmatch(one.name) and one.is_file())
+    except OSError:
+        return ()
+    return tuple(one for one in found if not _is_claimed(one))
 
 
 def _claim(file: BinaryIO) -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 from PyQt6.QtCore import Qt
 
+from pipeline.sinks.part_file import PartFile
 from tests.source_tree import ROOT
 from ui import application
 from ui.application import Start, errors_as_notices, make_window
@@ -156,3 +157,19 @@ def test_classes_that_are_asked_for_take_the_place_of_those_looked_for_last(star
     window = start(classes=given)
 
     assert window.controller.detection.classes == wanted
+
+
+def test_a_recording_that_was_not_finished_is_told_at_the_next_start(start, tmp_path):
+    save(WindowSettings(output=str(tmp_path)), settings_path())
+    (tmp_path / "clip.mp4").write_bytes(b"whole")
+    assert not start().notices.notices
+
+    left, busy = PartFile(tmp_path / "left.mp4"), PartFile(tmp_path / "busy.mp4")
+    left.keep()
+    (notice,) = start().notices.notices
+    busy.discard()
+    assert notice.level is Level.WARNING
+    assert left.part.name in notice.text
+    assert str(left.part) in notice.details
+    assert "busy" not in notice.text + notice.details
+    assert "clip.mp4" not in notice.text + notice.details
