@@ -241,7 +241,7 @@ def _pending(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Report) -
 
 
 def _tell_plan(photos: Sequence[Job], videos: Sequence[VideoJob], report: Report) -> int:
-    """What --dry-run prints: a line for each input, on the standard output."""
+    """Print a line for each input, as --dry-run does, on the standard output."""
     from app.cli import EXIT_FAILED, EXIT_OK
 
     for job in (*photos, *videos):
@@ -280,7 +280,7 @@ def _annotate_all(
 
 @contextmanager
 def _terminated_like_ctrl_c() -> Iterator[None]:
-    """Whoever asks the process to end gets the same tidy end as after Ctrl-C."""
+    """Treat a request to end the process as Ctrl-C: whole files stay, parts are closed."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

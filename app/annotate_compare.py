@@ -204,7 +204,7 @@ def _on_openvino(predictor: LoadedPredictor) -> bool:
 
 
 def _facts(args: argparse.Namespace, predictor: LoadedPredictor) -> tuple[Any, ...]:
-    """All that makes a side what it is."""
+    """Return everything that two sides can differ in: equal tuples are equal sides."""
     from model.catalog import resolve_weights
 
     choice = predictor.choice
@@ -229,7 +229,7 @@ def _thresholds(predictor: LoadedPredictor) -> tuple[float, ...]:
 
 
 def _captions(args: argparse.Namespace, left: LoadedPredictor, right: LoadedPredictor) -> tuple[str, str]:
-    """What differs, as it is on either side."""
+    """Return the caption of each side: the settings that differ, with that side's values."""
     other = right_side(args)
     sides = ((args, left, other), (other, right, args))
     one, two = (", ".join(_described(key, *side) for key in args.compare) for side in sides)
@@ -253,7 +253,7 @@ def _described(
 
 
 def _weights_name(weights: str | None, others: str | None) -> str:
-    """What to call weights: as short as they can still be told from the others."""
+    """Return the shortest name that tells these weights from the others."""
     from model.catalog import DEFAULT_WEIGHTS, all_entries, current_name
 
     name = current_name(weights or DEFAULT_WEIGHTS)

@@ -1,4 +1,4 @@
-"""What has become of the inputs of `annotate`."""
+"""The report of `annotate`: the outcome of each input, and the exit code."""
 
 from __future__ import annotations
 

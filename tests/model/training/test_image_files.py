@@ -10,20 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.training.image_files import decode_rgb, labels_are_upright, read_size
+from tests.orientations import uprights
 
 STORED = np.zeros((4, 6, 3), np.uint8)
 STORED[:2, :3], STORED[:2, 3:], STORED[2:, :3] = (200, 0, 0), (0, 200, 0), (0, 0, 200)
 
-UPRIGHT = {  # by orientation, the slow and obvious way: EXIF 2.3, section 4.6.4
-    1: STORED,
-    2: STORED[:, ::-1],
-    3: STORED[::-1, ::-1],
-    4: STORED[::-1],
-    5: STORED.transpose(1, 0, 2),
-    6: np.rot90(STORED, -1),
-    7: STORED[::-1, ::-1].transpose(1, 0, 2),
-    8: np.rot90(STORED, 1),
-}
+UPRIGHT = uprights(STORED)
 WRITERS = {"a.tif": {}, "packed.tif": {"compression": "tiff_lzw"}, "a.png": {}}
 
 

@@ -18,20 +18,12 @@ from pipeline.sources.pixels import Pictures
 from pipeline.sources.troubles import Troubles
 from pipeline.sources.video import open_video
 from tests.clips import write_clip
+from tests.orientations import uprights
 from tests.pipeline.sources.reading import read_video
 
 STORED = np.zeros((48, 64, 3), np.uint8)
 STORED[:24, :32], STORED[:24, 32:], STORED[24:, :32] = (200, 30, 30), (30, 200, 30), (30, 30, 200)
-UPRIGHT = {  # by orientation, the slow and obvious way: EXIF 2.3, section 4.6.4
-    1: STORED,
-    2: STORED[:, ::-1],
-    3: STORED[::-1, ::-1],
-    4: STORED[::-1],
-    5: STORED.transpose(1, 0, 2),
-    6: np.rot90(STORED, -1),
-    7: STORED[::-1, ::-1].transpose(1, 0, 2),
-    8: np.rot90(STORED, 1),
-}
+UPRIGHT = uprights(STORED)
 
 
 def photograph(orientation: int, kind: str) -> bytes:
