@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.colour_profile import to_srgb
 from model.errors import SourceError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
@@ -60,12 +61,17 @@ def to_rgb(picture: Image.Image) -> NDArray[np.uint8]:
     """The pixels [H, W, 3] uint8 RGB, an array of their own.
 
     Grey images get three equal channels; transparent pixels show white, as on paper; of 16 bits the upper
-    8 stay; CMYK is converted without its colour profile.
+    8 stay. Colours are those of sRGB: what has an ICC profile of another space is converted, except grey of
+    16 bits.
     """
     if picture.mode in _GREY_16_BIT:
         grey = np.clip(np.asarray(picture), 0, 65535) >> 8
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    return np.array(_over_white(picture) if picture.has_transparency_data else picture.convert("RGB"))
+    if picture.has_transparency_data:
+        return np.array(_over_white(to_srgb(picture.convert("RGBA"))))
+    if picture.mode == "P":
+        picture = picture.convert("RGB")
+    return np.array(to_srgb(picture).convert("RGB"))
 
 
 def _check(picture: Image.Image) -> None:

@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.loading": {"model", "openvino"},
     "model.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
+    "model.colour_profile": {"numpy", "PIL"},
     "model.orientation": {"PIL"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
     "pipeline.tracking.bytetrack": {"pipeline", "numpy", "supervision", "trackers"},
