@@ -205,7 +205,7 @@ def _on_openvino(predictor: LoadedPredictor) -> bool:
 
 def _facts(args: argparse.Namespace, predictor: LoadedPredictor) -> tuple[Any, ...]:
     """Return everything that two sides can differ in: equal tuples are equal sides."""
-    from model.catalog import resolve_weights
+    from model.checkpoints.catalog import resolve_weights
 
     choice = predictor.choice
     chosen = (choice.engine, choice.precision, choice.device) if choice is not None else None
@@ -254,7 +254,7 @@ def _described(
 
 def _weights_name(weights: str | None, others: str | None) -> str:
     """Return the shortest name that tells these weights from the others."""
-    from model.catalog import DEFAULT_WEIGHTS, all_entries, current_name
+    from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name
 
     name = current_name(weights or DEFAULT_WEIGHTS)
     if weights is None or name in all_entries():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.annotate_report import Report
 from app.drawing import overlay_style
 from app.progress import progress_bar
-from model.catalog import DEFAULT_WEIGHTS
+from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from model.detections import Detections
 from model.errors import SinkError, SourceError, is_out_of_memory
 from pipeline.overlay import OverlayStyle, draw

@@ -140,7 +140,7 @@ def refuse_early(args: argparse.Namespace, weights: str | None) -> None:
 
     Raises ConfigError and CheckpointError.
     """
-    from model.catalog import CATALOG, DEFAULT_WEIGHTS, current_name, resolve_weights
+    from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, current_name, resolve_weights
     from model.config import preset
     from model.options import DetectOptions
 

@@ -15,10 +15,10 @@ from model.errors import ConfigError, SinkError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from model.checkpoint import Checkpoint
+    from model.checkpoints.yolact import Checkpoint
     from model.config import YolactConfig
-    from model.training.calibration import Platt, Thresholds
-    from model.training.scored_matches import ScoredMatches
+    from model.evaluation.calibration import Platt, Thresholds
+    from model.evaluation.scored_matches import ScoredMatches
 
 LEAST_OBJECTS = 20
 
@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit on the labelled images, write the checkpoint, and print what has changed."""
     from app.cli import EXIT_OK
-    from model.catalog import resolve_weights
-    from model.checkpoint import read_checkpoint
+    from model.checkpoints.catalog import resolve_weights
+    from model.checkpoints.yolact import read_checkpoint
 
     source = resolve_weights(args.weights)
     _check_output(args.output, source, args.overwrite)
@@ -110,7 +110,7 @@ def _check_output(output: Path, source: Path, overwrite: bool) -> None:
 
 def _fit(args: argparse.Namespace, config: YolactConfig) -> Fitted:
     """Return the scored matches of the detections in the labelled images."""
-    from model.training.calibration import fit_platt, pick_thresholds
+    from model.evaluation.calibration import fit_platt, pick_thresholds
 
     before = _matches(args, config)
     after, platt = before, None
@@ -124,7 +124,7 @@ def _matches(args: argparse.Namespace, config: YolactConfig) -> ScoredMatches:
     """Yield the detections in each image, down to the least score that takes part in NMS."""
     from app.evaluation import Watch, detect_all
     from model import load_predictor
-    from model.training.scored_matches import scored_matches
+    from model.evaluation.scored_matches import scored_matches
 
     labels = labelled_images(args)
     predictor = load_predictor(
@@ -146,9 +146,9 @@ def _matches(args: argparse.Namespace, config: YolactConfig) -> ScoredMatches:
 
 def _write(args: argparse.Namespace, checkpoint: Checkpoint, fitted: Fitted) -> None:
     """The checkpoint as it was, but for scores and thresholds; of a run's last state the averaged weights."""
-    from model.checkpoint import save_checkpoint
-    from model.training.calibration import IDENTITY
-    from model.training.score_folding import calibrated_config, folded_state
+    from model.checkpoints.yolact import save_checkpoint
+    from model.evaluation.calibration import IDENTITY
+    from model.evaluation.score_folding import calibrated_config, folded_state
 
     config, state = checkpoint.config, _weights(checkpoint)
     if fitted.platt is not None:
@@ -165,7 +165,7 @@ def _write(args: argparse.Namespace, checkpoint: Checkpoint, fitted: Fitted) -> 
 
 def _weights(checkpoint: Checkpoint) -> Mapping[str, Tensor]:
     """The file's weights in their own precision; those of a training run's state as it would end, in half."""
-    from model.checkpoint import build_from
+    from model.checkpoints.yolact import build_from
 
     if checkpoint.training is None:
         return checkpoint.state

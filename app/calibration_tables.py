@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.tables import Table, percent
 from model.errors import DataError
-from model.training.calibration import Thresholds, held_out_scores, log_loss
-from model.training.operating_point import operating_point, reliability
-from model.training.scored_matches import ScoredMatches
+from model.evaluation.calibration import Thresholds, held_out_scores, log_loss
+from model.evaluation.operating_point import operating_point, reliability
+from model.evaluation.scored_matches import ScoredMatches
 
 
 def score_table(before: ScoredMatches, after: ScoredMatches) -> Table:

@@ -105,7 +105,7 @@ def told(report: Mapping[str, Facts], width: int | None) -> str:
 
 
 def _versions() -> Facts:
-    from model.exporting.telemetry import refuse_telemetry
+    from model.engines.telemetry import refuse_telemetry
 
     refuse_telemetry()
     facts = {"Python": platform.python_version(), "system": f"{platform.platform()}, {platform.machine()}"}
@@ -138,7 +138,7 @@ def _gpus() -> Facts:
 
 
 def _engines() -> Facts:
-    from model.catalog import resolve_weights
+    from model.checkpoints.catalog import resolve_weights
     from model.engines.choice import choose, look_around, survey
     from model.errors import LiveMaskError
     from model.loading import weights_facts
@@ -182,13 +182,13 @@ def _cameras() -> Facts:
 
 
 def _weights() -> Facts:
-    from model.catalog import CATALOG
+    from model.checkpoints.catalog import CATALOG
 
     return {entry.name: entry.state for entry in CATALOG.values()}
 
 
 def _folders() -> Facts:
-    from model.catalog import BUNDLED_FOLDER, cache_folder
+    from model.checkpoints.catalog import BUNDLED_FOLDER, cache_folder
     from model.engines.compiled_cache import FOLDER
     from model.user_folders import without_a_home
 

@@ -182,7 +182,7 @@ def _make_folder(output: Path | None) -> None:
 
 def _facts(args: argparse.Namespace, task: Task, predictor: Predictor) -> dict[str, Any]:
     """What was measured on what; empty when nobody will read it."""
-    from model.weight_pins import sha256_of
+    from model.checkpoints.pins import sha256_of
 
     if not args.output:
         return {}
@@ -202,8 +202,8 @@ def _facts(args: argparse.Namespace, task: Task, predictor: Predictor) -> dict[s
 
 
 def _weights_facts(args: argparse.Namespace, predictor: Predictor) -> dict[str, str]:
-    from model.catalog import resolve_weights
-    from model.weight_pins import sha256_of
+    from model.checkpoints.catalog import resolve_weights
+    from model.checkpoints.pins import sha256_of
 
     weights = resolve_weights(args.weights)
     return {

@@ -16,12 +16,12 @@ from app.labels import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.errors import DataError, SourceError
+from model.evaluation.coco_eval import ClassMatch, CocoResults, Metrics, coco_results, measure
+from model.evaluation.ground_truth import GroundTruth
+from model.evaluation.operating_point import OperatingPoint, Reliability, operating_point, reliability
+from model.evaluation.scored_matches import scored_matches
 from model.predictor import Predictor
-from model.training.coco_eval import ClassMatch, CocoResults, Metrics, coco_results, measure
-from model.training.coco_values import Id
-from model.training.ground_truth import GroundTruth
-from model.training.operating_point import OperatingPoint, Reliability, operating_point, reliability
-from model.training.scored_matches import scored_matches
+from model.training.data.coco.values import Id
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from pipeline.sinks.files import write_bytes, write_json
 if TYPE_CHECKING:
     from app.evaluation import Measurement
     from app.evaluation_sequence import SequenceMeasurement
-    from model.training.bootstrap import Interval
-    from model.training.coco_eval import CocoResults, Figures, Metrics
+    from model.evaluation.bootstrap import Interval
+    from model.evaluation.coco_eval import CocoResults, Figures, Metrics
 
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "pycocotools")
 

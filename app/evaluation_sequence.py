@@ -21,10 +21,7 @@ from app.evaluation import settings_of
 from app.progress import progress_bar
 from app.tables import Table, percent
 from model.errors import DataError, SourceError
-from model.predictor import Predictor
-from model.training.image_files import read_size
-from model.training.label_images import read_label_image
-from model.training.sequence_eval import (
+from model.evaluation.sequence_eval import (
     RECALL_IOU,
     Follower,
     FrameFigures,
@@ -32,6 +29,9 @@ from model.training.sequence_eval import (
     measure_frame,
     summarise,
 )
+from model.predictor import Predictor
+from model.training.data.image_files import read_size
+from model.training.data.label_images import read_label_image
 from pipeline.sources.images import find_media, read_image
 
 _FRAMES, _MASKS = "frames", "masks"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.tables import Table, percent
 
 if TYPE_CHECKING:
-    from model.training.operating_point import Counts, OperatingPoint, Reliability
+    from model.evaluation.operating_point import Counts, OperatingPoint, Reliability
 
 _HEADS = (
     "class", "threshold", "detections", "matches", "precision", "objects", "recall", "F1", "images without",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.export_proof import Reference
     from model.exporting.comparison import Tolerance
     from model.exporting.exported import Facts
-    from model.yolact import Yolact
+    from model.network.yolact import Yolact
 
 # format -> suffix of its file
 FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
@@ -141,7 +141,7 @@ def _add_proof_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _refuse_early(args: argparse.Namespace) -> None:
     """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds."""
-    from model.catalog import resolve_weights
+    from model.checkpoints.catalog import resolve_weights
 
     if args.int8 and args.format != "openvino":
         raise ConfigError("int8 is made for OpenVINO only; choose `--format openvino`")
@@ -161,7 +161,7 @@ def _refuse_early(args: argparse.Namespace) -> None:
 
 def output_path(args: argparse.Namespace) -> Path:
     """The file to write, an `.xml` or `.onnx`."""
-    from model.catalog import resolve_weights
+    from model.checkpoints.catalog import resolve_weights
 
     suffix, out = FORMATS[args.format], args.output
     if out.suffix.lower() in FORMATS.values() and not out.is_dir():
@@ -200,12 +200,12 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _opened(args: argparse.Namespace) -> tuple[Yolact, Facts]:
-    from model.catalog import resolve_weights
-    from model.checkpoint import build_from, read_checkpoint
+    from model.checkpoints.catalog import resolve_weights
+    from model.checkpoints.pins import sha256_of
+    from model.checkpoints.yolact import build_from, read_checkpoint
     from model.config_limits import check_input_size
     from model.exporting.exported import Facts
     from model.exporting.onnx_model import require_onnx
-    from model.weight_pins import sha256_of
 
     weights = resolve_weights(args.weights)
     checkpoint = read_checkpoint(weights)

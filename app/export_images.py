@@ -13,11 +13,11 @@ import torch
 from app.labels import tell_left_out
 from model.config import YolactConfig
 from model.errors import ConfigError
+from model.evaluation.coco_eval import ClassMatch, match_classes
+from model.evaluation.ground_truth import ImagePlace, select_images
 from model.preprocessing import preprocess
-from model.training.coco_eval import ClassMatch, match_classes
-from model.training.coco_values import Id
-from model.training.ground_truth import ImagePlace, select_images
-from model.training.labelled import load_labelled
+from model.training.data.coco.values import Id
+from model.training.data.labelled import load_labelled
 from pipeline.sources.images import find_media, read_image
 
 if TYPE_CHECKING:

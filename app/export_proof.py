@@ -14,14 +14,14 @@ from app.labels import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.engines.compiled_cache import compile_options
+from model.engines.openvino_core import openvino_core
 from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
+from model.evaluation.coco_eval import CocoResults, Metrics, coco_results, measure
 from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
-from model.openvino_core import openvino_core
+from model.network.yolact import Yolact
 from model.options import DetectOptions
 from model.predictor import Predictor
-from model.training.coco_eval import CocoResults, Metrics, coco_results, measure
-from model.yolact import Yolact
 
 if TYPE_CHECKING:
     import openvino

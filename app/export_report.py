@@ -11,8 +11,8 @@ from typing import Any
 from app.export_proof import Proof
 from app.tables import Table
 from app.tables import show as show_table
+from model.evaluation.coco_eval import Figures
 from model.exporting.comparison import Tolerance
-from model.training.coco_eval import Figures
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from app.labels import read_labelled, tell_left_out
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
 
+    from model.evaluation.ground_truth import ImagePlace
     from model.predictor import Predictor
-    from model.training.coco_values import Id
-    from model.training.ground_truth import ImagePlace
+    from model.training.data.coco.values import Id
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,10 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from app.cli import EXIT_FAILED, EXIT_OK
     from app.progress import progress_bar
     from model.errors import LiveMaskError
+    from model.evaluation.ground_truth import coco_ground_truth
     from model.predictor import load_predictor
-    from model.training.coco_files import coco_file
-    from model.training.coverage import with_masks
-    from model.training.ground_truth import coco_ground_truth
+    from model.training.data.coco.files import coco_file
+    from model.training.data.coverage import with_masks
 
     labels = coco_file(args.data)
     with _output(args, labels) as write:
@@ -125,7 +125,7 @@ def _fill(
     """Give masks to those of the objects for which one is found, and return how many they are."""
     import numpy as np
 
-    from model.training.rle import encode_mask
+    from model.training.data.rle import encode_mask
     from model.training.self_training import masks_for_boxes
 
     if not objects:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pycocotools.coco import COCO
 
     from app.evaluation import Task
+    from model.evaluation.coco_eval import ClassMatch
+    from model.evaluation.ground_truth import GroundTruth
     from model.predictor import Predictor
-    from model.training.coco_eval import ClassMatch
-    from model.training.ground_truth import GroundTruth
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, what: str) -> None:
@@ -50,8 +50,8 @@ def labelled_images(args: argparse.Namespace) -> GroundTruth:
 
     Raises DataError and ConfigError when labels or images are not fit for it.
     """
-    from model.training.ground_truth import select_images
-    from model.training.labelled import load_labelled
+    from model.evaluation.ground_truth import select_images
+    from model.training.data.labelled import load_labelled
 
     found = load_labelled(args.data, args.images)
     tell_left_out(found)
@@ -67,7 +67,7 @@ def task_for(args: argparse.Namespace, labels: GroundTruth, predictor: Predictor
     Raises ConfigError where there is none.
     """
     from app.evaluation import Task
-    from model.training.coco_eval import match_classes
+    from model.evaluation.coco_eval import match_classes
 
     names, chosen = predictor.config.class_names, predictor.options.classes
     classes = match_classes(labels.truth, names if chosen is None else [names[i] for i in chosen])
@@ -76,8 +76,8 @@ def task_for(args: argparse.Namespace, labels: GroundTruth, predictor: Predictor
 
 def tell_reservations(truth: COCO, classes: ClassMatch) -> None:
     """One line for each thing that makes the figures mean less than they seem to."""
-    from model.training.coco_eval import measured_objects, objects_without_mask
-    from model.training.ground_truth import partly_labelled
+    from model.evaluation.coco_eval import measured_objects, objects_without_mask
+    from model.evaluation.ground_truth import partly_labelled
 
     objects, bare = len(measured_objects(truth, classes)), objects_without_mask(truth, classes)
     if not objects:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from model.training.ground_truth import GroundTruth, ImagePlace
+    from model.evaluation.ground_truth import GroundTruth, ImagePlace
 
 
 def read_labelled(place: ImagePlace) -> NDArray[np.uint8]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model.catalog import CatalogEntry
+    from model.checkpoints.catalog import CatalogEntry
+    from model.checkpoints.pins import Pin
+    from model.checkpoints.transfer import Progress
     from model.config import YolactConfig
-    from model.transfer import Progress
-    from model.weight_pins import Pin
 
 OWN_FILES = "A file of your own is given by its path wherever a name of this list is."
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> None:
-    from model.catalog import all_entries
+    from model.checkpoints.catalog import all_entries
 
     entries = list(all_entries().values())
     if args.json:
@@ -54,7 +54,7 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _show(args: argparse.Namespace) -> None:
-    from model.catalog import find_entry
+    from model.checkpoints.catalog import find_entry
 
     entry = find_entry(args.name)
     facts = _record(entry) | {"size": _size(entry), "approximate_size": None} | _content(entry)
@@ -65,8 +65,8 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _download(args: argparse.Namespace) -> None:
-    from model.catalog import find_entry
-    from model.download import download_weights
+    from model.checkpoints.catalog import find_entry
+    from model.checkpoints.download import download_weights
 
     # every name is looked up first: a typing error in the last must not cost the download of the others
     for entry in [find_entry(name) for name in args.names]:
@@ -78,7 +78,7 @@ def _download(args: argparse.Namespace) -> None:
 
 
 def _path(args: argparse.Namespace) -> None:
-    from model.catalog import DEFAULT_WEIGHTS, find_entry, resolve_weights
+    from model.checkpoints.catalog import DEFAULT_WEIGHTS, find_entry, resolve_weights
 
     print(resolve_weights(find_entry(args.name or DEFAULT_WEIGHTS).name))
 
@@ -120,7 +120,7 @@ def _content(entry: CatalogEntry) -> dict[str, Any]:
     """What a bundled file says of itself; the published ones are their configurations' own."""
     if not entry.bundled or not entry.path.is_file():
         return {}
-    from model.checkpoint import read_config
+    from model.checkpoints.yolact import read_config
 
     config = read_config(entry.path)
     return {
@@ -140,7 +140,7 @@ def _thresholds(config: YolactConfig) -> str:
 
 
 def _pin(entry: CatalogEntry) -> Pin | None:
-    from model.weight_pins import read_pins
+    from model.checkpoints.pins import read_pins
 
     return None if entry.bundled else read_pins(entry.path.parent).get(entry.name)
 
@@ -155,7 +155,7 @@ def _print_catalog(entries: list[CatalogEntry]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from model.catalog import COCO_MASK_MAP
+    from model.checkpoints.catalog import COCO_MASK_MAP
 
     table = Table("name", "mAP", "size", "licence", "state", box=None, pad_edge=False)
     for entry in entries:

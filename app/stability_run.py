@@ -19,10 +19,10 @@ from app.stability_synthetic import JITTER, ShakenTruth
 from app.stability_worst import WorstFrame
 from app.threads import share_cores, streams_for_files
 from app.timings import progress_text
-from model.catalog import DEFAULT_WEIGHTS, resolve_weights
+from model.checkpoints.catalog import DEFAULT_WEIGHTS, resolve_weights
+from model.checkpoints.pins import sha256_of
 from model.config import DEFAULT_THRESHOLD
 from model.errors import LiveMaskError, SourceError
-from model.weight_pins import sha256_of
 from pipeline.builder import build_runner
 from pipeline.metrics import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport

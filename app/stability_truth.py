@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.evaluation_sequence import upright_size
 from model.errors import DataError, SourceError
-from model.training.label_images import read_label_image, regions
+from model.training.data.label_images import read_label_image, regions
 from pipeline.sources.images import find_media
 
 _MOST = 255  # of a label

@@ -17,23 +17,23 @@ from app.training_settings import Settings
 from app.training_start import fitted, load_teacher, start_network
 from app.training_validation import Validation, load_validation
 from app.training_watch import RunWatcher
+from model.checkpoints.pins import exclusive
 from model.config import YolactConfig
 from model.config_limits import check_limits
 from model.errors import ConfigError, TrainingError
+from model.evaluation.ground_truth import GroundTruth
 from model.predictor import select_device
-from model.training.annotations import AnnotationSet, join
-from model.training.augment import augmentation
-from model.training.data_formats import load_all
-from model.training.dataset import InstanceDataset
+from model.training.data.annotations import AnnotationSet, join
+from model.training.data.augment import augmentation
+from model.training.data.data_formats import load_all
+from model.training.data.dataset import InstanceDataset
+from model.training.data.held_out import hold_out
+from model.training.data.labelled import measured_set
+from model.training.data.loader import Batch, build_loader
 from model.training.distributed import is_first, rank, world_size
-from model.training.ground_truth import GroundTruth
-from model.training.held_out import hold_out
-from model.training.labelled import measured_set
-from model.training.loader import Batch, build_loader
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, read_saved_run
 from model.training.trainer import Trainer
-from model.weight_pins import exclusive
 
 # how long the other devices wait while the first one measures
 PATIENCE = timedelta(hours=12)

@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model.catalog import resolve_weights
-from model.checkpoint import read_config
+from model.checkpoints.catalog import resolve_weights
+from model.checkpoints.yolact import read_config
 from model.config import YolactConfig, preset
 from model.config_limits import check_input_size
 from model.errors import ConfigError, TrainingError
-from model.training.augment import augmentation
+from model.training.data.augment import augmentation
 from model.training.initialisation import is_graph, same_network
 from model.training.recipe import Recipe, Stage, check_stages, recipe_for, recipe_for_own_classes
 

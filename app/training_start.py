@@ -10,19 +10,19 @@ import torch
 
 from app.training_settings import Settings
 from app.training_watch import RunWatcher
-from model.catalog import resolve_weights
-from model.checkpoint import load_checkpoint
+from model.checkpoints.catalog import resolve_weights
+from model.checkpoints.yolact import load_checkpoint
 from model.config import YolactConfig
 from model.errors import ConfigError, DownloadError
+from model.network.yolact import Yolact, build_yolact
+from model.training.data.loader import Batch
 from model.training.distributed import from_first, is_first
 from model.training.initialisation import initialise_from
-from model.training.loader import Batch
 from model.training.norm_values import check_norm_values
 from model.training.pretrained import load_imagenet
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun
 from model.training.time_estimate import seconds_an_iteration
-from model.yolact import Yolact, build_yolact
 
 # below this many images a device the statistics of a batch are too coarse to train given norms on (published)
 SMALLEST_BATCH_FOR_NORMS = 6

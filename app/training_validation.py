@@ -16,13 +16,13 @@ from app.training_settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections
 from model.errors import SinkError, SourceError
+from model.evaluation.coco_eval import Metrics, coco_metrics, match_classes
+from model.evaluation.ground_truth import GroundTruth, select_images
+from model.network.yolact import Yolact
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
-from model.training.coco_eval import Metrics, coco_metrics, match_classes
-from model.training.coco_values import Id
-from model.training.ground_truth import GroundTruth, select_images
-from model.training.labelled import load_labelled
-from model.yolact import Yolact
+from model.training.data.coco.values import Id
+from model.training.data.labelled import load_labelled
 from pipeline.overlay import draw
 from pipeline.sinks.files import write_image
 

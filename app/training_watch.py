@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import TextIO
 
 from app.training_validation import FIGURES, Validation
+from model.network.yolact import Yolact
 from model.training.logs import STEP_FIELDS, CsvLog, TensorBoardLog, step_row
 from model.training.watcher import StepReport
-from model.yolact import Yolact
 
 ITERATIONS_A_LINE = 20
 SECONDS_A_REFRESH = 1.0

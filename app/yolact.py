@@ -240,7 +240,7 @@ def _drawing(args: argparse.Namespace) -> Iterator[str]:
 
 def _weights(text: str) -> str:
     """The file, or the catalogue's name of a published file that is not at its place."""
-    from model.catalog import CATALOG
+    from model.checkpoints.catalog import CATALOG
 
     if is_there(text):
         return text

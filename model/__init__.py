@@ -10,21 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model.checkpoint import load_checkpoint as load_checkpoint
+    from model.checkpoints.yolact import load_checkpoint as load_checkpoint
     from model.config import PRESETS as PRESETS
     from model.config import YolactConfig as YolactConfig
     from model.detections import Detections as Detections
     from model.detections import MaskCrop as MaskCrop
     from model.errors import LiveMaskError as LiveMaskError
+    from model.network.yolact import Yolact as Yolact
+    from model.network.yolact import build_yolact as build_yolact
     from model.postprocessing import postprocess as postprocess
     from model.predictor import Predictor as Predictor
     from model.predictor import load_predictor as load_predictor
     from model.preprocessing import preprocess as preprocess
     from model.raw_outputs import RawOutputs as RawOutputs
+    from model.training.data.targets import Targets as Targets
     from model.training.loss import YolactLoss as YolactLoss
-    from model.training.targets import Targets as Targets
-    from model.yolact import Yolact as Yolact
-    from model.yolact import build_yolact as build_yolact
 
 _HOMES = {
     "Detections": "model.detections",
@@ -33,12 +33,12 @@ _HOMES = {
     "PRESETS": "model.config",
     "Predictor": "model.predictor",
     "RawOutputs": "model.raw_outputs",
-    "Targets": "model.training.targets",
-    "Yolact": "model.yolact",
+    "Targets": "model.training.data.targets",
+    "Yolact": "model.network.yolact",
     "YolactConfig": "model.config",
     "YolactLoss": "model.training.loss",
-    "build_yolact": "model.yolact",
-    "load_checkpoint": "model.checkpoint",
+    "build_yolact": "model.network.yolact",
+    "load_checkpoint": "model.checkpoints.yolact",
     "load_predictor": "model.predictor",
     "postprocess": "model.postprocessing",
     "preprocess": "model.preprocessing",

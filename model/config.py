@@ -18,7 +18,7 @@ from model.errors import ConfigError
 class BackboneConfig:
     """Which feature extractor, and how it is built.
 
-    `name` is a key of `model.backbones.BACKBONES`; `width` the channels of the stem;
+    `name` is a key of `model.network.backbones.BACKBONES`; `width` the channels of the stem;
     `deformable_interval` n replaces the 3x3 of blocks 0, n, 2n, … of stages 3..5 by a modulated
     deformable convolution (YOLACT++, section 6.1); 0 means none.
     """

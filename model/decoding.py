@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from model.anchors import make_cells
 from model.config import YolactConfig
-from model.heads import MaskIoUNet
 from model.input_shape import CONTENT_STEP, InputShape, input_shape
+from model.network.anchors import make_cells
+from model.network.heads import MaskIoUNet
 from model.raw_outputs import RawOutputs
 
 

@@ -44,8 +44,8 @@ def load_instance_predictor(weights: str | Path | None = None, **options: Any) -
 
     Raises what `load_predictor` and `load_mask_rcnn` raise.
     """
-    from model.catalog import resolve_weights
-    from model.mask_rcnn_file import is_mask_rcnn
+    from model.checkpoints.catalog import resolve_weights
+    from model.checkpoints.mask_rcnn import is_mask_rcnn
 
     path = resolve_weights(weights)
     if is_mask_rcnn(path):

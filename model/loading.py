@@ -11,7 +11,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from model.anchors import starting_boxes
+from model.checkpoints.pins import sha256_of
 from model.config import YolactConfig
 from model.config_limits import check_input_size
 from model.decoding import Decoder, Decoding
@@ -20,14 +20,14 @@ from model.engines.choice import Choice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
 from model.errors import CheckpointError, ConfigError
 from model.input_shape import InputShape
-from model.weight_pins import sha256_of
+from model.network.anchors import starting_boxes
 
 if TYPE_CHECKING:
     import openvino
 
-    from model.checkpoint import Checkpoint
+    from model.checkpoints.yolact import Checkpoint
     from model.exporting.exported import Facts
-    from model.heads import MaskIoUNet
+    from model.network.heads import MaskIoUNet
 
 EXPORTED_SUFFIXES = (".xml", ".onnx")
 
@@ -79,7 +79,7 @@ class _OnTorch:
         self.config = self._checkpoint.config
 
     def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
-        from model.checkpoint import build_from
+        from model.checkpoints.yolact import build_from
         from model.engines.torch_engine import TorchEngine
 
         network = build_from(self._checkpoint)
@@ -142,7 +142,7 @@ class _CheckpointModel:
         return self._checkpoint.config
 
     def build(self) -> openvino.Model:
-        from model.checkpoint import build_from
+        from model.checkpoints.yolact import build_from
         from model.exporting.openvino_model import to_openvino
 
         # what was read for the configuration is used once, and not held on to
@@ -198,7 +198,7 @@ class _ExportedModel:
 
 
 def _read(path: Path, image_size: int | None) -> Checkpoint:
-    from model.checkpoint import read_checkpoint
+    from model.checkpoints.yolact import read_checkpoint
 
     checkpoint = read_checkpoint(path)
     if image_size is None:
@@ -209,7 +209,7 @@ def _read(path: Path, image_size: int | None) -> Checkpoint:
 
 
 def _mask_iou_net(checkpoint: Checkpoint) -> MaskIoUNet:
-    from model.checkpoint import build_from
+    from model.checkpoints.yolact import build_from
 
     network = build_from(checkpoint).mask_iou_net
     assert network is not None
@@ -244,7 +244,7 @@ def _int8_of(weights: Path, image_size: int | None) -> Path | None:
 
 def _own_image_size(weights: Path) -> int:
     """The input size of a checkpoint; kept in the cache, because finding out takes a second."""
-    from model.checkpoint import read_config
+    from model.checkpoints.yolact import read_config
 
     cache = compiled_cache()
     key = ModelKey(sha256_of(weights), weights.name, None, with_masks=True, precision="its own")

@@ -20,12 +20,12 @@ from torch import Tensor
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.transform import resize_boxes
 
+from model.checkpoints.mask_rcnn import MaskRcnnConfig, empty_network, read_mask_rcnn
 from model.config import DEFAULT_THRESHOLD
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.detections import Detections, MaskCrop
 from model.engines.choice import Choice, select_device
 from model.errors import ConfigError
-from model.mask_rcnn_file import MaskRcnnConfig, empty_network, read_mask_rcnn
 from model.options import NMS_KINDS, class_indices
 
 Frame = NDArray[np.uint8]

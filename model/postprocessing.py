@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.anchors import within_content
 from model.boxes import decode, decode_distances
 from model.config import YolactConfig
 from model.decoding import Decoder, for_frames
 from model.detections import Detections
-from model.heads import MaskIoUNet
 from model.input_shape import input_shape
 from model.masks import assemble, crop_bounds, enlarge, in_place, inside, place_sums
+from model.network.anchors import within_content
+from model.network.heads import MaskIoUNet
 from model.nms import NMS, doubles, rows_at
 from model.options import DetectOptions
 from model.raw_outputs import RawOutputs

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.batch_memory import check_batch
-from model.catalog import resolve_weights
+from model.checkpoints.catalog import resolve_weights
 from model.config import YolactConfig
 from model.decoding import Decoder, for_frames
 from model.detections import Detections
@@ -28,7 +28,7 @@ from model.postprocessing import find, to_detections
 from model.preprocessing import preprocess
 
 if TYPE_CHECKING:
-    from model.yolact import Yolact
+    from model.network.yolact import Yolact
 
 Frame = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import torch
 
-from model.checkpoint import save_checkpoint
-from model.yolact import Yolact
+from model.checkpoints.yolact import save_checkpoint
+from model.network.yolact import Yolact
 from tests.small_networks import TINY, small_network
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 import tqdm
 
-from model import catalog
+from model.checkpoints import catalog
 from tests.weights_server import certify
 
 tqdm.tqdm.monitor_interval = 0  # PyTorch shows progress with it, and the thread that looks after that stays

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from model.config import LossConfig
-from model.heads import MaskIoUNet
+from model.network.heads import MaskIoUNet
+from model.network.yolact import RawOutputs
+from model.training.data.targets import Targets
 from model.training.loss import LossTerms, YolactLoss
-from model.training.targets import Targets
-from model.yolact import RawOutputs
 from tests.small_networks import SPARSE, Decoding, decoding
 
 SIDE, PROTOTYPE_SIDE, GRID = 64, 16, 8

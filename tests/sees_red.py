@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.anchors import make_cells
 from model.boxes import encode
 from model.decoding import Decoding
 from model.input_shape import CONTENT_STEP, InputShape
+from model.network.anchors import make_cells
 from model.options import DetectOptions
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs

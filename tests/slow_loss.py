@@ -7,9 +7,9 @@ import math
 from torch import Tensor
 
 from model.boxes import decode
+from model.network.yolact import RawOutputs
+from model.training.data.targets import Targets
 from model.training.matching import match
-from model.training.targets import Targets
-from model.yolact import RawOutputs
 from tests.loss_scenes import ANCHORS, CLASSES, GRID, PROTOTYPE_SIDE, PUBLISHED, SIDE
 
 

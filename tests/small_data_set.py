@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.config import YolactConfig
 from model.detections import Detections, MaskCrop, no_detections
+from model.network.yolact import build_yolact
 from model.options import DetectOptions
-from model.yolact import build_yolact
 from tests.small_networks import COMPACT
 
 HEIGHT, WIDTH = 60, 80

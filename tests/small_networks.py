@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.anchors import make_anchors, make_cells
 from model.boxes import encode
 from model.config import AnchorConfig, AnchorFreeConfig, BackboneConfig, LossConfig, YolactConfig, preset
 from model.decoding import Decoding
-from model.heads import AnchorFreeHead, MaskIoUNet
 from model.input_shape import InputShape
-from model.layers import NEGATIVE_SLOPE
-from model.yolact import RawOutputs, Yolact, build_yolact
+from model.network.anchors import make_anchors, make_cells
+from model.network.heads import AnchorFreeHead, MaskIoUNet
+from model.network.layers import NEGATIVE_SLOPE
+from model.network.yolact import RawOutputs, Yolact, build_yolact
 
 # a network with anchors and a square input, as the published ones are, for 80 classes
 COMPACT = YolactConfig(

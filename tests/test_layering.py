@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.engines": {"model", "numpy", "openvino", "torch"},
     "model.exporting": {"model", "nncf", "numpy", "openvino", "torch", "torchvision"},
     "model.loading": {"model", "openvino"},
-    "model.openvino_core": {"model", "openvino"},
+    "model.engines.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
     "model.colour_profile": {"numpy", "PIL"},
     "model.orientation": {"PIL"},
@@ -38,8 +38,8 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 
 TORCH_FREE = (
-    "app.arguments", "app.cli", "model", "model.catalog", "model.classes", "model.config",
-    "model.detections", "model.engines", "model.errors", "model.options", "model.training.coco_eval",
+    "app.arguments", "app.cli", "model", "model.checkpoints.catalog", "model.classes", "model.config",
+    "model.detections", "model.engines", "model.errors", "model.options", "model.evaluation.coco_eval",
 )  # fmt: skip
 HEAVY = {"torch", "torchvision", "openvino", "nncf", "cv2", "PyQt6", "av", "rich", "numpy"}
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from model.config import BackboneConfig, YolactConfig
-from model.training.loader import Batch
+from model.network.yolact import Yolact, build_yolact
+from model.training.data.loader import Batch
 from model.training.recipe import Recipe, Stage
 from model.training.trainer import Trainer
 from model.training.watcher import StepReport
-from model.yolact import Yolact, build_yolact
 from tests.small_networks import COMPACT
 
 SIDE = 64

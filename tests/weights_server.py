@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.transfer import HTTPS_ONLY, Progress, TransferRules, fetch
+from model.checkpoints.transfer import HTTPS_ONLY, Progress, TransferRules, fetch
 
 ETAG = '"version-1"'
 

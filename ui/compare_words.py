@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from model.catalog import DEFAULT_WEIGHTS
+from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from pipeline.live.comparison import Standing
 from pipeline.live.scoring import RunningScore
 from pipeline.live.settings import DetectionSettings

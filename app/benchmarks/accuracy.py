@@ -5,9 +5,9 @@ from __future__ import annotations
 from app.benchmarks.figures import Figure, Setup, at_most, missing
 from app.evaluation import Task, measure_run
 from model.errors import ConfigError
+from model.evaluation.coco_eval import match_classes
 from model.predictor import load_predictor
-from model.training.coco_eval import match_classes
-from model.training.labelled import load_labelled
+from model.training.data.labelled import load_labelled
 
 
 def run(setup: Setup) -> list[Figure]:

@@ -35,8 +35,8 @@ def random_predictor(config: str, **settings: Any) -> Predictor:
 def write_random_weights(config: str, path: Path) -> None:
     """The same ones every time."""
     # a process that only runs the network needs neither of them
-    from model.checkpoint import save_checkpoint
-    from model.yolact import build_yolact
+    from model.checkpoints.yolact import save_checkpoint
+    from model.network.yolact import build_yolact
 
     torch.manual_seed(0)
     network = build_yolact(preset(config))

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from model.engines import ENGINES, OPTIONS, PRECISIONS, Option
+from model.engines.openvino_core import openvino_core
 from model.errors import ConfigError
 from model.names import did_you_mean
-from model.openvino_core import openvino_core
 
 # any of these multiplies and adds 8-bit numbers in one instruction; without, int8 is no faster than fp32
 _INT8_INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "amx_int8", "dot", "i8mm")

@@ -18,10 +18,10 @@ from functools import cache as cache_result
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.catalog import cache_folder
+from model.checkpoints.catalog import cache_folder
 from model.config import YolactConfig
+from model.engines.openvino_core import openvino_core
 from model.errors import ConfigError
-from model.openvino_core import openvino_core
 
 if TYPE_CHECKING:
     import openvino

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from model.engines import OPTIONS
 from model.errors import ConfigError
+from model.network.yolact import Yolact, fuse_batch_norms
 from model.raw_outputs import RawOutputs
-from model.yolact import Yolact, fuse_batch_norms
 
 CUDA_SLOTS = 2  # one batch computes while the next one is prepared and enqueued
 MAX_GRAPHS = 4  # each holds the memory of all activations

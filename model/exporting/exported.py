@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from xml.etree import ElementTree
 
+from model.checkpoints.pins import sha256_of
 from model.config import AnchorConfig, YolactConfig
 from model.config_limits import check_limits
+from model.engines.openvino_core import openvino_core
+from model.engines.telemetry import refuse_telemetry
 from model.errors import CheckpointError, ConfigError, SinkError
 from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES, input_sides
-from model.exporting.telemetry import refuse_telemetry
-from model.openvino_core import openvino_core
-from model.weight_pins import sha256_of
 
 if TYPE_CHECKING:
     import openvino
@@ -234,7 +234,7 @@ def _check(model: openvino.Model, config: YolactConfig) -> None:
 
 def _counts(config: AnchorConfig, image_size: int) -> tuple[int, int]:
     """How many anchors there are, and the side of the prototypes."""
-    from model.anchors import grid_sides
+    from model.network.anchors import grid_sides
 
     sides = grid_sides(image_size)
     return sum(cells**2 for cells in sides) * config.per_cell, 2 * sides[0]

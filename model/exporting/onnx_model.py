@@ -14,7 +14,7 @@ from model.config import YolactConfig
 from model.errors import ConfigError
 from model.exporting.exported import SECTION, Facts, replacing
 from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, OUTPUTS, dynamic_sides, example_sides
-from model.yolact import Yolact, fuse_batch_norms
+from model.network.yolact import Yolact, fuse_batch_norms
 
 OPSET = 18
 _NEEDED = ("onnx", "onnxscript")

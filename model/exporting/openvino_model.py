@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from model.config import YolactConfig
-from model.exporting.telemetry import refuse_telemetry
+from model.engines.telemetry import refuse_telemetry
 from model.input_shape import PADDED_TO
 
 if TYPE_CHECKING:
     import openvino
 
-    from model.yolact import Yolact
+    from model.network.yolact import Yolact
 
 INPUT = "images"
 BOX_OUTPUTS = ("box_deltas", "class_logits", "mask_coefficients")
@@ -64,7 +64,9 @@ def without_masks(model: openvino.Model) -> openvino.Model:
 
 def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     """The network's operations as `torch.export` sees them, with a batch of any size, fit for OpenVINO."""
-    from model.yolact import fuse_batch_norms  # here, so that reading what was exported needs no torchvision
+    from model.network.yolact import (
+        fuse_batch_norms,  # here, so that reading what was exported needs no torchvision
+    )
 
     fused = fuse_batch_norms(network).cpu().to(memory_format=torch.contiguous_format)
     # two images: a batch of one would be taken for a constant

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from model.boxes import areas, intersections, pairwise_iou
+from model.training.data.targets import Targets
 from model.training.matching import BACKGROUND, NEUTRAL, Matches
-from model.training.targets import Targets
 
 CANDIDATES = 10
 """An object's IoUs with its best candidates, added up and rounded, are how many cells it gets (SimOTA)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.errors import TrainingError, is_out_of_memory
-from model.training.loader import worker_died
+from model.training.data.loader import worker_died
 
 
 def explained(error: Exception, iteration: int, batch_size: int) -> TrainingError | None:

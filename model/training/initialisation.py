@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from model.catalog import resolve_weights
-from model.checkpoint import best_state, read_checkpoint
+from model.checkpoints.catalog import resolve_weights
+from model.checkpoints.nanodet import load_nanodet
+from model.checkpoints.yolact import best_state, read_checkpoint
 from model.config import DetectionConfig, LossConfig, YolactConfig
 from model.errors import CheckpointError
-from model.nanodet import load_nanodet
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 
 GRAPH_SUFFIX = ".json"
 

@@ -16,11 +16,11 @@ from torchvision.ops import generalized_box_iou_loss
 from model.boxes import decode, encode
 from model.config import LossConfig, YolactConfig
 from model.decoding import Decoder
-from model.heads import MaskIoUNet
 from model.masks import assemble, crop
+from model.network.heads import MaskIoUNet
+from model.network.yolact import RawOutputs
+from model.training.data.targets import Targets
 from model.training.matching import Matches, match
-from model.training.targets import Targets
-from model.yolact import RawOutputs
 
 
 class LossTerms(NamedTuple):

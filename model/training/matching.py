@@ -9,7 +9,7 @@ from torch import Tensor
 
 from model.boxes import areas, intersections, pairwise_iou, to_corners
 from model.config import LossConfig
-from model.training.targets import Targets
+from model.training.data.targets import Targets
 
 BACKGROUND = -1
 NEUTRAL = -2

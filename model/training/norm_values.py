@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from model.config import YolactConfig
 from model.errors import ConfigError
+from model.network.yolact import Yolact, build_yolact
 from model.training.optimizer import enter
 from model.training.recipe import Recipe
-from model.yolact import Yolact, build_yolact
 
 
 def check_norm_values(config: YolactConfig, recipe: Recipe) -> None:

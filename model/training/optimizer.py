@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from model.errors import ConfigError
+from model.network.yolact import Yolact
 from model.training.norms import batch_norms
 from model.training.recipe import FROZEN, Recipe, Stage
-from model.yolact import Yolact
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

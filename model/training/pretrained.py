@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, ResNet50_Weights, ResNet101_Weights, WeightsEnum
 
+from model.checkpoints.download import is_offline
 from model.config import BackboneConfig
-from model.download import is_offline
 from model.errors import DownloadError
 
 IMAGENET: dict[str, WeightsEnum] = {

@@ -28,7 +28,7 @@ class Stage:
     """A part of a run: up to the share `until` (0..1) of its iterations.
 
     `image_size` is the input's side in pixels, None for the configuration's; `augmentation` a key of
-    `model.training.augment.AUGMENTATIONS`; `freeze` names parts that rest meanwhile, beside those of the
+    `model.training.data.augment.AUGMENTATIONS`; `freeze` names parts that rest meanwhile, beside those of the
     recipe, and `rate` multiplies the learning rate.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from model.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
+from model.checkpoints.yolact import Checkpoint, read_checkpoint, save_checkpoint
 from model.config import YolactConfig
 from model.errors import ConfigError, TrainingError
 from model.training.early_stop import Verdict

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
+from model.network.yolact import Yolact
+from model.training.data.loader import Batch
 from model.training.distributed import mean
-from model.training.loader import Batch
 from model.training.norms import NormStatistics
 from model.training.optimizer import enter
 from model.training.recipe import Recipe, Stage
 from model.training.train_step import TrainStep
-from model.yolact import Yolact
 
 SLOW = 5.0
 """Seconds of a step after which it is not taken a second time, without what the first one sets up."""

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from model.network.yolact import Yolact
 from model.preprocessing import normalise
 from model.raw_outputs import RawOutputs
 from model.training.anchor_free_loss import AnchorFreeLoss
+from model.training.data.loader import Batch
+from model.training.data.targets import Targets
 from model.training.distributed import world_size
-from model.training.loader import Batch
 from model.training.loss import LossTerms, YolactLoss
 from model.training.norms import NormStatistics
 from model.training.recipe import Recipe
-from model.training.targets import Targets
-from model.yolact import Yolact
 
 # the last level of a smaller input has one pixel, on which PyTorch's bf16 weight gradients of a strided
 # convolution are not initialised on a CPU

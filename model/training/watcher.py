@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 
 Losses = dict[str, float]
 

@@ -22,8 +22,8 @@ def download(name: str, emit: Callable[[Event], None], cancelled: threading.Even
     Raises ConfigError on an unknown name, DownloadError, and Cancelled once the event is set: what has
     arrived is kept for the next time then.
     """
-    from model.catalog import find_entry
-    from model.download import download_weights
+    from model.checkpoints.catalog import find_entry
+    from model.checkpoints.download import download_weights
 
     entry = find_entry(name)
     path = download_weights(entry, progress=_Teller(name, emit, cancelled))

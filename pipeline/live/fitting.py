@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.catalog import DEFAULT_WEIGHTS, all_entries, current_name
+from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name
 from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.detections import Detections
 from model.options import DetectOptions, class_indices

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from model.catalog import DEFAULT_WEIGHTS
+from model.checkpoints.catalog import DEFAULT_WEIGHTS
 
 Colour = tuple[int, int, int]
 Background = Literal["kept", "blurred", "colour", "picture"]

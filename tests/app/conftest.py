@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from app.cli import main
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.config import BackboneConfig
-from model.yolact import build_yolact
+from model.network.yolact import build_yolact
 from tests.small_networks import COMPACT
 
 Annotate = Callable[..., int]

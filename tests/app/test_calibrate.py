@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
-from model.checkpoint import read_checkpoint, save_checkpoint
+from model.checkpoints.yolact import read_checkpoint, save_checkpoint
 from model.config import YolactConfig
 from model.detections import Detections, MaskCrop
 from model.options import DetectOptions

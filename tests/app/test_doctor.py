@@ -11,7 +11,7 @@ import pytest
 from app import doctor, machine
 from app.cli import main
 from app.doctor import ABSENT, BROKEN, CHECKS, FAILED, examine, problems, told
-from model.catalog import CATALOG
+from model.checkpoints.catalog import CATALOG
 
 WELL = {
     "versions": dict.fromkeys(doctor.NEEDED, "1.0"),

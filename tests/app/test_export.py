@@ -13,12 +13,12 @@ import pytest
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.export_images import split
 from model import load_predictor
-from model.checkpoint import save_checkpoint
+from model.checkpoints.pins import sha256_of
+from model.checkpoints.yolact import save_checkpoint
 from model.exporting import int8, openvino_model
 from model.exporting.comparison import TOLERANCES
 from model.exporting.exported import int8_beside, read_exported, read_facts
-from model.weight_pins import sha256_of
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 from pipeline.sources.images import read_image
 from tests.confident_network import confident_weights, photographs
 from tests.small_networks import TINY, small_network

@@ -12,8 +12,8 @@ import pytest
 
 from app.cli import main
 from model import predictor as predictor_module
-from model.training.ground_truth import load_ground_truth
-from model.training.rle import decode_mask
+from model.evaluation.ground_truth import load_ground_truth
+from model.training.data.rle import decode_mask
 from tests.sees_red import predictor_that_sees_red
 
 WIDTH, HEIGHT = 160, 120

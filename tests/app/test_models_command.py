@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from app.cli import main
-from model.catalog import CATALOG, TWO_STAGE, CatalogEntry, all_entries
-from model.checkpoint import save_checkpoint
-from model.weight_pins import read_pins
+from model.checkpoints.catalog import CATALOG, TWO_STAGE, CatalogEntry, all_entries
+from model.checkpoints.pins import read_pins
+from model.checkpoints.yolact import save_checkpoint
 from tests.small_networks import TINY, small_network
 from tests.weights_server import CONTENT, serving, tls_context, whole
 

@@ -12,12 +12,12 @@ import torch
 from app.cli import build_parser, main
 from app.training_run import build_trainer
 from app.training_settings import Settings, load_settings
-from model.checkpoint import save_checkpoint
+from model.checkpoints.pins import exclusive
+from model.checkpoints.yolact import save_checkpoint
 from model.errors import TrainingError
+from model.network.yolact import build_yolact
 from model.predictor import load_predictor
 from model.training.saved_run import read_saved_run
-from model.weight_pins import exclusive
-from model.yolact import build_yolact
 from tests.shapes_data import CLASSES, write_shapes
 from tests.tiny_data import draw_blocks, edit_json, save_image
 

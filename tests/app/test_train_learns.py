@@ -6,9 +6,9 @@ import cv2
 import pytest
 
 from app.cli import main
+from model.evaluation.coco_eval import Metrics, coco_metrics
+from model.evaluation.ground_truth import load_ground_truth
 from model.predictor import load_predictor
-from model.training.coco_eval import Metrics, coco_metrics
-from model.training.ground_truth import load_ground_truth
 from tests.shapes_data import CLASSES, write_shapes
 
 pytestmark = pytest.mark.slow

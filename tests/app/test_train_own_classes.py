@@ -12,7 +12,7 @@ import torch
 
 from app.cli import EXIT_FAILED, EXIT_USAGE, main
 from app.training_settings import Settings, load_settings
-from model.checkpoint import read_checkpoint, save_checkpoint
+from model.checkpoints.yolact import read_checkpoint, save_checkpoint
 from model.config import DetectionConfig, preset
 from model.predictor import load_predictor
 from model.training.saved_run import read_saved_run

@@ -8,8 +8,8 @@ from PIL import Image
 from app.training_settings import Settings
 from app.training_validation import PREVIEW_SIDE, contact_sheet, load_validation
 from app.training_watch import ProgressLine, fitness
+from model.network.yolact import build_yolact
 from model.training.watcher import StepReport
-from model.yolact import build_yolact
 from tests.shapes_data import CLASSES, write_shapes
 from tests.tiny_data import coco_json, edit_json, save_image
 

@@ -15,9 +15,9 @@ import model.preprocessing
 from model import preprocess
 from model.config import PRESETS
 from model.decoding import for_frames
+from model.network.yolact import build_yolact
 from model.options import DetectOptions
 from model.postprocessing import Found, find
-from model.yolact import build_yolact
 from tests.small_networks import COMPACT, FREE
 
 pytestmark = pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch is built without CUDA")

@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from model import load_predictor
-from model.checkpoint import save_checkpoint
+from model.checkpoints.pins import sha256_of
+from model.checkpoints.yolact import save_checkpoint
 from model.engines import compiled_cache
 from model.errors import CheckpointError, ConfigError
 from model.exporting.exported import Facts, write_openvino
 from model.exporting.openvino_model import to_openvino
 from model.loading import weights_facts
-from model.weight_pins import sha256_of
 from tests.small_networks import TINY, small_network
 from tests.source_tree import ROOT
 
@@ -190,7 +190,7 @@ def test_nothing_leaves_the_machine_and_a_start_from_the_cache_builds_no_network
 
     assert seen == []
     assert list(tmp_path.iterdir()) == [], "OpenVINO wrote into the home folder"
-    assert not loaded & {"model.yolact", "model.checkpoint", "torchvision"}
+    assert not loaded & {"model.network.yolact", "model.checkpoints.yolact", "torchvision"}
 
 
 def test_the_cache_is_left_alone_by_pytorch(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,19 +13,13 @@ from torchvision.models.detection import (
 )
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
-from model.checkpoint import save_checkpoint
+from model.checkpoints.mask_rcnn import coco_config, is_mask_rcnn, own_config, read_mask_rcnn, save_mask_rcnn
+from model.checkpoints.yolact import save_checkpoint
 from model.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from model.config import DEFAULT_THRESHOLD
 from model.errors import CheckpointError, ConfigError
 from model.instance_predictor import load_instance_predictor
 from model.mask_rcnn import MaskRcnnPredictor, load_mask_rcnn, paste
-from model.mask_rcnn_file import (
-    coco_config,
-    is_mask_rcnn,
-    own_config,
-    read_mask_rcnn,
-    save_mask_rcnn,
-)
 from model.predictor import Predictor, load_predictor
 from tests.mask_rcnn import GIVEN_UP, SIDE, as_first_published, noise, save_first_published, untrained
 from tests.small_networks import TINY, small_network

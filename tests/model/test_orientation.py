@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training.image_files import decode_rgb, read_size
+from model.training.data.image_files import decode_rgb, read_size
 from pipeline.sources.images import read_image
 
 PICTURE = np.zeros((20, 40, 3), np.uint8)

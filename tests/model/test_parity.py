@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import official_name
+from model.checkpoints.yolact import official_name
 from model.config import PRESETS
-from model.yolact import build_yolact
+from model.network.yolact import build_yolact
 from tests.source_tree import ROOT
 
 RECORDED = ROOT.parent / "shared" / "parity"

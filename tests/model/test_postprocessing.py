@@ -11,11 +11,11 @@ from torch import Tensor
 from model.boxes import decode
 from model.detections import Detections
 from model.errors import ConfigError
-from model.heads import MaskIoUNet
 from model.masks import assemble, crop
+from model.network.heads import MaskIoUNet
+from model.network.yolact import RawOutputs
 from model.options import NMS_KINDS, DetectOptions
 from model.postprocessing import _suppress, add_masks, find, postprocess, suppress
-from model.yolact import RawOutputs
 from tests.small_networks import Decoding, decoding, raw_outputs, small_network
 
 LEFT, RIGHT = (0.0, 0.25, 0.5, 0.75), (0.5, 0.25, 1.0, 0.75)

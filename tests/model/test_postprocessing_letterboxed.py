@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.anchors import make_cells
 from model.config import YolactConfig
 from model.decoding import Decoding, for_frames
 from model.detections import Detections
 from model.input_shape import InputShape, input_shape
+from model.network.anchors import make_cells
 from model.options import DetectOptions
 from model.postprocessing import find, postprocess
 from model.raw_outputs import RawOutputs

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model.decoding import Decoder
-from model.heads import MaskIoUNet
+from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
 from model.postprocessing import Found, add_masks, find, mask_parts, suppress, to_detections
 from model.raw_outputs import RawOutputs

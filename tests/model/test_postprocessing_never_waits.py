@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from model.heads import MaskIoUNet
+from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
 from model.postprocessing import add_masks, find, suppress
 from model.preprocessing import preprocess

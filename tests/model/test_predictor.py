@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from model import Detections, load_predictor
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.engines.torch_engine import TorchEngine
 from model.errors import CheckpointError, ConfigError
 from model.options import DetectOptions

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from model import Detections, load_predictor
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.engines.base import Engine
 from model.errors import ConfigError
 from model.options import DetectOptions

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.options import DetectOptions
 from model.predictor import load_predictor, make_predictor
 from pipeline.detector import Pending

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from model.network.yolact import fuse_batch_norms
 from model.options import DetectOptions
 from model.predictor import Predictor
-from model.yolact import fuse_batch_norms
 from pipeline.builder import build_detector, painter
 from pipeline.cuda_detector import CudaDetector
 from pipeline.frame import Frame

@@ -18,7 +18,7 @@ from PIL import Image
 
 from model.errors import SourceError
 from model.images import MAX_PIXELS
-from model.training.image_files import decode_rgb, read_size
+from model.training.data.image_files import decode_rgb, read_size
 from pipeline.sources.images import read_image
 
 RGB = np.random.default_rng(0).integers(0, 255, (7, 11, 3), np.uint8)

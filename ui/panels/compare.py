@@ -8,7 +8,7 @@ from pathlib import Path
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QWidget
 
-from model.catalog import all_entries, current_name
+from model.checkpoints.catalog import all_entries, current_name
 from model.options import NMS_KINDS
 from pipeline.live.scoring import RECENT, Scores
 from pipeline.live.settings import ComparisonSettings

@@ -7,7 +7,7 @@ from typing import Any
 
 from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from model.catalog import DEFAULT_WEIGHTS
+from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Loaded
 from pipeline.live.settings import DetectionSettings
 from ui.controller import Controller

@@ -7,7 +7,7 @@ from pathlib import Path
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from model.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry, current_name
+from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry, current_name
 from pipeline.live.events import Failed, Progress, Saved
 from ui.controller import Controller
 from ui.panels.fields import Choice

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from model import load_predictor
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.engines.base import Engine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
 from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape

@@ -10,7 +10,7 @@ import torch
 from model.config import BackboneConfig
 from model.engines.torch_engine import CUDA_SLOTS, TorchEngine
 from model.errors import ConfigError
-from model.yolact import build_yolact
+from model.network.yolact import build_yolact
 from tests.small_networks import TINY, small_network
 
 CPU = torch.device("cpu")

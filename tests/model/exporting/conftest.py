@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from model.engines.openvino_core import openvino_core
 from model.exporting.openvino_model import to_openvino
-from model.openvino_core import openvino_core
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 from tests.confident_network import confident_network
 
 Run = Callable[[Any, torch.Tensor], dict[str, NDArray[np.float32]]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from model.checkpoints.pins import sha256_of
 from model.errors import CheckpointError, SinkError
 from model.exporting.exported import (
     Facts,
@@ -19,8 +20,7 @@ from model.exporting.exported import (
     write_openvino,
 )
 from model.exporting.openvino_model import without_masks
-from model.weight_pins import sha256_of
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 from tests.full_disk import no_file_longer_than
 
 DIGEST = "0123456789abcdef" * 4

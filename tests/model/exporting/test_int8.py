@@ -12,7 +12,7 @@ import torch
 from model.exporting.exported import Facts, read_exported, write_openvino
 from model.exporting.int8 import quantise
 from model.exporting.openvino_model import OUTPUTS, to_openvino
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 from tests.small_networks import free_network
 
 # of `KEPT_IN_FLOAT`, those that this network has

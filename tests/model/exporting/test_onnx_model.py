@@ -16,7 +16,7 @@ from model.errors import CheckpointError, ConfigError
 from model.exporting.exported import Facts, read_exported
 from model.exporting.onnx_model import require_onnx, write_onnx
 from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS
-from model.yolact import Yolact
+from model.network.yolact import Yolact
 from tests.small_networks import TINY
 from tests.source_tree import ROOT
 

@@ -12,7 +12,7 @@ import torch
 
 from model.config import BackboneConfig
 from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS, exported_program, to_openvino, without_masks
-from model.yolact import RawOutputs, Yolact, fuse_batch_norms
+from model.network.yolact import RawOutputs, Yolact, fuse_batch_norms
 from tests.small_networks import TINY, small_network
 
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.anchors import make_cells
 from model.boxes import encode_distances
 from model.decoding import Decoding
 from model.input_shape import InputShape
+from model.network.anchors import make_cells
 from model.raw_outputs import RawOutputs
 from model.training.anchor_free_loss import TEACHER_SHARE, AnchorFreeLoss, _distribution_focal
+from model.training.data.targets import Targets
 from model.training.loss import LossTerms
-from model.training.targets import Targets
 from tests.small_networks import FREE
 
 SIDE, BINS = 64, 11

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.anchors import make_cells
 from model.boxes import pairwise_iou, to_corners
 from model.input_shape import InputShape
+from model.network.anchors import make_cells
 from model.training.assignment import CANDIDATES, MOST_CELLS, assign
+from model.training.data.targets import Targets
 from model.training.matching import BACKGROUND, NEUTRAL
-from model.training.targets import Targets
 
 SIDE, CLASSES = 64, 3
 CELLS = make_cells(InputShape((SIDE, SIDE), (SIDE, SIDE)))

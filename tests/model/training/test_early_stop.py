@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import read_checkpoint
+from model.checkpoints.yolact import read_checkpoint
 from model.training.early_stop import Verdict
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import read_saved_run

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import read_checkpoint
+from model.checkpoints.yolact import read_checkpoint
 from model.config import AnchorFreeConfig, BackboneConfig, YolactConfig
 from model.errors import ConfigError
+from model.network.yolact import Yolact
 from model.training.optimizer import build_optimizer, freeze
 from model.training.recipe import FROZEN
 from model.training.train_step import TrainStep
 from model.training.trainer import Trainer
-from model.yolact import Yolact
 from tests.small_networks import FREE
 from tests.tiny_training import CONFIG, CPU, RECIPE, SIDE, Recorder, endless, make_batch, make_network
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.checkpoint import save_checkpoint
+from model.checkpoints.yolact import save_checkpoint
 from model.config import YolactConfig
 from model.errors import CheckpointError
+from model.network.yolact import Yolact, build_yolact
 from model.training.initialisation import initialise_from, same_network
-from model.yolact import Yolact, build_yolact
 from tests.small_networks import FREE, TINY, small_network
 
 THEIRS = ("cat", "dog", "bird")

@@ -12,9 +12,9 @@ import torch
 
 from model.input_shape import input_shape
 from model.preprocessing import normalise, preprocess
-from model.training.annotations import ImageRecord, Instance
-from model.training.augment import AUGMENTATIONS, AugmentConfig, View, jitter_view, whole_view
-from model.training.scene import Scene, render
+from model.training.data.annotations import ImageRecord, Instance
+from model.training.data.augment import AUGMENTATIONS, AugmentConfig, View, jitter_view, whole_view
+from model.training.data.scene import Scene, render
 from tests.small_networks import FREE
 
 SIDE = FREE.image_size  # 128

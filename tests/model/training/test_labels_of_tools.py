@@ -15,10 +15,10 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from model.errors import DataError
-from model.training.annotations import AnnotationSet
-from model.training.data_formats import load_annotations
-from model.training.ground_truth import load_ground_truth
-from model.training.held_out import as_ground_truth
+from model.evaluation.ground_truth import load_ground_truth
+from model.training.data.annotations import AnnotationSet
+from model.training.data.data_formats import load_annotations
+from model.training.data.held_out import as_ground_truth
 from tests.tiny_data import annotation, coco_json, edit_json, polygon
 
 BLOCK = (10, 8, 30, 40)

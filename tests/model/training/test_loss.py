@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 import torch
 
+from model.network.yolact import RawOutputs
+from model.training.data.targets import Targets
 from model.training.loss import YolactLoss
 from model.training.matching import match
-from model.training.targets import Targets
-from model.yolact import RawOutputs
 from tests.loss_scenes import ANCHORS, OBJECTS, PUBLISHED, decoder, loss_of, outputs, targets, values
 from tests.slow_loss import slow_semantic, slow_terms
 

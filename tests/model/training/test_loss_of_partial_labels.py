@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from model.config import LossConfig
+from model.network.yolact import RawOutputs
+from model.training.data.targets import Targets
 from model.training.matching import match
-from model.training.targets import Targets
-from model.yolact import RawOutputs
 from tests.loss_scenes import ANCHORS, CLASSES, GRID, OBJECTS, PUBLISHED, loss_of, outputs, targets, values
 
 CAT_ONLY = torch.tensor([True, False, False])

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.ops import roi_align
 
 from model.training.anchor_free_loss import _mask_loss, _mask_samples, _rank_within, _samples
-from model.training.targets import Targets
+from model.training.data.targets import Targets
 
 REGIONS = torch.tensor([[2.5, 1.0, 9.0, 12.25], [0.0, 0.0, 16.0, 14.0], [-0.5, 3.0, 4.0, 13.5]])
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from model.boxes import to_centres
 from model.config import LossConfig
+from model.training.data.targets import Targets
 from model.training.matching import BACKGROUND, NEUTRAL, match
-from model.training.targets import Targets
 
 CONFIG = LossConfig()
 

@@ -11,9 +11,9 @@ import pytest
 
 from model.detections import no_detections
 from model.errors import ConfigError, DataError
-from model.training.coco_eval import coco_metrics
-from model.training.data_formats import load_annotations
-from model.training.ground_truth import load_ground_truth
+from model.evaluation.coco_eval import coco_metrics
+from model.evaluation.ground_truth import load_ground_truth
+from model.training.data.data_formats import load_annotations
 from tests.tiny_data import coco_json
 
 VALUES: tuple[Any, ...] = (

@@ -8,9 +8,9 @@ import pytest
 import torch
 import torchvision
 
-from model.backbones import BACKBONES
 from model.config import BackboneConfig
 from model.errors import DownloadError
+from model.network.backbones import BACKBONES
 from model.training.pretrained import IMAGENET, load_imagenet
 
 RESNET18 = BackboneConfig("resnet18")

@@ -6,7 +6,7 @@ import pytest
 
 from model.config import PRESETS
 from model.errors import ConfigError
-from model.training.augment import AUGMENTATIONS
+from model.training.data.augment import AUGMENTATIONS
 from model.training.recipe import RECIPES, Recipe, Stage, recipe_for
 
 PUBLISHED = recipe_for("yolact_resnet50")

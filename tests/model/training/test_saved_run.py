@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoints.yolact import load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, TrainingError
 from model.training.saved_run import read_saved_run, write_weights
 from tests.full_disk import no_file_longer_than

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.checkpoint import load_checkpoint
+from model.checkpoints.yolact import load_checkpoint
 from model.errors import ConfigError, DataError, TrainingError
 from model.training.recipe import Stage
 from model.training.saved_run import read_saved_run

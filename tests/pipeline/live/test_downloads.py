@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from model import catalog, download
-from model.catalog import CatalogEntry
+from model.checkpoints import catalog, download
+from model.checkpoints.catalog import CatalogEntry
 from pipeline.live.downloads import Cancelled
 from pipeline.live.downloads import download as fetch
 from pipeline.live.events import Failed, Progress, Saved

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.heads import MaskIoUNet
+from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
 from model.postprocessing import Found, add_masks, suppress, to_detections
 from pipeline.builder import build_detector, build_runner

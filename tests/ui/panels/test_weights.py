@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PyQt6.QtCore import Qt
 
-from model.catalog import CATALOG, DEFAULT_WEIGHTS
+from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Progress, Saved
 from ui.panels.weights import WeightsChoice
 

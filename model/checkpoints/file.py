@@ -1,0 +1,176 @@
+"""Reading a weights file that nobody vouches for.
+
+Code in a pickle is never run, and all that a file claims to hold is compared with its size before anything
+of that size is allocated (`model.checkpoints.claims`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import pickletools
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from model.checkpoints.claims import check_claim, check_claims, index_of, is_archive
+from model.errors import CheckpointError
+
+# far more than any checkpoint needs; a file can name one list a thousand times, or within itself
+MAX_PARTS = 1_000_000
+MAX_DEPTH = 32
+
+# of a file that was refused, this much is searched for the name of the code in it
+_SEARCHED = 1 << 20
+_NAMED_GLOBAL = re.compile(r"\bGLOBAL ([\w.]{1,100})")
+_PRINTABLE = re.compile(r"[\w.]{1,100}")
+_HARMLESS_GLOBAL = re.compile(r"torch\.|collections\.OrderedDict$")
+
+_PLAIN = (str, bytes, int, float, type(None), torch.device, torch.dtype)
+
+
+def outline(path: Path) -> Any:
+    """What the file holds, with tensors that have a shape but no storage; nothing of their size is read.
+
+    Raises CheckpointError on a file that `torch.load` cannot read, or that claims more than it can hold.
+    """
+    with _refusal(path), _checked(path) as file, FakeTensorMode():
+        content = _load(file)
+        _check_parts(content, _size(file))
+    return content
+
+
+def load(path: Path) -> Any:
+    """What the file holds, tensors on the CPU. Raises CheckpointError as `outline`, which comes first.
+
+    What is counted and what is read then are one open file, whatever becomes of its name meanwhile.
+    """
+    with _refusal(path), _checked(path) as file:
+        return _load(file)
+
+
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Write what `load` gives back; a file of that name is replaced only when the new one is complete.
+
+    Raises OSError and RuntimeError where it cannot be written; nothing is left then.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        torch.save(content, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _checked(path: Path) -> Iterator[BinaryIO]:
+    """The open file, at its start, which can hold what it claims to hold."""
+    with path.open("rb") as file:
+        check_claims(file, _size(file))
+        file.seek(0)
+        yield file
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _load(file: BinaryIO) -> Any:
+    # PyTorch warns of what it then refuses; the refusal is told once, as an error
+    with warnings.catch_warnings(action="ignore"):
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+@contextmanager
+def _refusal(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error.__cause__
+    except MemoryError:
+        raise
+    except Exception as error:  # a broken file fails in as many ways as there are bytes
+        raise CheckpointError(f"{path}: {_reason(path, error)}") from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    broken = "not a PyTorch file, or a truncated one"
+    if not isinstance(error, pickle.UnpicklingError):
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"{broken} ({first}); download or copy it again"
+    # PyTorch's own words advise to run what the file holds: they are never quoted
+    named = _NAMED_GLOBAL.search(str(error))
+    code = named[1] if named else _first_global(path)
+    if code:
+        return f"it holds pickled code ({code}), which is never run; expected tensors, numbers and text only"
+    return f"{broken}; download or copy it again"
+
+
+def _first_global(path: Path) -> str | None:
+    """What code the file names first, as far as it can be read; nothing is executed."""
+    strings: list[str] = []
+    try:
+        stream = io.BytesIO(pickled(path))
+        while True:  # an older container is several pickles one after another
+            for operation, argument, _ in pickletools.genops(stream):
+                if "UNICODE" in operation.name:
+                    strings.append(str(argument))
+                elif operation.name in ("GLOBAL", "INST", "STACK_GLOBAL"):
+                    name = ".".join(str(argument).split() if argument else strings[-2:])
+                    if not _HARMLESS_GLOBAL.match(name):
+                        return name if _PRINTABLE.fullmatch(name) else "with a name that is none"
+    except Exception:  # no pickle, a broken one, or the end of it
+        return None
+
+
+def pickled(path: Path) -> bytes:
+    """The first megabyte of the file's pickle, which nobody unpickles.
+
+    Raises CheckpointError and whatever `zipfile` raises on a broken archive, and OSError.
+    """
+    with path.open("rb") as file:
+        if not is_archive(file):
+            file.seek(0)
+            return file.read(_SEARCHED)
+        with zipfile.ZipFile(file) as archive, archive.open(index_of(archive)) as stream:
+            return stream.read(_SEARCHED)
+
+
+def _check_parts(content: Any, file_size: int) -> None:
+    """Refuse what is not plain data, and tensors that the file cannot hold, such as views of one number."""
+    for value in _parts(content):
+        if isinstance(value, Tensor):
+            if value.layout is not torch.strided or value.is_quantized:
+                raise CheckpointError(f"it holds a tensor of layout {value.layout}; expected plain ones")
+            check_claim(max(value.nbytes, value.untyped_storage().nbytes()), file_size)
+        elif not isinstance(value, (Mapping, list, tuple, *_PLAIN)):
+            raise CheckpointError(
+                f"it holds a {type(value).__name__}; expected tensors, numbers and text only"
+            )
+
+
+def _parts(content: Any) -> Iterator[Any]:
+    """The content and everything in it, one by one."""
+    waiting = [(content, 0)]
+    count = 0
+    while waiting:
+        value, depth = waiting.pop()
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_PARTS:
+            raise CheckpointError(
+                f"it is nested more than {MAX_DEPTH} deep or has more than {MAX_PARTS} parts; it is forged"
+            )
+        yield value
+        if isinstance(value, Mapping):
+            waiting += [(part, depth + 1) for part in value.values()]
+        elif isinstance(value, (list, tuple)):
+            waiting += [(part, depth + 1) for part in value]

@@ -1,0 +1,159 @@
+"""What single values of a COCO json mean, however a labelling tool has written them.
+
+What is certain is repaired: numbers as text, a polygon without its list, run lengths as text of bytes. Of
+anything else the reason is told why it cannot be used.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.training.data.rle import checked_rle, rle_box
+
+Id = int | str
+Box = tuple[float, float, float, float]
+Polygon = NDArray[np.float64]
+
+_FLAGS = {"false": False, "true": True}
+# as str() writes a whole number, or as a table's column of floats does; "007" may be a name
+_WHOLE = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mask:
+    """Polygons, each [n, 2] (x, y) in pixels, or compressed run lengths, or neither.
+
+    `strays` counts outlines of one or two points that were passed over.
+    """
+
+    polygons: tuple[Polygon, ...] = ()
+    rle: bytes | None = None
+    strays: int = 0
+
+
+def parse_id(value: Any) -> Id | None:
+    """An id as a whole number where it is one, also as 1.0 or as text, else as text; None for no id."""
+    if isinstance(value, str):
+        whole = _WHOLE.fullmatch(value.strip())
+        return int(whole[1]) if whole else value or None
+    return parse_whole(value)
+
+
+def parse_whole(value: Any) -> int | None:
+    """A whole number, also as 1.0 or as text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        whole = _WHOLE.fullmatch(value.strip())
+        return int(whole[1]) if whole else None
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def parse_number(value: Any) -> float | None:
+    """A finite number, also as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def parse_crowd(value: Any) -> bool:
+    """Whether an annotation is of a crowd; nothing means no. Raises ValueError with the reason."""
+    if isinstance(value, str):
+        value = _FLAGS.get(value.strip().lower(), value)
+    flag = int(value or 0) if value is None or isinstance(value, bool) else parse_whole(value)
+    if flag not in (0, 1):
+        raise ValueError("annotation whose iscrowd is neither 0 nor 1")
+    return bool(flag)
+
+
+def parse_box(value: Any) -> Box:
+    """x, y, width, height in pixels, the sides over 0. Raises ValueError with the reason."""
+    value = _of_text(value)
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError("annotation with neither a mask nor a box")
+    x, y, width, height = (parse_number(side) for side in value)
+    if x is None or y is None or width is None or height is None:
+        raise ValueError("box that is not of finite numbers")
+    if min(width, height) <= 0:  # which corner a negative side starts from is anybody's guess
+        raise ValueError("object less than a pixel wide or high, or outside the image")
+    return x, y, width, height
+
+
+def parse_mask(value: Any, width: int, height: int) -> Mask:
+    """A segmentation of a width x height image. Raises ValueError with the reason when it is malformed."""
+    value = _of_text(value)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        value = value[0]  # run lengths in a list, as outlines are
+    if not value:
+        return Mask()
+    if isinstance(value, dict):
+        rle = checked_rle(_plain_run_lengths(value), width, height)
+        if not any(rle_box(rle, width, height)):
+            raise ValueError("mask without a pixel")
+        return Mask(rle=rle)
+    outlines = _outlines(value)
+    # far outside it does not matter where a corner lies, but drawing takes as long as the outline
+    low, high = (-width, -height), (2 * width, 2 * height)
+    polygons = tuple(p.reshape(-1, 2).clip(low, high) for p in outlines if len(p) >= 6)
+    strays = sum(0 < len(p) < 6 for p in outlines)
+    if strays and not polygons:
+        raise ValueError("polygon of fewer than three points")
+    return Mask(polygons, strays=strays)
+
+
+def _of_text(value: Any) -> Any:
+    """What a text of json holds, as tables of text keep it; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _outlines(value: Any) -> list[Polygon]:
+    """Each outline as x, y, x, y, …: of a list of them, or of one alone, whose points may be lists too."""
+    if not isinstance(value, list):
+        raise ValueError("segmentation is malformed")
+    try:
+        parts = [np.asarray(part, np.float64) for part in value]
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("segmentation is malformed") from None
+    if all(part.ndim == 0 for part in parts):
+        parts = [np.array(parts)]
+    elif len(parts) > 2 and all(part.shape == (2,) for part in parts):
+        parts = [np.concatenate(parts)]
+    parts = [part.reshape(-1) if part.ndim == 2 and part.shape[1] == 2 else part for part in parts]
+    if any(part.ndim != 1 or len(part) % 2 or not np.isfinite(part).all() for part in parts):
+        raise ValueError("segmentation is malformed")
+    return parts
+
+
+def _plain_run_lengths(value: dict[str, Any]) -> dict[str, Any]:
+    """The same with whole numbers where there are any, and text of bytes (`b'…'`) as the bytes."""
+    counts, size = value.get("counts"), value.get("size")
+    if isinstance(size, list):
+        size = [parse_whole(side) for side in size]
+    if isinstance(counts, list):
+        whole = [parse_whole(count) for count in counts]
+        counts = counts if None in whole else whole
+    elif isinstance(counts, str) and counts[:2] in ("b'", 'b"'):  # no run length has a quotation mark
+        try:
+            counts = ast.literal_eval(counts)
+        except (ValueError, SyntaxError):
+            raise ValueError("run lengths are malformed") from None
+    return {"size": size, "counts": counts}
