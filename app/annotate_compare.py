@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from app.annotate_videos import BuildRun, Prepare
     from app.tables import Table
     from model.instance_predictor import LoadedPredictor
-    from pipeline.metrics import Metrics
+    from pipeline.detectors.side_by_side import Side
+    from pipeline.metrics.run import Metrics
+    from pipeline.overlay.side_by_side_paint import SideBySidePaint
     from pipeline.runner import OpenSource, Runner
-    from pipeline.side_by_side import Side
-    from pipeline.side_by_side_paint import SideBySidePaint
     from pipeline.sinks.base import Sink
     from pipeline.stability.records import StabilitySummary
     from pipeline.stages import RunOptions
@@ -91,8 +91,8 @@ def annotate_compared(jobs: Sequence[VideoJob], args: argparse.Namespace, report
 def _prepare(args: argparse.Namespace, painted: list[_Painted]) -> Prepare:
     """painted: gets what draws each video, and with it the figures."""
     from app.drawing import overlay_style
-    from pipeline.side_by_side import build_side_by_side
-    from pipeline.side_by_side_paint import SideBySidePaint
+    from pipeline.detectors.side_by_side import build_side_by_side
+    from pipeline.overlay.side_by_side_paint import SideBySidePaint
 
     networks = _Networks(args)
 
@@ -138,7 +138,7 @@ def _two_records(job: VideoJob) -> CompareJob:
 def _sinks(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
     """One for each output that is to be made; the right side's lines get what the others do not look at."""
     from app.annotate_videos import sinks_of
-    from pipeline.side_by_side import OtherSide
+    from pipeline.detectors.side_by_side import OtherSide
     from pipeline.sinks.jsonl import JsonLinesSink
 
     sinks = sinks_of(job, args)
@@ -165,7 +165,7 @@ class _Networks:
 
         from app.arguments import follow_options
         from app.threads import streams_for_files
-        from pipeline.side_by_side import Side
+        from pipeline.detectors.side_by_side import Side
 
         batch = 1 if live else self._args.batch
         shared = self._args.compare.keys() <= _NEEDS_NO_OTHER

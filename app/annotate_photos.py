@@ -16,7 +16,7 @@ from app.progress import progress_bar
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from model.detections import Detections
 from model.errors import SinkError, SourceError, is_out_of_memory
-from pipeline.overlay import OverlayStyle, draw
+from pipeline.overlay.draw import OverlayStyle, draw
 from pipeline.sinks.files import write_image, write_json
 from pipeline.sinks.part_file import removed
 from pipeline.sources.images import read_image

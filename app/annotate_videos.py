@@ -23,14 +23,14 @@ from app.timings import progress_text, table
 from model.batch_memory import check_frames
 from model.errors import ConfigError, LiveMaskError, SinkError, StreamLostError, is_out_of_memory
 from pipeline.builder import build_runner
-from pipeline.metrics import Metrics
+from pipeline.metrics.run import Metrics
+from pipeline.metrics.trace import TraceWriter
 from pipeline.runner import OpenSource, Runner, RunReport, RunState
 from pipeline.sinks.base import Sink
 from pipeline.sources import SourceOptions, open_source
 from pipeline.sources.base import Source
 from pipeline.sources.sequence import FRAME_RATE, open_images
 from pipeline.stages import RunOptions
-from pipeline.trace import TraceWriter
 
 if TYPE_CHECKING:
     from app.outputs import VideoJob

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.arguments import fraction
 
 if TYPE_CHECKING:
-    from pipeline.overlay import OverlayStyle
+    from pipeline.overlay.draw import OverlayStyle
 
 
 def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def overlay_style(args: argparse.Namespace) -> OverlayStyle:
     """What the drawing arguments ask for."""
-    from pipeline.overlay import OverlayStyle
+    from pipeline.overlay.draw import OverlayStyle
 
     return OverlayStyle(
         masks=not args.no_masks,

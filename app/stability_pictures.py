@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop
 from pipeline.frame import Result
-from pipeline.overlay_masks import outline
-from pipeline.overlay_text import Tag, paste
-from pipeline.palette import BLACK, WHITE, Colour
+from pipeline.overlay.masks import outline
+from pipeline.overlay.palette import BLACK, WHITE, Colour
+from pipeline.overlay.text import Tag, paste
 from pipeline.stability.flow import FlowEstimator, luminance
 from pipeline.stability.jitter import carry
 from pipeline.stability.raster import on_grid
@@ -25,7 +25,7 @@ MARGIN = 0.2  # of the mask's sides, around it
 QUALITY = 88  # of the JPEG
 GAP = 4  # px between the two frames
 STRIPE = 3  # px at least, of the hatching, so that the marks differ by more than their colour
-GAINED: Colour = (233, 180, 86)  # sky blue and vermillion: see pipeline.palette
+GAINED: Colour = (233, 180, 86)  # sky blue and vermillion: see pipeline.overlay.palette
 LOST: Colour = (0, 94, 213)
 STRENGTH = 0.75  # of the marks' colour
 

@@ -24,7 +24,7 @@ from model.checkpoints.pins import sha256_of
 from model.config import DEFAULT_THRESHOLD
 from model.errors import LiveMaskError, SourceError
 from pipeline.builder import build_runner
-from pipeline.metrics import Metrics
+from pipeline.metrics.run import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport
 from pipeline.sources import SourceOptions, open_source
 from pipeline.sources.base import Source

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.tables import Table, plain
 
 if TYPE_CHECKING:
-    from pipeline.metrics import MetricsSnapshot, QueueStats, StageStats
+    from pipeline.metrics.run import MetricsSnapshot, QueueStats, StageStats
 
 _HEADS = ("stage", "mean ms", "p50", "p95", "p99", "works", "waits for frames", "waits for room")
 
@@ -17,7 +17,7 @@ def table(snapshot: MetricsSnapshot) -> str:
 
     "works" and "waits" are shares of the run's time.
     """
-    from pipeline.bottleneck import bottleneck
+    from pipeline.metrics.bottleneck import bottleneck
 
     if not snapshot.stages:
         return "timings: nothing was measured"

@@ -23,7 +23,7 @@ from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
 from model.training.data.coco.values import Id
 from model.training.data.labelled import load_labelled
-from pipeline.overlay import draw
+from pipeline.overlay.draw import draw
 from pipeline.sinks.files import write_image
 
 PREVIEWS = 8

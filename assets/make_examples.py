@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from model import Predictor, load_predictor  # noqa: E402  (found by the line above)
-from pipeline.overlay import draw  # noqa: E402
+from pipeline.overlay.draw import draw  # noqa: E402
 from pipeline.sources.images import read_image  # noqa: E402
 
 GOOD, BAD = "sheep", "mariachi"

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from model.instance_predictor import InstancePredictor
 from model.predictor import Predictor
-from pipeline.cuda_detector import CudaDetector
-from pipeline.detector import Detector
-from pipeline.device_streams import CudaStreams
+from pipeline.detectors.base import Detector
+from pipeline.detectors.cuda import CudaDetector
+from pipeline.detectors.device_streams import CudaStreams
+from pipeline.detectors.host import HostDetector
+from pipeline.detectors.plain import PlainDetector
 from pipeline.frame import Result
-from pipeline.host_detector import HostDetector
-from pipeline.metrics import Metrics
-from pipeline.overlay import OverlayStyle, draw, draw_text_on
-from pipeline.plain_detector import PlainDetector
+from pipeline.metrics.run import Metrics
+from pipeline.overlay.draw import OverlayStyle, draw, draw_text_on
 from pipeline.runner import OpenSource, Runner
 from pipeline.sinks.base import Sink
 from pipeline.stages import Paint, RunOptions

@@ -10,10 +10,10 @@ from typing import NoReturn
 
 from model.errors import SourceError
 from pipeline import stages
-from pipeline.detector import Detector
+from pipeline.detectors.base import Detector
 from pipeline.frame import Frame, Result
 from pipeline.frame_queue import FrameQueue
-from pipeline.metrics import Metrics, MetricsSnapshot
+from pipeline.metrics.run import Metrics, MetricsSnapshot
 from pipeline.sinks.base import Sink, SinkReport
 from pipeline.sources.base import Source, SourceInfo, is_cut
 from pipeline.stages import Delivery, Paint, RunOptions

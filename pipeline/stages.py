@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 
-from pipeline.detector import Detector, Pending
+from pipeline.detectors.base import Detector, Pending
 from pipeline.frame import Frame, Result
 from pipeline.frame_queue import FrameQueue, QueueClosed
-from pipeline.metrics import Kind, Metrics
+from pipeline.metrics.run import Kind, Metrics
 from pipeline.sinks.base import Sink, SinkReport
 from pipeline.sources.base import Source, SourceInfo
 

@@ -174,7 +174,11 @@ def test_no_module_imports_itself_by_way_of_others():
     ("name", "source", "fault"),
     [
         ("model.x", "import cv2", "model.x, line 1: cv2"),
-        ("model.x", "def f():\n    from pipeline.overlay import draw", "line 2: pipeline.overlay.draw"),
+        (
+            "model.x",
+            "def f():\n    from pipeline.overlay.draw import draw",
+            "line 2: pipeline.overlay.draw.draw",
+        ),
         ("pipeline.x", "if TYPE_CHECKING:\n    from app import cli", "pipeline.x, line 2: app.cli"),
         ("pipeline.x.y", "from PyQt6.QtCore import Qt", "pipeline.x.y, line 1: PyQt6"),
         ("ui.x", "import torch", "ui.x, line 1: torch"),

@@ -27,7 +27,7 @@ from ui.qt import missing_display, prepare_qt
 from ui.theme import dress
 
 if TYPE_CHECKING:
-    from pipeline.live.switching import Adopt
+    from pipeline.detectors.switchable import Adopt
 
 _SOON = 10  # milliseconds
 MOST_NAMED = 3  # files that a notice names

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
-from pipeline.live.comparison import Standing
+from pipeline.live.network.comparison import Standing
 from pipeline.live.scoring import RunningScore
-from pipeline.live.settings import DetectionSettings
+from pipeline.settings import DetectionSettings
 
 SIDES = ("A", "B")
 SAME = "as A"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from pipeline.live.comparison import TOPIC
-from pipeline.live.settings import ComparisonSettings, DisplaySettings
+from pipeline.live.network.comparison import TOPIC
+from pipeline.settings import ComparisonSettings, DisplaySettings
 from ui.compare_words import PRIVATE
 from ui.notices import Level
 

@@ -14,7 +14,7 @@ from model.user_folders import own_folder
 from pipeline.frame import Result
 from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, Recording
 from pipeline.live.selection import instance_at
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources.addresses import HIDDEN, is_address, redacted
 from pipeline.tracking.options import STABILISE_KINDS
 from ui.bridge import Bridge
@@ -27,8 +27,8 @@ from ui.source_names import label_of, name_of
 from ui.telling import NETWORK, SOURCE, Teller
 
 if TYPE_CHECKING:
+    from pipeline.detectors.switchable import Adopt
     from pipeline.live.session import LiveSession
-    from pipeline.live.switching import Adopt
 
     MakeSession = Callable[[Callable[[Event], None], DetectionSettings, DisplaySettings], LiveSession]
 

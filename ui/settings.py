@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model.user_folders import own_folder
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from ui.settings_fields import DETECTION_FIELDS, DISPLAY_FIELDS, WINDOW_FIELDS, Fields
 

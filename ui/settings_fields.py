@@ -12,7 +12,7 @@ from typing import Any
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
 from model.options import NMS_KINDS
-from pipeline.live.settings import BACKGROUNDS
+from pipeline.settings import BACKGROUNDS
 from pipeline.tracking.options import STABILISE_KINDS
 
 Reader = Callable[[object], Any]

@@ -11,7 +11,7 @@ from PyQt6.QtCore import QObject, QUrl
 from PyQt6.QtGui import QDesktopServices
 
 from pipeline.live.events import Failed, Loaded, Lost, Recording, Regained, Saved, Warned
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from ui.class_words import some, unknown_classes
 from ui.notices import Level, Notice, Remedy
 from ui.source_names import short_label_of

@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import QApplication, QWidget
 
 from pipeline.frame import Result
 from pipeline.live.events import Closed, Opening
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from ui.controller import Controller
 from ui.cover import Cover
 from ui.picture import Picture

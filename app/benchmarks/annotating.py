@@ -18,8 +18,8 @@ from app.timings import table
 from model.input_shape import input_shape
 from model.predictor import Predictor
 from pipeline.builder import build_runner
-from pipeline.metrics import MetricsSnapshot
-from pipeline.overlay import OverlayStyle
+from pipeline.metrics.run import MetricsSnapshot
+from pipeline.overlay.draw import OverlayStyle
 from pipeline.runner import RunState
 from pipeline.sinks.base import Sink
 from pipeline.sinks.video import VideoSink

@@ -13,7 +13,7 @@ from app.benchmarks.figures import Figure, Setup, missing
 from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
 from model.input_shape import input_shape
-from pipeline.metrics import MetricsSnapshot
+from pipeline.metrics.run import MetricsSnapshot
 from pipeline.sinks.video import VideoSink
 
 CONFIGS = ("yolact_resnet50", "yolact_base")

@@ -16,7 +16,7 @@ from PyQt6 import QtWidgets
 from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
 
 from app.benchmarks import memory
-from pipeline.histogram import Distribution, Histogram
+from pipeline.metrics.histogram import Distribution, Histogram
 
 if TYPE_CHECKING:
     from ui.controller import Controller

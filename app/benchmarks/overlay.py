@@ -8,7 +8,7 @@ from app.benchmarks.annotating import FAST_FORWARD, forward_pass
 from app.benchmarks.figures import Figure, Setup
 from app.benchmarks.scenes import injected, noise
 from app.benchmarks.timing import milliseconds
-from pipeline.overlay import draw
+from pipeline.overlay.draw import draw
 
 MOST = 4.0  # ms
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from model.detections import Detections
 from pipeline.frame import Image
-from pipeline.live.settings import Background as Kind
-from pipeline.live.settings import Colour
+from pipeline.settings import Background as Kind
+from pipeline.settings import Colour
 
 _SHRINK = 8  # a blurred picture holds nothing that a smaller one does not
 _BLUR = 0.025  # standard deviation as a part of the frame's mean side

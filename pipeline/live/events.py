@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.live.settings import DetectionSettings
+from pipeline.settings import DetectionSettings
 from pipeline.sources.base import SourceInfo
 
 

@@ -16,12 +16,12 @@ from model.detections import Detections, no_detections
 from model.errors import SourceError
 from pipeline.frame import Image, Inspection, Result
 from pipeline.live.background import Background
-from pipeline.live.privacy import PrivacyFilter
+from pipeline.live.privacy.filter import PrivacyFilter
 from pipeline.live.selection import Selection, same_instance
-from pipeline.live.settings import DisplaySettings
-from pipeline.live.tracks import Counterparts, TrackTimes
-from pipeline.overlay import OverlayStyle, draw, line_width
+from pipeline.overlay.draw import OverlayStyle, draw, line_width
+from pipeline.settings import DisplaySettings
 from pipeline.sources.images import read_image
+from pipeline.tracking.display_ids import Counterparts, TrackTimes
 
 Shown = Callable[[Detections], NDArray[np.int64]]
 """Which of N detections are shown: their rows, [n], in the order in which they are."""

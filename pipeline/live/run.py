@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING
 
 from model.errors import SinkError
 from pipeline.frame import Result
-from pipeline.live.curtain import Curtain
 from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained, Warned
-from pipeline.live.naming import OutputNames, stem_of
-from pipeline.live.networks import Networks
-from pipeline.live.opening import Opener
-from pipeline.live.outputs import LINES, PICTURE, VIDEO, make_folder, saved, saved_picture, sink_for
+from pipeline.live.files.naming import OutputNames, stem_of
+from pipeline.live.files.outputs import LINES, PICTURE, VIDEO, make_folder, saved, saved_picture, sink_for
+from pipeline.live.network.networks import Networks
+from pipeline.live.playing.opening import Opener
+from pipeline.live.privacy.gate import Curtain
 from pipeline.live.scoring import PairScorer
-from pipeline.live.settings import DisplaySettings
-from pipeline.live.spans import RecentSpans
-from pipeline.live.troubles import failed, without_secrets
-from pipeline.metrics import Metrics
+from pipeline.live.warnings import failed, without_secrets
+from pipeline.metrics.run import Metrics
+from pipeline.metrics.spans import RecentSpans
 from pipeline.runner import Runner
+from pipeline.settings import DisplaySettings
 from pipeline.sinks.latest import LatestSink
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.stages import RunOptions
 
 if TYPE_CHECKING:
-    from pipeline.live.playback import Playback
-    from pipeline.live.switching import Adopt
+    from pipeline.detectors.switchable import Adopt
+    from pipeline.live.playing.playback import Playback
     from pipeline.sinks.base import SinkReport
 
 Emit = Callable[[Event], None]
@@ -63,9 +63,9 @@ class LiveRun:
         """names: of the files that are made; on_turn: called by the run's threads once the source is `ready`,
         and once the run is `over`; adopt: see `SwitchableDetector`."""
         # heavy ones, loaded once somebody wants to see something
+        from pipeline.detectors.paired import PairedDetector
+        from pipeline.live.files.recorder import Recorder
         from pipeline.live.painting import LivePainter
-        from pipeline.live.pairing import PairedDetector
-        from pipeline.sinks.recorder import Recorder
 
         self._opener = opener
         self._networks = networks

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 
 from model.errors import ConfigError
 from pipeline.live.commands import Command, CommandThread
-from pipeline.live.comparison import TOPIC, Comparison, Standing
-from pipeline.live.downloads import Cancelled, download
 from pipeline.live.events import Event, Failed, Loaded
-from pipeline.live.fitting import load_any_network, load_network
-from pipeline.live.job import AnnotationJob, Order
-from pipeline.live.loading import LoadAnyNetwork, LoadNetwork, one_at_a_time
-from pipeline.live.naming import OutputNames
-from pipeline.live.networks import Networks
-from pipeline.live.opening import Opener, OpenSource
-from pipeline.live.settings import ComparisonSettings, DetectionSettings, DisplaySettings
+from pipeline.live.files.job import AnnotationJob, Order
+from pipeline.live.files.naming import OutputNames
+from pipeline.live.network.comparison import TOPIC, Comparison, Standing
+from pipeline.live.network.downloads import Cancelled, download
+from pipeline.live.network.fitting import load_any_network, load_network
+from pipeline.live.network.loading import LoadAnyNetwork, LoadNetwork, one_at_a_time
+from pipeline.live.network.networks import Networks
+from pipeline.live.playing.opening import Opener, OpenSource
 from pipeline.live.showing import Part, Showing, shown_by
 from pipeline.live.shown import Shown
-from pipeline.live.troubles import failed
+from pipeline.live.warnings import failed
+from pipeline.settings import ComparisonSettings, DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from pipeline.sources import open_source as open_any_source
 
 if TYPE_CHECKING:
     from model.detections import Detections
+    from pipeline.detectors.switchable import Adopt
     from pipeline.live.run import LiveRun
-    from pipeline.live.switching import Adopt
 
 
 class LiveSession(Shown):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.live.scoring import Scores
 from pipeline.live.showing import Showing
-from pipeline.metrics import MetricsSnapshot, Span
+from pipeline.metrics.run import MetricsSnapshot, Span
 from pipeline.sinks.latest import LatestSink
 
 if TYPE_CHECKING:
-    from pipeline.live.playback import Playback
+    from pipeline.live.playing.playback import Playback
 
 
 class Shown:

@@ -15,7 +15,7 @@ import torch
 from app.changes import CHANGEABLE, changes
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.comparison import COMPARABLE
-from pipeline.side_by_side_picture import GAP
+from pipeline.overlay.side_by_side import GAP
 from tests.app.conftest import Annotate
 from tests.app.test_annotate_videos import UNEVEN, audio_bytes, listing, stamps
 from tests.clips import write_clip

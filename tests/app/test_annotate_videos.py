@@ -22,7 +22,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from app import annotate_videos
-from pipeline.metrics import Metrics
+from pipeline.metrics.run import Metrics
 from pipeline.runner import RunReport, RunState
 from pipeline.sources.base import SourceInfo
 from tests.app.conftest import Annotate

@@ -20,7 +20,7 @@ from app.benchmarks.nms import CANDIDATES, CLASSES, candidates
 from app.benchmarks.scenes import COVERED, INSTANCES, injected, noise
 from app.benchmarks.timing import milliseconds
 from app.cli import main
-from pipeline.metrics import Metrics, Span
+from pipeline.metrics.run import Metrics, Span
 from pipeline.sinks.video import VideoSink
 from tests.clips import write_clip
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from app.timings import progress_text, table
-from pipeline.metrics import Metrics, Span
+from pipeline.metrics.run import Metrics, Span
 
 
 @pytest.fixture
 def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
     """Ten seconds of a run: 100 frames, the network 90 ms for each."""
     now = [0.0]
-    monkeypatch.setattr("pipeline.metrics.monotonic", lambda: now[0])
+    monkeypatch.setattr("pipeline.metrics.run.monotonic", lambda: now[0])
     metrics = Metrics()
     for i in range(100):
         begin = i * 0.1

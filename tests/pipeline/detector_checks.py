@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from model.postprocessing import find
-from pipeline.cuda_detector import CudaDetector
-from pipeline.detector import Detector
+from pipeline.detectors.base import Detector
+from pipeline.detectors.cuda import CudaDetector
+from pipeline.detectors.host import HostDetector
 from pipeline.frame import Frame, Result
-from pipeline.host_detector import HostDetector
-from pipeline.metrics import Metrics, Span
-from pipeline.overlay import OverlayStyle
-from pipeline.overlay_torch import draw_masks
+from pipeline.metrics.run import Metrics, Span
+from pipeline.overlay.device import draw_masks
+from pipeline.overlay.draw import OverlayStyle
 from tests.pipeline.deferred_streams import DeferredStreams
 from tests.pipeline.pretended_device import NAME
 from tests.pipeline.small_engines import small_predictor

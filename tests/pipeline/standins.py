@@ -11,7 +11,7 @@ from time import monotonic
 import numpy as np
 
 from model.detections import no_detections
-from pipeline.detector import Pending
+from pipeline.detectors.base import Pending
 from pipeline.frame import Frame, Result
 from pipeline.sinks.base import SinkReport
 from pipeline.sources.base import SourceInfo

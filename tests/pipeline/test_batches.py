@@ -14,11 +14,11 @@ import torch
 from model.checkpoints.yolact import save_checkpoint
 from model.options import DetectOptions
 from model.predictor import load_predictor, make_predictor
-from pipeline.detector import Pending
+from pipeline.detectors.base import Pending
+from pipeline.detectors.host import HostDetector
 from pipeline.frame import Frame, Result
 from pipeline.frame_queue import FrameQueue, QueueClosed
-from pipeline.host_detector import HostDetector
-from pipeline.metrics import Metrics
+from pipeline.metrics.run import Metrics
 from pipeline.sinks.jsonl import frame_record
 from pipeline.stages import infer
 from tests.pipeline.standins import Detector

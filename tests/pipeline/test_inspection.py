@@ -15,9 +15,9 @@ from torch import Tensor
 from model.options import DetectOptions
 from model.predictor import Predictor, load_predictor
 from model.raw_outputs import RawOutputs
+from pipeline.detectors.host import HostDetector
 from pipeline.frame import Frame, Result
-from pipeline.host_detector import HostDetector
-from pipeline.metrics import Metrics
+from pipeline.metrics.run import Metrics
 from tests.pipeline.detector_checks import CPU, check_equal, on_host, results
 from tests.pipeline.small_engines import CELLS, LinearEngine, small_frames, small_predictor
 from tests.rebuilt_masks import rebuilt_masks

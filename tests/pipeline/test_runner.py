@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from model.errors import SourceError
-from pipeline.metrics import Metrics
+from pipeline.metrics.run import Metrics
 from pipeline.runner import Runner, RunReport, RunState
 from pipeline.stages import RunOptions
 from tests.pipeline.standins import Detector, Sink, Source, fail, paint

@@ -15,9 +15,9 @@ from PyQt6.QtGui import QPalette  # noqa: E402
 from PyQt6.QtWidgets import QApplication  # noqa: E402
 
 import pipeline.tracking.bytetrack  # noqa: E402, F401 (it takes long to load, and windows close in time)
-from pipeline.live.fitting import load_network  # noqa: E402
+from pipeline.live.network.fitting import load_network  # noqa: E402
 from pipeline.live.session import LiveSession  # noqa: E402
-from pipeline.live.settings import DisplaySettings  # noqa: E402
+from pipeline.settings import DisplaySettings  # noqa: E402
 from pipeline.sources import open_source  # noqa: E402
 from tests.ui.live_window import DEMO, PATIENCE  # noqa: E402
 from tests.ui.standin_session import StandInSession  # noqa: E402

@@ -12,11 +12,11 @@ import numpy as np
 
 from model.detections import Detections, MaskCrop
 from pipeline.frame import Frame, Inspection, Result
-from pipeline.live.comparison import Standing
 from pipeline.live.events import Closed, Event, Opened, Opening
+from pipeline.live.network.comparison import Standing
 from pipeline.live.scoring import Scores
-from pipeline.live.settings import DetectionSettings, DisplaySettings
-from pipeline.metrics import MetricsSnapshot, Span
+from pipeline.metrics.run import MetricsSnapshot, Span
+from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sinks.latest import LatestSink
 from pipeline.sources.base import SourceInfo
 from ui.source_names import label_of

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 
-from pipeline.live.comparison import Standing
+from pipeline.live.network.comparison import Standing
 from pipeline.live.scoring import RunningScore
-from pipeline.live.settings import ComparisonSettings, DetectionSettings
+from pipeline.settings import ComparisonSettings, DetectionSettings
 from tests.ui.standin_session import result_of
 from ui.compare_words import PRIVATE, differing, score_words, standing_words
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.live.events import Closed, Event, Failed, Lost, Opening, Recording, Regained, Saved, Warned
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from tests.ui.standin_session import StandInSession, result_of
 from ui.bridge import Bridge

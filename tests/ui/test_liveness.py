@@ -5,8 +5,8 @@ from time import monotonic
 import pytest
 
 from pipeline.live.events import Lost, Regained
-from pipeline.live.performance import PerformanceMeter, as_text
-from pipeline.metrics import Metrics
+from pipeline.metrics.performance import PerformanceMeter, as_text
+from pipeline.metrics.run import Metrics
 from tests.ui.standin_session import result_of
 from ui import liveness
 from ui.liveness import Liveness

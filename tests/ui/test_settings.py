@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings
 from ui.settings import WindowSettings, camera_options, load, save, settings_path
 from ui.settings_fields import DETECTION_FIELDS, DISPLAY_FIELDS, WINDOW_FIELDS
 

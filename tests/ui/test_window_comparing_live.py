@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from time import monotonic
 
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from tests.ui.live_window import DEMO, found, pause_demo, rests, told
 from ui.notices import Level
 

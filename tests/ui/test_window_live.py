@@ -16,8 +16,8 @@ from pycocotools import mask as coco_mask
 
 from assets.make_demo_video import scene
 from model.errors import SourceError
-from pipeline.live.cells import Grid
-from pipeline.live.settings import DisplaySettings
+from pipeline.live.privacy.cells import Grid
+from pipeline.settings import DisplaySettings
 from tests.full_disk import no_file_longer_than
 from tests.pipeline.standins import Source, fail
 from tests.ui.live_window import DEMO, PATIENCE, camera, found, pause_demo, rests, threads, told, widgets

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QWidg
 from model.checkpoints.catalog import all_entries, current_name
 from model.options import NMS_KINDS
 from pipeline.live.scoring import RECENT, Scores
-from pipeline.live.settings import ComparisonSettings
+from pipeline.settings import ComparisonSettings
 from pipeline.tracking.options import STABILISE_KINDS
 from ui.class_words import common_threshold, own_thresholds
 from ui.compare_words import FIGURES, SIDES, side_words, standing_words

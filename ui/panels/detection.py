@@ -10,7 +10,7 @@ from model.config import DetectionConfig
 from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
-from pipeline.live.settings import DetectionSettings
+from pipeline.settings import DetectionSettings
 from ui.class_words import own_thresholds
 from ui.controller import Controller
 from ui.panels.classes import ClassList

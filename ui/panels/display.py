@@ -7,7 +7,7 @@ from pathlib import Path
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFileDialog, QPushButton, QWidget
 
-from pipeline.live.settings import BACKGROUNDS, DisplaySettings
+from pipeline.settings import BACKGROUNDS, DisplaySettings
 from ui.controller import Controller
 from ui.panels.fields import Choice, ColourButton, Field, Gathered, Slider, Tick, is_news
 from ui.panels.sections import Sections

@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Loaded
-from pipeline.live.settings import DetectionSettings
+from pipeline.settings import DetectionSettings
 from ui.controller import Controller
 from ui.panels.widgets import Words
 

@@ -22,7 +22,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from pipeline.live.settings import Colour
+from pipeline.settings import Colour
 from ui.panels.ticks import TickBox
 
 GATHERING = 80  # milliseconds

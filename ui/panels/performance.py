@@ -22,10 +22,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from pipeline.live import performance
-from pipeline.live.performance import Performance, PerformanceMeter
-from pipeline.live.waterfall import CHARTS
-from pipeline.metrics import STAGES
+from pipeline.metrics import performance
+from pipeline.metrics.performance import Performance, PerformanceMeter
+from pipeline.metrics.run import STAGES
+from pipeline.metrics.waterfall import CHARTS
 from ui.controller import Controller
 from ui.panels.flow import Flow
 from ui.panels.pictures import stage_colour

@@ -10,9 +10,9 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from pipeline.metrics import STAGES
+from pipeline.metrics.run import STAGES
 from pipeline.native_memory import SLACK
-from pipeline.palette import COLOUR_BLIND_SAFE
+from pipeline.overlay.palette import COLOUR_BLIND_SAFE
 
 ADDS, TAKES = QColor(213, 94, 0), QColor(0, 114, 178)  # vermillion and blue
 _NOTHING = QColor(245, 245, 245)

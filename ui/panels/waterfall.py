@@ -7,8 +7,8 @@ from PyQt6.QtCore import QEvent, QSize
 from PyQt6.QtGui import QColor, QPalette, QResizeEvent
 from PyQt6.QtWidgets import QWidget
 
-from pipeline.live.waterfall import ROOM, WAIT, Chart
-from pipeline.metrics import STAGES
+from pipeline.metrics.run import STAGES
+from pipeline.metrics.waterfall import ROOM, WAIT, Chart
 from ui.panels.pictures import stage_colour
 
 _THICK, _THIN = 0.8, 0.3  # of a row's height: work, and waiting

@@ -9,7 +9,7 @@ import pytest
 
 import pipeline.tracking.bytetrack  # noqa: F401 (its libraries take long to load, and sessions end in time)
 from pipeline.live.session import LiveSession
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from pipeline.sources import open_source
 from tests.clips import write_clip
 from tests.pipeline.live.sessions import PATIENCE, SETTINGS, Listener, Loads, Start

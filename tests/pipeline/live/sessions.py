@@ -17,9 +17,9 @@ from model.options import DetectOptions
 from model.predictor import Predictor
 from pipeline.frame import Result
 from pipeline.live.events import Event
-from pipeline.live.playback import Playback
+from pipeline.live.playing.playback import Playback
 from pipeline.live.session import LiveSession
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from pipeline.sources.base import Source
 from tests.pipeline.small_engines import LinearEngine, anchors

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.live.background import Background, blurred, covering, foreground
-from pipeline.live.settings import BACKGROUNDS
+from pipeline.settings import BACKGROUNDS
 from tests.pipeline.live.scenes import SIZE, disc, found, inside, noise
 
 BOX = (500, 200, 700, 600)

@@ -14,15 +14,15 @@ from model.classes import COCO_CLASSES
 from model.input_shape import input_shape
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
+from pipeline.detectors.paired import PairedDetector
 from pipeline.frame import Frame, Result
 from pipeline.live.assembly import add_up, explain, overlap
-from pipeline.live.loading import warm_up
-from pipeline.live.networks import Networks
+from pipeline.live.network.loading import warm_up
+from pipeline.live.network.networks import Networks
 from pipeline.live.painting import LivePainter
-from pipeline.live.pairing import PairedDetector
-from pipeline.live.privacy import PrivacyFilter
-from pipeline.live.settings import DetectionSettings, DisplaySettings
-from pipeline.metrics import Metrics
+from pipeline.live.privacy.filter import PrivacyFilter
+from pipeline.metrics.run import Metrics
+from pipeline.settings import DetectionSettings, DisplaySettings
 from tests.pipeline.live.scenes import found, noise
 from tests.pipeline.live.sessions import small_network as square_network
 from tests.small_networks import FREE, small_network

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from model.detections import Detections, no_detections
-from pipeline.live.fitting import wanted_rows
+from pipeline.live.network.fitting import wanted_rows
 from pipeline.live.painting import LivePainter
-from pipeline.live.settings import DetectionSettings, DisplaySettings
-from pipeline.overlay import OverlayStyle, draw
+from pipeline.overlay.draw import OverlayStyle, draw
+from pipeline.settings import DetectionSettings, DisplaySettings
 from tests.pipeline.live.scenes import NAMES, SIZE, Box, changed, disc, found, inside, noise, result
 
 HERE: Box = (200, 200, 400, 600)

@@ -10,8 +10,8 @@ import pytest
 from model.detections import Detections, MaskCrop
 from pipeline.live.painting import LivePainter
 from pipeline.live.selection import instance_at, mask_iou
-from pipeline.live.settings import DisplaySettings
-from pipeline.overlay import OverlayStyle, draw
+from pipeline.overlay.draw import OverlayStyle, draw
+from pipeline.settings import DisplaySettings
 from tests.pipeline.live.scenes import SIZE, Box, disc, found, noise, result
 
 HERE: Box = (200, 200, 400, 600)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.live.events import Closed, Failed, Loaded, Opened, Opening, Saved
 from pipeline.live.session import LiveSession
-from pipeline.live.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings
 from tests.clips import write_clip
 from tests.pipeline.live.sessions import (
     PATIENCE,

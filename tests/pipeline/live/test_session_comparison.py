@@ -10,7 +10,7 @@ from model.detections import Detections
 from pipeline.frame import Result
 from pipeline.live.events import Failed, Loaded, Saved
 from pipeline.live.session import LiveSession
-from pipeline.live.settings import ComparisonSettings
+from pipeline.settings import ComparisonSettings
 from tests.clips import write_clip
 from tests.pipeline.live.sessions import (
     PATIENCE,

@@ -15,7 +15,7 @@ import torch
 
 from pipeline.frame import Result
 from pipeline.live.events import Closed, Failed, Loaded, Loading, Saved
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from tests.clips import write_clip
 from tests.pipeline.live.sessions import (
     PATIENCE,

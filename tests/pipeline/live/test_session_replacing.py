@@ -10,7 +10,7 @@ import pytest
 
 from model.errors import SourceError
 from pipeline.live.events import Closed, Event, Failed, Opened, Opening
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from tests.clips import write_clip
 from tests.pipeline.live.sessions import Listener, OpensWhatItIsTold, Start, newest, playing, wait_until
 from tests.pipeline.standins import Source as CountedSource

@@ -10,7 +10,7 @@ import pytest
 from model.errors import SourceError
 from pipeline.frame import Frame
 from pipeline.live.events import Closed, Event, Failed, Loaded, Lost, Opened, Opening, Regained, Warned
-from pipeline.live.settings import DisplaySettings
+from pipeline.settings import DisplaySettings
 from pipeline.sources import SourceOptions
 from pipeline.sources.base import Source
 from tests.clips import write_clip

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from pipeline.frame import Frame
-from pipeline.live.playback import Playback
-from pipeline.live.playing import PlayedSource
+from pipeline.live.playing.playback import Playback
+from pipeline.live.playing.source import PlayedSource
 from pipeline.sources.base import Source
 from pipeline.sources.sequence import open_images
 

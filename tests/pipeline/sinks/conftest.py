@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.sinks.recorder import Recorder
+from pipeline.live.files.recorder import Recorder
 from tests.pipeline.sinks.recording_ends import Ends
 from tests.pipeline.sinks.recordings import info
 

@@ -14,15 +14,15 @@ from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
 from model.postprocessing import Found, add_masks, suppress, to_detections
 from pipeline.builder import build_detector, build_runner
-from pipeline.cuda_detector import CudaDetector
-from pipeline.detector import Detector
+from pipeline.detectors.base import Detector
+from pipeline.detectors.cuda import CudaDetector
+from pipeline.detectors.host import HostDetector
+from pipeline.detectors.plain import PlainDetector
+from pipeline.detectors.switchable import SwitchableDetector
 from pipeline.frame import Frame, Result
-from pipeline.host_detector import HostDetector
-from pipeline.live.switching import SwitchableDetector
-from pipeline.metrics import Metrics
-from pipeline.overlay import draw
-from pipeline.overlay_torch import draw_masks
-from pipeline.plain_detector import PlainDetector
+from pipeline.metrics.run import Metrics
+from pipeline.overlay.device import draw_masks
+from pipeline.overlay.draw import draw
 from pipeline.runner import RunState
 from pipeline.tracking.following import make_follower
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions

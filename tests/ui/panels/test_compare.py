@@ -10,10 +10,10 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QPushButton, QSlider, QSpinBox
 
 from model.options import NMS_KINDS
-from pipeline.live.comparison import Standing
 from pipeline.live.events import Loaded
+from pipeline.live.network.comparison import Standing
 from pipeline.live.scoring import RunningScore
-from pipeline.live.settings import ComparisonSettings, DetectionSettings
+from pipeline.settings import ComparisonSettings, DetectionSettings
 from pipeline.tracking.options import STABILISE_KINDS
 from tests.ui.panels.dialogs import choose_file
 from ui.panels.compare import ComparePanel

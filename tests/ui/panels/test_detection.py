@@ -13,7 +13,7 @@ from model.classes import COCO_CLASSES
 from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
-from pipeline.live.settings import DetectionSettings
+from pipeline.settings import DetectionSettings
 from ui.class_words import OWN
 from ui.panels.classes import NONE_TICKED, ClassList
 from ui.panels.detection import NOT_LOADED, DetectionPanel

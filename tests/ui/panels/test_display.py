@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QCheckBox, QColorDialog, QComboBox, QFileDialog, QPushButton, QSlider
 
-from pipeline.live.settings import BACKGROUNDS, DisplaySettings
+from pipeline.settings import BACKGROUNDS, DisplaySettings
 from tests.ui.panels.dialogs import answered, choose_file
 from ui.panels.display import LAYERS, NO_PICTURE, PRIVACY_WORDS, DisplayPanel
 from ui.panels.widgets import Words

@@ -1,0 +1,62 @@
+"""The heart of the inference stage: frames go in, results come out in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from types import MappingProxyType
+from typing import Protocol
+
+from pipeline.frame import Frame, Result
+from pipeline.metrics.run import Metrics, Span
+
+Pending = Callable[[], list[Result]]
+
+
+class Detector(Protocol):
+    """Finds instances in batches of frames. One thread at a time may use it."""
+
+    @property
+    def slots(self) -> int:
+        """How many batches may be on their way at a time."""
+
+    def submit(self, frames: Sequence[Frame]) -> Pending:
+        """Begin with a batch, and return what waits for its results and gives them.
+
+        Batches are waited for in the order in which they were begun, the oldest one before `slots` more
+        are begun. What nobody waits for any more is forgotten.
+        """
+
+
+class StageClock:
+    """Times the stages that a batch passes one after another: each lap ends one and begins the next."""
+
+    def __init__(self, metrics: Metrics, frames: Sequence[Frame]) -> None:
+        self._metrics = metrics
+        self._indices = [frame.index for frame in frames]
+        self._laps: dict[str, float] = {}
+        self._last = monotonic()
+
+    def restart(self, at: float) -> None:
+        """What lies between the last lap and `at` is nobody's work."""
+        self._last = at
+
+    def lap(self, stage: str, thread: str = "") -> float:
+        """The time since the last lap was work of this stage, shared evenly by the frames; returns now."""
+        begin, self._last = self._last, monotonic()
+        share = (self._last - begin) / len(self._indices)
+        self._laps[stage] = share
+        for i, index in enumerate(self._indices):
+            start = begin + i * share
+            self._metrics.add(Span(stage, index, start, start + share, thread=thread))
+        return self._last
+
+    def alone(self, frame: Frame) -> StageClock:
+        """A clock for one of the frames, which goes on by itself: with its laps so far, and from now on."""
+        clock = StageClock(self._metrics, [frame])
+        clock._laps.update(self._laps)
+        return clock
+
+    def timings(self) -> Mapping[str, float]:
+        """Seconds a frame by stage."""
+        return MappingProxyType(dict(self._laps))

@@ -1,0 +1,268 @@
+"""The network in use: loaded in the background, set differently at once, and safe for privacy."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detections import Detections
+from model.errors import ConfigError
+from model.options import DetectOptions
+from pipeline.frame import Frame
+from pipeline.live.events import Event, Loaded, Loading
+from pipeline.live.network.comparison import Comparison, Standing
+from pipeline.live.network.fitting import (
+    fitted,
+    followed,
+    own_thresholds,
+    wanted_rows,
+    weights_path,
+    with_known_classes,
+)
+from pipeline.live.network.loading import LoadNetwork, warm_up
+from pipeline.live.warnings import failed
+from pipeline.settings import DetectionSettings
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
+    from pipeline.detectors.paired import PairedDetector
+
+
+class Networks:
+    """The network in use. `load` is for a thread that may take its time; any other may call the rest.
+
+    comparison: learns of every change, for the other side of it goes by this one
+    """
+
+    def __init__(
+        self,
+        load: LoadNetwork,
+        emit: Callable[[Event], None],
+        settings: DetectionSettings,
+        private: bool,
+        comparison: Comparison | None = None,
+    ) -> None:
+        self._load = load
+        self._emit = emit
+        self._lock = threading.RLock()  # guards all that follows
+        self._wanted = settings
+        self._tried: DetectionSettings | None = None  # what was loaded last, or is going to be
+        self._loading = False
+        self._failed = False
+        self._network: Predictor | None = None
+        self._network_settings = settings  # those that it was loaded with
+        self._applied = settings  # those that frames are looked at with
+        self._thresholds: Mapping[str, float] = {}  # of its own, by class
+        self._privacy_asked = private
+        self._private = private  # whether the detector looks for everybody
+        self._private_since = -math.inf if private else math.inf
+        self._detector: PairedDetector | None = None
+        self._comparison = comparison
+        self._loaded: Loaded | None = None
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """The network in use."""
+        with self._lock:
+            settings = self.in_use
+            if self._loaded is None or settings is None:
+                return None
+            return replace(self._loaded, settings=settings)
+
+    @property
+    def in_use(self) -> DetectionSettings | None:
+        """What the network in use was loaded with and finds instances by; None without one."""
+        with self._lock:
+            if self._network is None:
+                return None
+            return self._applied.with_network_of(self._network_settings)
+
+    @property
+    def wanted(self) -> DetectionSettings:
+        """The settings that were asked for last."""
+        with self._lock:
+            return self._wanted
+
+    def attach(self, detector: PairedDetector) -> None:
+        """From now on this detector gets the network; the one before keeps what it has."""
+        with self._lock:
+            self._detector = detector
+            if self._network is not None:
+                self._use(self._network, self._network_settings, self._applied)
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is none yet, and none is being loaded."""
+        with self._lock:
+            return self._network is None and not self._loading
+
+    def want(self, settings: DetectionSettings) -> bool:
+        """Say how instances are to be found. True when `load` has to be called for it; `apply` does the rest.
+
+        A network that could not be used with the settings of then is tried again with whatever is wanted
+        next. One that could not be read is not, whatever else is wanted, until another one was wanted.
+        """
+        with self._lock:
+            self._wanted = settings
+            if self._network is not None and not settings.needs_reload(self._network_settings):
+                self._tried, self._failed = settings, False
+                return False
+            if self._tried is not None and not self._failed and not settings.needs_reload(self._tried):
+                return False  # it is on its way
+            self._tried = settings
+            return True
+
+    def apply(self) -> None:
+        """Look at frames as is wanted now, with the network that there is.
+
+        Raises ConfigError on what this network cannot do, unless another one is on its way.
+        """
+        with self._lock:
+            if self._network is None:
+                return
+            try:
+                self._use(self._network, self._network_settings, self._wanted)
+            except ConfigError:
+                if not self._wanted.needs_reload(self._network_settings):
+                    raise
+
+    def load(self) -> None:
+        """Load what is wanted and use it from then on; the network before goes on meanwhile.
+
+        Raises what loading raises; the network before stays in use then. Where there is none, which is at the
+        start with settings of another day, the default one is loaded in the place of the one that fails.
+        """
+        try:
+            self._load_wanted()
+        except Exception as error:
+            if not self._fall_back():
+                raise
+            told = failed("network", error)
+            self._emit(replace(told, message=f"{told.message}; the default network is loaded instead"))
+            self._load_wanted()
+
+    def _load_wanted(self) -> None:
+        with self._lock:
+            settings = self._tried = self._wanted
+            if self._network is not None and not settings.needs_reload(self._network_settings):
+                return
+            self._loading, self._failed = True, False
+        self._emit(Loading(weights_path(settings).name))
+        network = None
+        try:
+            network = self._load(settings)
+            warm_up(network)
+            loaded = self._replace(network, settings)
+        except BaseException:
+            with self._lock:
+                self._failed = network is not None
+            raise
+        finally:
+            with self._lock:
+                self._loading = False
+        if loaded is not None:
+            self._emit(loaded)
+
+    def _fall_back(self) -> bool:
+        """Want the default network; False where that, or a newer one, was wanted."""
+        with self._lock:
+            default = self._wanted.with_network_of(DetectionSettings())
+            tried = self._tried
+            newer = tried is None or self._wanted.needs_reload(tried)  # it is on its way
+            if self._network is not None or newer or self._wanted == default:
+                return False
+            self._wanted = default
+            return True
+
+    def ask_privacy(self, private: bool) -> None:
+        """Say that `keep_private` is going to be called with this. Holds at once, see `must_hide`."""
+        self._privacy_asked = private
+
+    def keep_private(self, private: bool, show: Callable[[], None]) -> None:
+        """Whether everybody is looked for, see `fitted`. One thread at a time may call this.
+
+        show: switches what is shown; called while everybody is looked for already, or still
+        """
+        if private and not self._private:
+            self._look_for_everybody(True)
+        if not private:
+            self._private_since = math.inf
+        show()
+        if private:
+            self._private_since = min(self._private_since, monotonic())
+        elif self._private:
+            self._look_for_everybody(False)
+
+    @property
+    def compared(self) -> Standing:
+        """What is compared with it."""
+        return Standing() if self._comparison is None else self._comparison.standing
+
+    def compared_broke(self, error: Exception) -> None:
+        """What is compared with it has failed with a frame."""
+        if self._comparison is not None:
+            self._comparison.broke(error)
+
+    def overlooked(self, frame: Frame) -> bool:
+        """Whether somebody may have been overlooked in this frame, though everybody is to be looked for: it
+        was captured before that was so."""
+        return self._private and frame.captured_at < self._private_since
+
+    def must_hide(self, frame: Frame) -> bool:
+        """Whether a frame must not be shown: privacy was asked for, and not everybody was looked for in it.
+        So it is from the very moment of asking on, whatever keeps `keep_private` waiting."""
+        return self._privacy_asked and frame.captured_at < self._private_since
+
+    def wanted_rows(self, detections: Detections) -> NDArray[np.int64]:
+        """See the function of that name. Never waits."""
+        return wanted_rows(self._applied, detections, self._private, self._thresholds)
+
+    def _look_for_everybody(self, private: bool) -> None:
+        with self._lock:
+            self._private = private
+            if self._network is not None:
+                self._use(self._network, self._network_settings, self._applied)
+
+    def _replace(self, network: Predictor, settings: DetectionSettings) -> Loaded | None:
+        """Use a network that was loaded; returns what is in use then, None when another one will be."""
+        with self._lock:
+            if self._wanted.needs_reload(settings):  # another choice was made meanwhile
+                is_back = self._network is not None and not self._wanted.needs_reload(self._network_settings)
+                return self.loaded if is_back else None
+            self._use(network, settings, self._wanted)
+            self._network, self._network_settings = network, settings
+            self._loaded = _description(network, self._applied)
+            return self._loaded
+
+    def _use(self, network: Predictor, loaded_with: DetectionSettings, settings: DetectionSettings) -> None:
+        predictor, follow = fitted(network, settings, self._private), followed(settings, self._private)
+        settings = with_known_classes(settings, network.class_names)
+        self._applied, self._thresholds = settings, own_thresholds(network.config)
+        if self._detector is not None:
+            self._detector.use(predictor, follow)
+        if self._comparison is not None:
+            left = settings.with_network_of(loaded_with)
+            self._comparison.set_left(network, left, self._private, self._detector)
+
+
+def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
+    engine = network.engine
+    choice = network.choice or f"{engine.name} {engine.precision} on {engine.device}"
+    config = network.config
+    return Loaded(
+        weights_path(settings),
+        str(choice),
+        config.class_names,
+        config.image_size,
+        config.num_prototypes,
+        settings,
+        DetectOptions().thresholds(config),
+        config.keeps_aspect_ratio,
+    )

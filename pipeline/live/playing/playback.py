@@ -1,0 +1,268 @@
+"""What controls something that is played: from any thread, without waiting."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from time import monotonic
+
+from model.errors import ConfigError
+from pipeline.live.playing.pace import Pace
+from pipeline.sources.base import SourceInfo
+
+SLOWEST, FASTEST = 0.1, 8.0
+"""Limits of the speed at which something is played; 1 is its own."""
+
+_SLACK = Fraction(1, 10**6)  # seconds; a position as a float may be a little before its own frame
+_MOST_STEPS = 5  # that wait; a key that is held asks for more than can be decoded meanwhile
+
+
+class Do(Enum):
+    """What a played source has to do next."""
+
+    READ = "read ahead"
+    GIVE = "give the frame that was read ahead, or read it"
+    BACK = "give the frame before the present one"
+    AGAIN = "give the present frame once more"
+    SEEK = "give the frame that is shown at a time"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One thing to do. time: for SEEK, in the source's own seconds."""
+
+    do: Do
+    time: Fraction = Fraction(0)
+
+
+class Playback:
+    """Controls one played source. Everything may be called from any thread at any time, and returns at once.
+
+    Positions are seconds from the first frame. At its end a source waits, paused, for what comes next.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()  # guards all that follows
+        self._playing = True
+        self._speed = 1.0
+        self._loop = False
+        self._target: Fraction | None = None
+        self._steps = 0
+        self._again = False
+        self._shut = False
+        self._seekable = False
+        self._told_duration: Fraction | None = None
+        self._start: Fraction | None = None
+        self._time = Fraction(0)
+        self._at_end = False
+        self._round = 0  # frames since the last beginning, by a loop or the first
+        self._pace = Pace()
+
+    @property
+    def playing(self) -> bool:
+        """Whether frames follow one another; False when paused, and at the end."""
+        with self._changed:
+            return self._playing
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the newest frame is the last one."""
+        with self._changed:
+            return self._at_end
+
+    @property
+    def seekable(self) -> bool:
+        """Whether `seek`, `loop` and steps back do anything."""
+        with self._changed:
+            return self._seekable
+
+    @property
+    def position(self) -> float:
+        """That of the newest frame; 0 before there is one."""
+        with self._changed:
+            return float(self._passed())
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first frame to the end, as far as is known by now; None when it is not."""
+        with self._changed:
+            if self._told_duration is None:
+                return float(self._passed()) if self._at_end else None
+            return float(max(self._told_duration, self._passed()))
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as its stamps say, from SLOWEST to FASTEST; holds at once when it is set."""
+        with self._changed:
+            return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        """Raises ConfigError outside the limits."""
+        if not SLOWEST <= speed <= FASTEST:
+            raise ConfigError(f"expected a speed from {SLOWEST:g} to {FASTEST:g}, got {speed:g}")
+        with self._changed:
+            self._speed = speed
+            self._changed.notify_all()
+
+    @property
+    def loop(self) -> bool:
+        """Whether playing goes on at the start after the last frame, where there are more than one."""
+        with self._changed:
+            return self._loop
+
+    @loop.setter
+    def loop(self, loop: bool) -> None:
+        """Holds from the next end on."""
+        with self._changed:
+            self._loop = loop
+
+    def play(self) -> None:
+        """Go on; at the end, from the start."""
+        with self._changed:
+            if self._at_end and self._seekable:
+                self._target = Fraction(0)
+            elif self._at_end or self._playing:
+                return
+            self._playing = True
+            self._steps = 0
+            self._pace.restart()
+            self._changed.notify_all()
+
+    def pause(self) -> None:
+        """Stay at the present frame."""
+        with self._changed:
+            self._playing = False
+            self._steps = 0
+            self._changed.notify_all()
+
+    def toggle(self) -> None:
+        """Pause what plays, play what is paused."""
+        with self._changed:
+            (self.pause if self._playing else self.play)()
+
+    def step(self, count: int) -> None:
+        """Pause, and give so many frames further on or, where `count` is negative, further back, one by one.
+
+        A few steps may wait; what is asked for beyond that is left out.
+        """
+        with self._changed:
+            self._playing = False
+            fewest = -_MOST_STEPS if self._seekable else 0
+            self._steps = max(fewest, min(self._steps + count, _MOST_STEPS))
+            self._changed.notify_all()
+
+    def seek(self, seconds: float) -> None:
+        """Give the frame that is shown at this position, and go on playing there if it plays.
+
+        Of several calls that come faster than they can be followed the last one counts.
+        """
+        target = max(Fraction(seconds), Fraction(0)) + _SLACK
+        with self._changed:
+            if self._seekable:
+                self._target = target
+                self._steps = 0
+                self._changed.notify_all()
+
+    def again(self) -> None:
+        """Give the present frame once more, also while paused: something about its treatment has changed."""
+        with self._changed:
+            self._again = True
+            self._changed.notify_all()
+
+    # For the source that obeys; nobody else has a use for what follows.
+
+    def attach(self, info: SourceInfo, seekable: bool) -> None:
+        """Take note of what is played."""
+        with self._changed:
+            self._told_duration = info.duration
+            self._seekable = seekable
+
+    def order(self, upcoming: Fraction | None) -> Order | None:
+        """Wait for what is to be done next; None once it is over.
+
+        upcoming: presentation time of the frame that was read ahead; None without one
+        """
+        with self._changed:
+            while not self._shut:
+                order = self._asked_for()
+                if order is not None:
+                    return order
+                left = self._left(upcoming)
+                if left is not None and left <= 0:
+                    return Order(Do.READ if upcoming is None else Do.GIVE)
+                self._changed.wait(left)
+            return None
+
+    def given(self, time: Fraction) -> None:
+        """The frame of this presentation time is the present one now."""
+        with self._changed:
+            self._start = time if self._start is None else self._start
+            self._time = time
+            self._round += 1
+            self._pace.given(time, self._speed, monotonic())
+
+    def ended(self) -> Fraction | None:
+        """There is no frame any more. Returns the time at which to go on, or None to stay at the end."""
+        with self._changed:
+            if (
+                self._loop
+                and self._playing
+                and self._seekable
+                and self._start is not None
+                and self._round > 1
+            ):
+                self._round = 0
+                self._pace.wrap(self._start)
+                return self._start
+            self._playing = False
+            self._at_end = True
+            self._steps = 0
+            return None
+
+    def shut(self) -> None:
+        """It is over: `order` returns None from now on."""
+        with self._changed:
+            self._shut = True
+            self._changed.notify_all()
+
+    def _asked_for(self) -> Order | None:
+        """What somebody has asked for, once; first of all the first frame."""
+        if self._start is None:
+            return None if self._at_end else Order(Do.GIVE)
+        if self._target is not None:
+            time, self._target = self._start + self._target, None
+            self._leave_end()
+            return Order(Do.SEEK, time)
+        if self._steps and (step := self._one_step()) is not None:
+            return step
+        if self._again:
+            self._again = False
+            return Order(Do.AGAIN)
+        return None
+
+    def _one_step(self) -> Order | None:
+        if self._steps < 0:
+            self._steps += 1
+            self._leave_end()
+            return Order(Do.BACK)
+        if self._at_end:
+            self._steps = 0
+            return None
+        self._steps -= 1
+        return Order(Do.GIVE)
+
+    def _leave_end(self) -> None:
+        self._at_end = False
+        self._pace.restart()
+
+    def _left(self, upcoming: Fraction | None) -> float | None:
+        """Seconds until the next frame is to be read or given; None while nothing is to be done."""
+        if not self._playing:
+            return None
+        return 0.0 if upcoming is None else self._pace.due(upcoming, self._speed) - monotonic()
+
+    def _passed(self) -> Fraction:
+        return Fraction(0) if self._start is None else self._time - self._start

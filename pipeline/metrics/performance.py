@@ -1,0 +1,196 @@
+"""How a run does at this moment: the rates, stages and waiting of its last seconds, and that as text."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.metrics.bottleneck import bottleneck
+from pipeline.metrics.run import Metrics, MetricsSnapshot, Span
+
+RECENT = 2.0  # seconds that are looked back
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A run's last two seconds.
+
+    capture, inference, display: frames a second that were captured, went through the network, were shown
+    age:    seconds from the capture of the frame that is shown until it was painted; 0 while none is
+    recent: what was measured in these seconds alone, queues and ages left out
+    whole:  what was measured in the whole run
+    quiet:  seconds since anything was done; 0 before
+    paused: whether the source waits, so that frames come only where something is changed
+    """
+
+    capture: float
+    inference: float
+    display: float
+    age: float
+    recent: MetricsSnapshot
+    whole: MetricsSnapshot
+    quiet: float = 0.0
+    paused: bool = False
+
+    @property
+    def bottleneck(self) -> str:
+        """What holds the run up now, in words, with the time that they are about."""
+        if self.paused:
+            return "none, the source is paused or has ended"
+        if self.quiet > RECENT:
+            return f"no frames for {self.quiet:.0f} s: the source is paused, has ended or gives none"
+        return f"{bottleneck(self.recent)} (the last {RECENT:.0f} s)"
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What a run has done up to one moment."""
+
+    at: float
+    captured: int
+    inferred: int
+    drops: dict[str, int]
+
+
+class PerformanceMeter:
+    """Makes a `Performance` of what a run tells; asked a few times a second, by one thread."""
+
+    def __init__(self) -> None:
+        self._history: deque[_Counts] = deque()
+
+    def look(
+        self,
+        now: float,
+        snapshot: MetricsSnapshot,
+        spans: Sequence[Span],
+        display: float,
+        age: float,
+        paused: bool = False,
+    ) -> Performance:
+        """How the run does at `now`, in seconds of `time.monotonic()`.
+
+        spans: the newest ones, as many as there are; display, age and paused: see `Performance`
+        """
+        counts = _count(now, snapshot)
+        before = self._remember(counts)
+        recent = _replay(spans, _dropped_since(before, counts))
+        return Performance(
+            capture=_rate(counts.captured - before.captured, now - before.at),
+            inference=_rate(counts.inferred - before.inferred, now - before.at),
+            display=display,
+            age=age,
+            recent=recent,
+            whole=snapshot,
+            quiet=max(now - max((span.end for span in spans), default=now), 0.0),
+            paused=paused,
+        )
+
+    def _remember(self, counts: _Counts) -> _Counts:
+        """The counts of about two seconds ago; these very ones at the start of a run."""
+        if self._history and counts.captured < self._history[-1].captured:
+            self._history.clear()  # another run
+        self._history.append(counts)
+        while len(self._history) > 1 and self._history[1].at <= counts.at - RECENT:
+            self._history.popleft()
+        return self._history[0]
+
+
+def as_text(performance: Performance) -> str:
+    """All of it as lines of text, to be pasted somewhere."""
+    whole = performance.whole
+    lines = [
+        f"capture {performance.capture:.1f} fps, inference {performance.inference:.1f} fps, "
+        f"display {performance.display:.1f} fps",
+        f"stages, the last {performance.recent.seconds:.1f} s (work p50 and p95, shares of the time):",
+        *(f"  {'  '.join(row)}" for row in aligned((STAGE_HEADS, *stage_rows(performance.recent)))),
+        f"queues: {queues_text(whole)}",
+        f"dropped: {drops_text(whole)}",
+        f"age of the shown frame: {milliseconds(performance.age)}; on delivery {ages_text(whole)}",
+        f"bottleneck: {performance.bottleneck}",
+    ]
+    return "\n".join(lines)
+
+
+STAGE_HEADS = ("stage", "p50", "p95", "works", "waits")
+
+
+def stage_rows(snapshot: MetricsSnapshot) -> tuple[tuple[str, ...], ...]:
+    """A row a stage under `STAGE_HEADS`: its work in milliseconds, and its shares of the time."""
+    return tuple(
+        (
+            stage.stage,
+            milliseconds(stage.work.p50) if stage.work.count else "–",
+            milliseconds(stage.work.p95) if stage.work.count else "–",
+            f"{100 * snapshot.share(stage.work.total):.0f} %",
+            f"{100 * snapshot.share(stage.waited + stage.room):.0f} %",
+        )
+        for stage in snapshot.stages
+    )
+
+
+def queues_text(snapshot: MetricsSnapshot) -> str:
+    """How full each queue is: "captured 1 of 1 (mean 0.4)"."""
+    return ", ".join(f"{q.name} {q.last} of {q.capacity} (mean {q.mean:.1f})" for q in snapshot.queues) or "–"
+
+
+def drops_text(snapshot: MetricsSnapshot) -> str:
+    """How many frames were dropped, and where: "3 from captured since the source was opened"."""
+    drops = ", ".join(f"{count} from {name}" for name, count in snapshot.drops.items())
+    return f"{drops} since the source was opened" if drops else "none"
+
+
+def ages_text(snapshot: MetricsSnapshot) -> str:
+    """How old frames were when they were delivered."""
+    ages = snapshot.ages
+    return f"p50 {milliseconds(ages.p50)}, p95 {milliseconds(ages.p95)}" if ages.count else "–"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """The cells of each column of one width: the first column flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [tuple(map(_padded, row, widths, range(len(row)))) for row in rows]
+
+
+def _padded(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if column else cell.ljust(width)
+
+
+def milliseconds(seconds: float) -> str:
+    """Three digits at most, such as "0.42 ms", "4.2 ms" or "42 ms"."""
+    value = 1000 * seconds
+    return f"{value:.2f} ms" if value < 1 else f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"
+
+
+def _count(now: float, snapshot: MetricsSnapshot) -> _Counts:
+    stages = {stage.stage: stage for stage in snapshot.stages}
+    capture, forward = stages.get("capture"), stages.get("forward")
+    return _Counts(
+        at=now,
+        # a live source is waited for, once a frame; a file is worked on
+        captured=capture.waits + capture.work.count if capture else 0,
+        inferred=forward.work.count if forward else 0,
+        drops=dict(snapshot.drops),
+    )
+
+
+def _rate(count: int, seconds: float) -> float:
+    return max(count, 0) / seconds if seconds > 0 else 0.0
+
+
+def _dropped_since(before: _Counts, now: _Counts) -> dict[str, int]:
+    return {name: count - before.drops.get(name, 0) for name, count in now.drops.items()}
+
+
+def _replay(spans: Sequence[Span], dropped: dict[str, int]) -> MetricsSnapshot:
+    """What a run would have measured that had lasted for these last seconds only."""
+    metrics = Metrics()
+    start = max((span.end for span in spans), default=0.0) - RECENT
+    for span in spans:
+        if span.begin >= start:
+            metrics.add(span)
+        elif span.end > start and span.kind != "work":  # of a long wait the part that lies in them
+            metrics.add(replace(span, begin=start))
+    for name, count in dropped.items():
+        metrics.drop(name, count)
+    return metrics.snapshot()
