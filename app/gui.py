@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> NoReturn:
     """Show the window until it is closed, and end the process; only errors come back."""
     from app.threads import CoreSharing
-    from ui.application import Start
-    from ui.application import run as show
+    from ui.window.application import Start
+    from ui.window.application import run as show
 
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)

@@ -28,8 +28,8 @@ def main() -> None:
     from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication
 
-    from ui.application import Start, make_window
-    from ui.qt import prepare_qt
+    from ui.window.application import Start, make_window
+    from ui.window.qt import prepare_qt
 
     prepare_qt()
     app = QApplication(sys.argv)

@@ -221,7 +221,7 @@ def test_what_annotates_loads_neither_torchvision_nor_the_compiler_that_it_bring
     assert loaded & {"torchvision", "sympy", "openvino", "nncf"} == set()
 
 
-@pytest.mark.parametrize("name", ["app.gui", "ui.main_window", "ui.application"])
+@pytest.mark.parametrize("name", ["app.gui", "ui.window.main_window", "ui.window.application"])
 def test_the_window_is_there_before_networks_and_decoders_are_loaded(name: str, tmp_path: Path):
     loaded = loaded_after(f"import {name}", tmp_path)
     assert loaded & {"torch", "torchvision", "openvino", "nncf", "cv2", "av", "pyqtgraph"} == set()

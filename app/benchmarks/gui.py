@@ -86,7 +86,7 @@ def _child(environment: Mapping[str, str], function: str, *arguments: object) ->
 @contextlib.contextmanager
 def _display() -> Iterator[dict[str, str] | None]:
     """An environment in which windows can be shown, by way of Xvfb where there is no display; None if not."""
-    from ui.qt import missing_display
+    from ui.window.qt import missing_display
 
     if not missing_display():
         yield dict(os.environ)

@@ -19,7 +19,7 @@ from app.benchmarks import memory
 from pipeline.metrics.histogram import Distribution, Histogram
 
 if TYPE_CHECKING:
-    from ui.controller import Controller
+    from ui.control.controller import Controller
 
 RATE = 30.0  # frames a second that the clip is played at
 WARM_UP = 3.0  # seconds after the first picture of the network
@@ -60,8 +60,8 @@ def time_start(begun: float, arguments: tuple[str, ...]) -> None:
 def watch(clip: str, weights: str | None, seconds: float) -> None:
     """Show the clip at 30 frames a second, over and over, and print what was seen in so many seconds."""
     from app.threads import CoreSharing
-    from ui.application import Start, make_window
-    from ui.qt import prepare_qt
+    from ui.window.application import Start, make_window
+    from ui.window.qt import prepare_qt
 
     prepare_qt()
     app = QtWidgets.QApplication(sys.argv[:1])

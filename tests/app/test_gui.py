@@ -11,13 +11,13 @@ from tests.source_tree import ROOT
 ENDED_BY_SIGNAL = """
 import os, signal, sys
 from PyQt6.QtCore import QTimer
-import app.cli, ui.application
-make = ui.application.make_window
+import app.cli, ui.window.application
+make = ui.window.application.make_window
 def make_and_end(*arguments):
     window = make(*arguments)
     QTimer.singleShot(0, lambda: os.kill(os.getpid(), signal.SIGTERM))
     return window
-ui.application.make_window = make_and_end
+ui.window.application.make_window = make_and_end
 sys.exit(app.cli.main([]))
 """
 LEAVES_A_THREAD = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"

@@ -13,9 +13,9 @@ from app.benchmarks import gui_watch
 from app.benchmarks.gui_watch import RATE, Probe, Watcher
 from pipeline.live.events import Failed, Loaded
 from tests.ui.standin_session import StandInSession, result_of
-from ui.controller import Controller
-from ui.qt import prepare_qt
-from ui.settings import WindowSettings
+from ui.control.controller import Controller
+from ui.control.settings import WindowSettings
+from ui.window.qt import prepare_qt
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 prepare_qt()

@@ -52,7 +52,7 @@ def test_the_cache_is_found_by_a_user_without_home_and_account(monkeypatch):
     monkeypatch.delenv("HOME")
     code = (
         "import pwd; pwd.getpwuid = {}.__getitem__\n"
-        "from model.checkpoints.catalog import cache_folder; from ui.settings import settings_path\n"
+        "from model.checkpoints.catalog import cache_folder; from ui.control.settings import settings_path\n"
         "print(cache_folder(), settings_path())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

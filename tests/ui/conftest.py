@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from ui.qt import prepare_qt
+from ui.window.qt import prepare_qt
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 prepare_qt()
@@ -21,9 +21,9 @@ from pipeline.settings import DisplaySettings  # noqa: E402
 from pipeline.sources import open_source  # noqa: E402
 from tests.ui.live_window import DEMO, PATIENCE  # noqa: E402
 from tests.ui.standin_session import StandInSession  # noqa: E402
-from ui.controller import Controller  # noqa: E402
-from ui.main_window import MainWindow  # noqa: E402
-from ui.settings import WindowSettings  # noqa: E402
+from ui.control.controller import Controller  # noqa: E402
+from ui.control.settings import WindowSettings  # noqa: E402
+from ui.window.main_window import MainWindow  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from PyQt6.QtWidgets import QApplication
 
 from assets.make_demo_video import VIDEO
 from tests.pipeline.standins import Source
-from ui.controller import Controller
-from ui.notices import Level
+from ui.control.controller import Controller
+from ui.control.notices import Level
 
 DEMO = str(VIDEO)
 PATIENCE = 60_000  # milliseconds, on a machine with much else to do

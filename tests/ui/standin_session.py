@@ -19,7 +19,7 @@ from pipeline.metrics.run import MetricsSnapshot, Span
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sinks.latest import LatestSink
 from pipeline.sources.base import SourceInfo
-from ui.source_names import label_of
+from ui.control.source_names import label_of
 
 SIZE = (240, 320)  # height, width
 

@@ -4,7 +4,7 @@ import pytest
 from PyQt6.QtWidgets import QMessageBox, QPushButton
 
 from pipeline.live.events import Progress, Saved
-from ui.dialogs import open_dialogs
+from ui.window.dialogs import open_dialogs
 
 
 @pytest.fixture

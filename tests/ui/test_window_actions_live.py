@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.frame import Result
 from tests.ui.live_window import camera, pause_demo, rests, threads, told, widgets
-from ui.actions import ACTIONS
-from ui.dialogs import open_dialogs
-from ui.main_window import MainWindow
-from ui.notices import Level
+from ui.control.notices import Level
 from ui.panels import PANELS
+from ui.window.actions import ACTIONS
+from ui.window.dialogs import open_dialogs
+from ui.window.main_window import MainWindow
 
 # what an action brings about, given the result that was shown before; what is checked flips, dialogs open
 EFFECTS: dict[str, Callable[[MainWindow, Result], object]] = {

@@ -7,7 +7,7 @@ from time import monotonic
 
 from pipeline.settings import DisplaySettings
 from tests.ui.live_window import DEMO, found, pause_demo, rests, told
-from ui.notices import Level
+from ui.control.notices import Level
 
 LIMIT, SLACK = 2.0, 1.0  # seconds that closing may take; those of a busy machine
 

@@ -21,7 +21,7 @@ from pipeline.settings import DisplaySettings
 from tests.full_disk import no_file_longer_than
 from tests.pipeline.standins import Source, fail
 from tests.ui.live_window import DEMO, PATIENCE, camera, found, pause_demo, rests, threads, told, widgets
-from ui.notices import Level
+from ui.control.notices import Level
 
 LIMIT, SLACK = 2.0, 1.0  # seconds that closing may take; those of a busy machine
 RATE = 25  # frames of the demo a second

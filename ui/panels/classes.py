@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from ui.class_words import some, unknown_classes
+from ui.control.class_words import some, unknown_classes
 from ui.panels.ticks import TickRows
 from ui.panels.widgets import LowList, Words
 

@@ -13,16 +13,16 @@ from model.options import NMS_KINDS
 from pipeline.live.scoring import RECENT, Scores
 from pipeline.settings import ComparisonSettings
 from pipeline.tracking.options import STABILISE_KINDS
-from ui.class_words import common_threshold, own_thresholds
-from ui.compare_words import FIGURES, SIDES, side_words, standing_words
-from ui.controller import Controller
-from ui.dropping import WEIGHTS_SUFFIXES
+from ui.control.class_words import common_threshold, own_thresholds
+from ui.control.compare_words import FIGURES, SIDES, side_words, standing_words
+from ui.control.controller import Controller
 from ui.panels.fields import Choice, Gathered, Tick, is_news
 from ui.panels.input_size import InputSize
 from ui.panels.polled import PolledPanel
 from ui.panels.score import ScoreSlider
 from ui.panels.sections import Sections
 from ui.panels.widgets import Words
+from ui.window.dropping import WEIGHTS_SUFFIXES
 
 AS_LEFT = "As on the left"
 HOW = (

@@ -11,8 +11,8 @@ from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.settings import DetectionSettings
-from ui.class_words import own_thresholds
-from ui.controller import Controller
+from ui.control.class_words import own_thresholds
+from ui.control.controller import Controller
 from ui.panels.classes import ClassList
 from ui.panels.fallback import LOADING, Fallback
 from ui.panels.fields import Choice, Field, Gathered, Slider, is_news

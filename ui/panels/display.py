@@ -8,7 +8,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from pipeline.settings import BACKGROUNDS, DisplaySettings
-from ui.controller import Controller
+from ui.control.controller import Controller
 from ui.panels.fields import Choice, ColourButton, Field, Gathered, Slider, Tick, is_news
 from ui.panels.sections import Sections
 from ui.panels.widgets import Words

@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Loaded
 from pipeline.settings import DetectionSettings
-from ui.controller import Controller
+from ui.control.controller import Controller
 from ui.panels.widgets import Words
 
 LOADING = "network"  # the task of a failure to load

@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QGroupBox, QListWidgetItem, QPushButton, QWidget
 
 from model.detections import Detections
 from pipeline.frame import Result
-from ui.controller import Controller
+from ui.control.controller import Controller
 from ui.panels.polled import PolledPanel
 from ui.panels.sections import Sections
 from ui.panels.widgets import LowList, Words

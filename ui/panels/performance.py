@@ -26,7 +26,7 @@ from pipeline.metrics import performance
 from pipeline.metrics.performance import Performance, PerformanceMeter
 from pipeline.metrics.run import STAGES
 from pipeline.metrics.waterfall import CHARTS
-from ui.controller import Controller
+from ui.control.controller import Controller
 from ui.panels.flow import Flow
 from ui.panels.pictures import stage_colour
 from ui.panels.polled import PolledPanel

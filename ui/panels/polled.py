@@ -6,7 +6,7 @@ from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QShowEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from ui.controller import Controller
+from ui.control.controller import Controller
 
 
 class PolledPanel(QScrollArea):

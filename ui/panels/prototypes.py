@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout
 
 from pipeline.frame import Inspection, Result
 from pipeline.live.assembly import ORDERS, Assembly, Explanation, add_up, explain, instance_of, overlap
-from ui.controller import Controller
+from ui.control.controller import Controller
 from ui.panels.flow import Flow
 from ui.panels.pictures import Picture, diverging, grey
 from ui.panels.polled import PolledPanel

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
-from ui.class_words import OWN, common_threshold, threshold_words
+from ui.control.class_words import OWN, common_threshold, threshold_words
 from ui.panels.fields import Slider
 from ui.panels.ticks import TickBox
 from ui.panels.widgets import Words

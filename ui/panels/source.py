@@ -17,8 +17,8 @@ from pipeline.live.events import Closed, Failed, Lost, Opened, Opening, Regained
 from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.cameras import list_cameras
-from ui.controller import Controller
-from ui.notices import Level, Notice
+from ui.control.controller import Controller
+from ui.control.notices import Level, Notice
 from ui.panels.cameras import CameraChoice, FindCameras
 from ui.panels.sections import Sections
 from ui.panels.widgets import LowList, Words

@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry, current_name
 from pipeline.live.events import Failed, Progress, Saved
-from ui.controller import Controller
+from ui.control.controller import Controller
 from ui.panels.fields import Choice
 from ui.panels.widgets import Words, Working
 

@@ -14,7 +14,7 @@ from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.settings import DetectionSettings
-from ui.class_words import OWN
+from ui.control.class_words import OWN
 from ui.panels.classes import NONE_TICKED, ClassList
 from ui.panels.detection import NOT_LOADED, DetectionPanel
 from ui.panels.fallback import USE_DEFAULT, USE_LOADED

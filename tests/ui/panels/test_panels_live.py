@@ -9,11 +9,11 @@ from PyQt6.QtCore import QPointF, Qt
 from pipeline.live.assembly import add_up, explain, overlap
 from tests.source_tree import ROOT
 from tests.ui.live_window import finds
-from ui.controller import Controller
+from ui.control.controller import Controller
+from ui.control.settings import WindowSettings
 from ui.panels.performance import PerformancePanel
 from ui.panels.prototypes import PrototypesPanel
-from ui.settings import WindowSettings
-from ui.video_view import VideoView
+from ui.view.video_view import VideoView
 
 PATIENCE = 60_000  # milliseconds; a network is loaded
 

@@ -13,7 +13,7 @@ from pipeline.live.events import Closed, Failed, Lost, Opening, Regained
 from pipeline.sources.addresses import redacted
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.cameras import CameraInfo
-from ui.notices import Level
+from ui.control.notices import Level
 from ui.panels.cameras import LOOKING, NONE_FOUND, CameraSearch
 from ui.panels.source import NOTHING_OPEN, SourcePanel, source_words
 from ui.panels.widgets import Words

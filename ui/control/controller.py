@@ -1,0 +1,295 @@
+"""What panels and actions work with: the settings, the session, and what the view shows now."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from model.user_folders import own_folder
+from pipeline.frame import Result
+from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, Recording
+from pipeline.live.selection import instance_at
+from pipeline.settings import DetectionSettings, DisplaySettings
+from pipeline.sources.addresses import HIDDEN, is_address, redacted
+from pipeline.tracking.options import STABILISE_KINDS
+from ui.control.bridge import Bridge
+from ui.control.comparing import Comparer
+from ui.control.liveness import Liveness
+from ui.control.notices import Level, Notice
+from ui.control.selection import next_instance
+from ui.control.settings import MOST_RECENT, WindowSettings, camera_options
+from ui.control.source_names import label_of, name_of
+from ui.control.telling import NETWORK, SOURCE, Teller
+
+if TYPE_CHECKING:
+    from pipeline.detectors.switchable import Adopt
+    from pipeline.live.session import LiveSession
+
+    MakeSession = Callable[[Callable[[Event], None], DetectionSettings, DisplaySettings], LiveSession]
+
+
+def live_session(
+    on_event: Callable[[Event], None],
+    detection: DetectionSettings,
+    display: DisplaySettings,
+    adopt: Adopt | None = None,
+) -> LiveSession:
+    """A real one; see there for `adopt`."""
+    from pipeline.live.session import LiveSession
+
+    return LiveSession(on_event, detection, display, adopt=adopt)
+
+
+class Controller(QObject):
+    """Changes settings, drives the session and tells who listens. Lives in the window's thread.
+
+    The signals of `bridge` tell what the session does; those here what the user has chosen.
+    """
+
+    detection_changed = pyqtSignal(DetectionSettings)
+    display_changed = pyqtSignal(DisplaySettings)
+    recent_changed = pyqtSignal()
+    notice = pyqtSignal(Notice)
+    settled = pyqtSignal(str)  # notices of this topic are out of date
+    file_asked = (
+        pyqtSignal()
+    )  # somebody wants to choose a video or picture, a folder of pictures, or weights;
+    folder_asked = pyqtSignal()  # the window answers with its dialogs
+    weights_asked = pyqtSignal()
+
+    def __init__(
+        self,
+        settings: WindowSettings,
+        make_session: MakeSession = live_session,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.bridge = Bridge(self)
+        self.settings = settings
+        self.session = make_session(self.bridge.deliver, settings.detection, settings.display)
+        self.result: Result | None = None  # what the view shows now; the view sets it
+        self.display_fps = 0.0  # pictures a second that the view shows; set by it too
+        self.shown_age = 0.0  # seconds from the capture of the last one until it was painted, or until now
+        self.opened: Opened | None = None
+        self.loaded: Loaded | None = None
+        self.loading: Loading | None = None  # while another network is on its way
+        self._given: dict[str, str] = {}  # sources as they were given, by what is shown of them
+        self._asked: dict[str, str] = {}  # what is shown of sources, by what events call them
+        self._began = ""  # the name of the source whose opening was told of last
+        self.before = ""  # the source that was opened last, as long as it can be gone back to
+        self.recording_since = 0.0  # `time.monotonic()` when the recording began, while there is one
+        self._inspectors = 0
+        self.comparer = Comparer(self)
+        self._listen()
+        self.liveness = Liveness(self)
+        self._teller = Teller(self)
+
+    @property
+    def detection(self) -> DetectionSettings:
+        """How instances are found."""
+        return self.settings.detection
+
+    @property
+    def display(self) -> DisplaySettings:
+        """What is shown."""
+        return self.settings.display
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Width of a pixel of what is shown to its height."""
+        return float(self.opened.info.pixel_aspect) if self.opened is not None else 1.0
+
+    @property
+    def title(self) -> str:
+        """What to call the source that is open, in short; "" without one."""
+        name = self.opened.info.name if self.opened is not None else ""
+        return name if is_address(name) else PurePath(name).name or name
+
+    @property
+    def output(self) -> Path:
+        """The folder for recordings and snapshots; it may not be there yet."""
+        import platformdirs
+
+        return own_folder(lambda: self.settings.output or Path(platformdirs.user_videos_dir()) / "LiveMask")
+
+    def set_detection(self, **changes: Any) -> None:
+        """Change fields of `DetectionSettings`; nothing happens when they are so already."""
+        detection = dataclasses.replace(self.detection, **changes)
+        if detection != self.detection:
+            self.remember(detection=detection)
+            self.session.detect(detection)
+            self.detection_changed.emit(detection)
+
+    def stabilise_next(self) -> None:
+        """The next strength of the stabiliser: off, light, strong and round again."""
+        kinds = STABILISE_KINDS
+        at = kinds.index(self.detection.stabilise) if self.detection.stabilise in kinds else -1
+        self.set_detection(stabilise=kinds[(at + 1) % len(kinds)])
+
+    def set_display(self, **changes: Any) -> None:
+        """Change fields of `DisplaySettings`; nothing happens when they are so already."""
+        display = dataclasses.replace(self.display, **changes)
+        if display != self.display:
+            self.remember(display=display)
+            self.session.display(display)
+            self.display_changed.emit(display)
+
+    def remember(self, **changes: Any) -> None:
+        """Change fields of `WindowSettings`, which the window saves."""
+        self.settings = dataclasses.replace(self.settings, **changes)
+
+    def open(self, source: str) -> None:
+        """Open a camera, file, folder or address, in the place of what is open.
+
+        It counts as a recent source once that has succeeded. One of those is opened with its password, as
+        long as that is known.
+        """
+        known = redacted(source)
+        if known == source:
+            source = self._given.get(known, source)
+        if is_address(source) and HIDDEN in source:
+            text = f"{source}: passwords are not kept; type the address with its password once more"
+            self.tell(Level.WARNING, text, topic="source")
+            return
+        self._given[known] = source
+        self._asked[label_of(source)] = known
+        options = camera_options(self.settings.camera_mode)
+        if options is None:
+            self.session.open(source)
+        else:
+            self.session.open(source, options)
+
+    def close_source(self) -> None:
+        """Close what is open."""
+        self.session.close_source()
+
+    def toggle_play(self) -> None:
+        """Pause a source that is played, or go on; without effect on a camera."""
+        if self.session.playback is not None:
+            self.session.playback.toggle()
+
+    def step(self, count: int) -> None:
+        """Go on or back by so many frames, and pause."""
+        if self.session.playback is not None:
+            self.session.playback.step(count)
+
+    def seek(self, seconds: float) -> None:
+        """Go to that time of the source."""
+        if self.session.playback is not None:
+            self.session.playback.seek(seconds)
+
+    def select_at(self, x: float, y: float) -> None:
+        """Select the instance at that pixel of what is shown; none where there is none."""
+        row = None if self.result is None else instance_at(self.result.detections, x, y)
+        if self.result is None or row is None:
+            self.deselect()
+        else:
+            self.select(self.result, row)
+
+    def select(self, shown: Result, row: int) -> None:
+        """Select one of the detections that are shown, or were a moment ago."""
+        self.session.select(shown.detections.select([row]))
+
+    def deselect(self) -> None:
+        """Select nothing."""
+        self.session.deselect()
+
+    def select_next(self, step: int) -> None:
+        """Select the instance that comes so many places on, from left to right."""
+        if self.result is not None:
+            chosen = next_instance(self.result.detections, self.result.selected, step)
+            if chosen is not None:
+                self.select(self.result, chosen)
+
+    def inspect(self, wanted: bool) -> None:
+        """Somebody begins (True) or ends (False) to look at prototypes; they cost time while anybody does."""
+        self._inspectors = max(0, self._inspectors + (1 if wanted else -1))
+        self.session.inspect(self._inspectors > 0)
+
+    def snapshot(self) -> None:
+        """Save the picture that is shown."""
+        self.session.snapshot(self.output)
+
+    def toggle_recording(self) -> None:
+        """Begin to record what is shown, or end it."""
+        if self.session.recording:
+            self.session.stop_recording()
+        else:
+            self.session.record(self.output, self.settings.record_json)
+
+    def annotate(self, source: str, output: Path) -> None:
+        """Annotate a file to disk, every frame of it, beside what is shown."""
+        self.session.annotate(source, output)
+
+    def cancel_annotation(self) -> None:
+        """End it early."""
+        self.session.cancel_annotation()
+
+    def tell(self, level: Level, text: str, details: str = "", topic: str = "") -> None:
+        """Show a notice."""
+        self.notice.emit(Notice(level, text, details, topic))
+
+    def ask_for_file(self) -> None:
+        """Let a video or a picture be chosen, and open it. Returns at once."""
+        self.file_asked.emit()
+
+    def ask_for_folder(self) -> None:
+        """Let a folder of pictures be chosen, and open it. Returns at once."""
+        self.folder_asked.emit()
+
+    def ask_for_weights(self) -> None:
+        """Let a file of weights be chosen, and detect with it. Returns at once."""
+        self.weights_asked.emit()
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """End the session. False when a thread is left behind after so many seconds."""
+        return self.session.close(timeout)
+
+    def _listen(self) -> None:
+        self.bridge.opening.connect(self._on_opening)
+        self.bridge.opened.connect(self._on_opened)
+        self.bridge.closed.connect(self._on_closed)
+        self.bridge.loading.connect(self._on_loading)
+        self.bridge.loaded.connect(self._on_loaded)
+        self.bridge.recording.connect(self._on_recording)
+        self.bridge.failed.connect(self._on_failed)
+
+    def _on_opening(self, event: Opening) -> None:
+        self._began = event.name
+
+    def _on_opened(self, event: Opened) -> None:
+        if event == self.opened:
+            return  # it goes on, for the one that was to take its place could not be opened
+        self.opened = event
+        self.settled.emit(SOURCE)
+        known = self._asked.get(name_of(event))
+        if known is not None:
+            self.before = known
+            others = (one for one in self.settings.recent if one != known)
+            self.remember(recent=(known, *others)[:MOST_RECENT])
+            self.recent_changed.emit()
+
+    def _on_closed(self, event: Closed) -> None:
+        if event.name == name_of(self.opened):
+            self.opened = None
+            self.result = None
+
+    def _on_loading(self, event: Loading) -> None:
+        self.loading = event
+
+    def _on_loaded(self, event: Loaded) -> None:
+        self.loaded, self.loading = event, None
+
+    def _on_recording(self, event: Recording) -> None:
+        self.recording_since = monotonic()
+
+    def _on_failed(self, event: Failed) -> None:
+        if event.task == NETWORK:
+            self.loading = None
+        if event.task == SOURCE and self._began == label_of(self.before):
+            self.before = ""  # it is itself what failed

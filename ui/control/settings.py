@@ -1,0 +1,130 @@
+"""What the window remembers, as a frozen record and its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from model.user_folders import own_folder
+from pipeline.settings import DetectionSettings, DisplaySettings
+from pipeline.sources import SourceOptions
+from ui.control.settings_fields import DETECTION_FIELDS, DISPLAY_FIELDS, WINDOW_FIELDS, Fields
+
+MOST_RECENT = 10
+FILE_NAME = "window.json"
+
+_CAMERA_MODE = re.compile(r"(?P<width>[0-9]{1,5})x(?P<height>[0-9]{1,5})(?:@(?P<rate>[0-9]+(?:\.[0-9]+)?))?")
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """All that is kept from one start to the next.
+
+    recent:      sources, newest first, without passwords; at most `MOST_RECENT`
+    output:      folder for recordings and snapshots, "" for the user's own videos folder
+    camera_mode: "WIDTHxHEIGHT" or "WIDTHxHEIGHT@RATE" asked of cameras, "" their own choice
+    colours:     of the window: the system's, or always light or dark ones
+    panels:      names of the panels that are shown; None for those that are shown at first
+    layout:      Qt's state of window and panels, base 64; "" for the first
+    """
+
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    display: DisplaySettings = field(default_factory=DisplaySettings)
+    recent: tuple[str, ...] = ()
+    output: str = ""
+    record_json: bool = True
+    camera_mode: str = ""
+    colours: Literal["system", "light", "dark"] = "system"
+    panels: tuple[str, ...] | None = None
+    layout: str = ""
+
+
+def camera_options(mode: str) -> SourceOptions | None:
+    """What a `camera_mode` asks of a camera; None where it asks for nothing, or makes no sense."""
+    match = _CAMERA_MODE.fullmatch(mode.strip())
+    if match is None:
+        return None
+    rate = match["rate"]
+    return SourceOptions(
+        width=int(match["width"]), height=int(match["height"]), camera_rate=float(rate) if rate else None
+    )
+
+
+def settings_path() -> Path:
+    """The file, which need not be there: in `LIVEMASK_HOME` if set, else in the system's own folder."""
+    import platformdirs
+
+    home = os.environ.get("LIVEMASK_HOME")
+    folder = own_folder(lambda: home or platformdirs.user_config_dir("livemask", appauthor=False))
+    return folder / FILE_NAME
+
+
+def load(path: Path) -> tuple[WindowSettings, str]:
+    """The settings of a file, and a warning for people, "" without one. Raises nothing.
+
+    No file gives the defaults. So does a file that cannot be read; of one that can be, what makes no sense is
+    the default, and the rest is kept.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return WindowSettings(), ""
+    except (OSError, UnicodeDecodeError) as error:
+        return WindowSettings(), f"{path}: the settings cannot be read ({error}); the defaults are used"
+    problems: list[str] = []
+    try:
+        stored = json.loads(text)
+        if not isinstance(stored, dict):
+            return WindowSettings(), f"{path}: expected settings by name; the defaults are used"
+        settings = _window(stored, problems)
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        return WindowSettings(), f"{path}: the settings are broken ({error}); the defaults are used"
+    if not problems:
+        return settings, ""
+    return settings, f"{path}: the defaults are used for {'; '.join(problems)}"
+
+
+def save(settings: WindowSettings, path: Path) -> None:
+    """Write the file, whole or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(settings), file, indent=2, default=str)  # a Path as its text
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave an empty file under the good name
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _window(stored: Mapping[str, Any], problems: list[str]) -> WindowSettings:
+    parts = {key: value for key, value in stored.items() if key not in ("detection", "display")}
+    detection = _fields(stored.get("detection", {}), DETECTION_FIELDS, "detection.", problems)
+    display = _fields(stored.get("display", {}), DISPLAY_FIELDS, "display.", problems)
+    own = _fields(parts, WINDOW_FIELDS, "", problems)
+    own["recent"] = own.get("recent", ())[:MOST_RECENT]
+    return WindowSettings(DetectionSettings(**detection), DisplaySettings(**display), **own)
+
+
+def _fields(stored: object, fields: Fields, prefix: str, problems: list[str]) -> dict[str, Any]:
+    """The values that make sense, by their names; the others are told in `problems`."""
+    if not isinstance(stored, dict):
+        problems.append(f"{prefix.rstrip('.')}: expected settings by name, got {stored!r:.60}")
+        return {}
+    read: dict[str, Any] = {}
+    for name, value in stored.items():
+        if name not in fields:
+            problems.append(f"{prefix}{name}: no setting of this version")
+            continue
+        try:
+            read[name] = fields[name](value)
+        except ValueError as error:
+            problems.append(f"{prefix}{name}: expected {error}, got {value!r:.60}")
+    return read

@@ -1,0 +1,136 @@
+"""What happens, as notices: the session's events in words, and what can be done about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QObject, QUrl
+from PyQt6.QtGui import QDesktopServices
+
+from pipeline.live.events import Failed, Loaded, Lost, Recording, Regained, Saved, Warned
+from pipeline.settings import DisplaySettings
+from ui.control.class_words import some, unknown_classes
+from ui.control.notices import Level, Notice, Remedy
+from ui.control.source_names import short_label_of
+
+if TYPE_CHECKING:
+    from ui.control.controller import Controller
+
+PRIVACY_NOTE = (
+    "People are made unrecognisable from now on, here and in all that is saved. "
+    "Somebody who is never detected is not hidden."
+)
+PRIVACY_OFF = "Privacy is off: people are shown again, here and in all that is saved from now on."
+
+SOURCE = "source"  # topics: what fails and what succeeds later on stand for the same thing
+NETWORK = "network"
+PRIVACY = "privacy"
+CLASSES = "classes"
+RECORDING = "recording"
+ANNOTATION = "annotation"
+
+
+class Teller(QObject):
+    """Listens to the session, and tells through the controller's `notice` and `settled`."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._privacy = controller.display.privacy
+        self._ignored = ""
+        bridge = controller.bridge
+        bridge.loaded.connect(self._on_loaded)
+        bridge.lost.connect(self._on_lost)
+        bridge.regained.connect(self._on_regained)
+        bridge.warned.connect(self._on_warned)
+        bridge.recording.connect(self._on_recording)
+        bridge.saved.connect(self._on_saved)
+        bridge.failed.connect(self._on_failed)
+        controller.display_changed.connect(self._on_display)
+        controller.detection_changed.connect(self._tell_classes)
+
+    def _on_loaded(self, event: Loaded) -> None:
+        # or it is another one than was wanted
+        if not self._controller.detection.needs_reload(event.settings):
+            self._controller.settled.emit(NETWORK)
+        self._tell_classes()
+
+    def _tell_classes(self) -> None:
+        """Say which of the chosen classes the network in use leaves out, once for each choice."""
+        loaded = self._controller.loaded
+        told = "" if loaded is None else ignored_words(loaded, self._controller.detection.classes)
+        if told == self._ignored:
+            return
+        self._ignored = told
+        if told:
+            self._controller.tell(Level.WARNING, told, topic=CLASSES)
+        else:
+            self._controller.settled.emit(CLASSES)
+
+    def _on_lost(self, event: Lost) -> None:
+        text = f"{event.name} gives no pictures any more ({event.reason}); it is tried again"
+        self._controller.tell(Level.WARNING, text, topic=SOURCE)
+
+    def _on_regained(self, event: Regained) -> None:
+        self._controller.tell(Level.INFO, f"{event.name} is back", topic=SOURCE)
+
+    def _on_warned(self, event: Warned) -> None:
+        text = f"{event.name}: {event.message}"
+        self._controller.tell(Level.WARNING, text, topic=text)  # it stands beside others, and once only
+
+    def _on_recording(self, event: Recording) -> None:
+        names = ", ".join(path.name for path in event.paths)
+        self._controller.tell(Level.INFO, f"Recording to {names}", topic=RECORDING)
+
+    def _on_saved(self, event: Saved) -> None:
+        level = Level.WARNING if event.problems else Level.INFO
+        text = "; ".join((_saved_words(event), *event.problems))
+        remedy = _open_folder(event.paths[0].parent) if event.paths else None
+        self._controller.notice.emit(Notice(level, text, "\n".join(event.problems), event.task, remedy))
+
+    def _on_failed(self, event: Failed) -> None:
+        remedy = self._way_back() if event.task == SOURCE else None
+        self._controller.notice.emit(Notice(Level.ERROR, event.message, event.details, event.task, remedy))
+
+    def _on_display(self, display: DisplaySettings) -> None:
+        if display.privacy != self._privacy:
+            self._privacy = display.privacy
+            text = PRIVACY_NOTE if display.privacy else PRIVACY_OFF
+            self._controller.tell(Level.INFO, text, topic=PRIVACY)
+
+    def _way_back(self) -> Remedy | None:
+        """To the source that was shown before the one that could not be opened, unless it goes on."""
+        before = self._controller.before
+        if not before or self._controller.opened is not None:
+            return None
+        return Remedy(f"Back to {short_label_of(before)}", partial(self._controller.open, before))
+
+
+def ignored_words(loaded: Loaded, chosen: Sequence[str] | None) -> str:
+    """Which of the chosen classes these weights do not know, and what is looked for instead; "" for none."""
+    ignored = unknown_classes(chosen, loaded.class_names)
+    if not ignored:
+        return ""
+    known = [name for name in chosen or () if name not in ignored]
+    what = some(known) if known else "all classes that they know"
+    return f"{loaded.weights.name}: these weights do not know {some(ignored)}; they look for {what}"
+
+
+def show_folder(folder: Path) -> None:
+    """Show it in the system's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+def _open_folder(folder: Path) -> Remedy:
+    return Remedy("Open folder", lambda: show_folder(folder))
+
+
+def _saved_words(event: Saved) -> str:
+    """The files, and of several, which tell much the same, what the first one tells."""
+    paths = ", ".join([str(path) for path in event.paths[:1]] + [path.name for path in event.paths[1:]])
+    told = f"{event.task.capitalize()} saved: {paths}" if paths else event.task.capitalize()
+    summary = event.summary.partition(";")[0] if len(event.paths) > 1 else event.summary
+    return f"{told} ({summary})" if summary else told

@@ -1,0 +1,184 @@
+"""What can be done, as a table: menus, tool bar, shortcuts and their list are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ui.control.controller import Controller
+    from ui.window.main_window import MainWindow
+
+MENUS = {"file": "&File", "playback": "&Playback", "view": "&View", "panels": "P&anels", "help": "&Help"}
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One action.
+
+    run:     does it
+    keys:    shortcuts, the first of which stands in the menu
+    checked: for what is on or off: how it stands now
+    enabled: whether it can be done now; None for always
+    tool:    its text in the tool bar, "" when it is not there
+    parts:   whether a line parts it from what stands above it
+    tool_checked: its text in the tool bar while it is on, "" for the same
+    """
+
+    name: str
+    text: str
+    menu: str
+    run: Callable[[MainWindow], object]
+    keys: tuple[str, ...] = ()
+    tip: str = ""
+    checked: Callable[[Controller], bool] | None = None
+    enabled: Callable[[Controller], bool] | None = None
+    tool: str = ""
+    parts: bool = False
+    tool_checked: str = ""
+
+
+def _is_open(controller: Controller) -> bool:
+    return controller.opened is not None
+
+
+def _is_playable(controller: Controller) -> bool:
+    return controller.opened is not None and controller.opened.playable
+
+
+def _display(field: str) -> Callable[[Controller], bool]:
+    return lambda controller: bool(getattr(controller.display, field))
+
+
+def _toggle(field: str) -> Callable[[MainWindow], object]:
+    return lambda window: window.controller.set_display(
+        **{field: not getattr(window.controller.display, field)}
+    )
+
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec(
+        "open_file", "&Open a file …", "file", lambda w: w.dialogs.open_file(),
+        ("Ctrl+O",), "Open a video or a picture", tool="Open",
+    ),
+    ActionSpec(
+        "open_folder", "Open a &folder of pictures …", "file", lambda w: w.dialogs.open_folder(),
+        ("Ctrl+Shift+O",), "Play the pictures of a folder as a video",
+    ),
+    ActionSpec(
+        "open_camera", "Open the &camera", "file", lambda w: w.controller.open("0"),
+        ("Ctrl+K",), "Open the first camera", tool="Camera",
+    ),
+    ActionSpec(
+        "open_address", "Open an &address …", "file", lambda w: w.dialogs.open_address(),
+        ("Ctrl+L",), "Open a network stream",
+    ),
+    ActionSpec(
+        "open_weights", "Open &weights …", "file", lambda w: w.dialogs.open_weights(),
+        ("Ctrl+Shift+W",), "Detect with the network of a file",
+    ),
+    ActionSpec(
+        "close_source", "C&lose the source", "file", lambda w: w.controller.close_source(),
+        ("Ctrl+W",), "Close what is open", enabled=_is_open,
+    ),
+    ActionSpec(
+        "snapshot", "&Snapshot", "file", lambda w: w.controller.snapshot(),
+        ("Ctrl+S",), "Save the picture that is shown", enabled=_is_open, tool="Snapshot", parts=True,
+    ),
+    ActionSpec(
+        "record", "&Record", "file", lambda w: w.controller.toggle_recording(),
+        ("Ctrl+R",), "Record what is shown; once more ends it",
+        lambda c: c.session.recording, lambda c: _is_open(c) or c.session.recording, tool="Record",
+        tool_checked="Stop",
+    ),
+    ActionSpec(
+        "annotate", "A&nnotate a file …", "file", lambda w: w.dialogs.annotate(),
+        ("Ctrl+E",), "Annotate every frame of a file to disk, beside what is shown",
+    ),
+    ActionSpec(
+        "output_folder", "Ou&tput folder …", "file", lambda w: w.dialogs.choose_output(),
+        tip="Choose the folder for recordings and snapshots",
+    ),
+    ActionSpec(
+        "quit", "&Quit", "file", lambda w: w.close(), ("Ctrl+Q",), "Close the window", parts=True
+    ),
+    ActionSpec(
+        "play", "&Play or pause", "playback", lambda w: w.controller.toggle_play(),
+        ("Space",), "Pause, or go on", enabled=_is_playable,
+    ),
+    ActionSpec(
+        "step_on", "One frame &on", "playback", lambda w: w.controller.step(1),
+        ("Right",), "Show the next frame, and pause", enabled=_is_playable,
+    ),
+    ActionSpec(
+        "step_back", "One frame &back", "playback", lambda w: w.controller.step(-1),
+        ("Left",), "Show the frame before, and pause", enabled=_is_playable,
+    ),
+    ActionSpec(
+        "start_over", "From the &start", "playback", lambda w: w.controller.seek(0.0),
+        ("Home",), "Go to the first frame", enabled=_is_playable,
+    ),
+    ActionSpec(
+        "next_instance", "&Next instance", "playback", lambda w: w.controller.select_next(1),
+        ("N",), "Select the next instance, from left to right", enabled=_is_open, parts=True,
+    ),
+    ActionSpec(
+        "previous_instance", "Pre&vious instance", "playback", lambda w: w.controller.select_next(-1),
+        ("Shift+N",), "Select the instance before", enabled=_is_open,
+    ),
+    ActionSpec(
+        "masks", "&Masks", "view", _toggle("masks"), ("M",), "Fill the masks", _display("masks"),
+        tool="Masks",
+    ),
+    ActionSpec("outlines", "&Outlines", "view", _toggle("outlines"), ("O",), "Draw the masks' outlines",
+               _display("outlines")),
+    ActionSpec("boxes", "&Boxes", "view", _toggle("boxes"), ("B",), "Draw boxes", _display("boxes"),
+               tool="Boxes"),
+    ActionSpec("labels", "&Labels", "view", _toggle("labels"), ("L",), "Draw classes and scores",
+               _display("labels"), tool="Labels"),
+    ActionSpec("show_fps", "Frame &rate in the picture", "view", _toggle("show_fps"), ("R",),
+               "Draw the frame rate into the picture", _display("show_fps")),
+    ActionSpec(
+        "privacy", "&Privacy", "view", _toggle("privacy"), ("P",),
+        "Make people unrecognisable in the picture and in all that is saved; "
+        "who is not detected is not hidden", _display("privacy"), tool="Privacy", parts=True,
+    ),
+    ActionSpec(
+        "stabilise", "Stabilis&er", "view", lambda w: w.controller.stabilise_next(),
+        ("S",), "How still masks are kept: off, light, strong, and round again; the status line says which",
+        parts=True,
+    ),
+    ActionSpec(
+        "compare", "&Compare", "view", lambda w: w.controller.comparer.toggle(),
+        ("C",), "Show the picture by two settings, left and right of a line; the panel says what differs",
+        checked=lambda c: c.comparer.settings.on,
+    ),
+    ActionSpec("split_left", "Line to the lef&t", "view", lambda w: w.controller.comparer.move(-1),
+               ("Ctrl+Left",), "Move the line of a comparison to the left",
+               enabled=lambda c: c.comparer.shown),
+    ActionSpec("split_right", "Line to the rig&ht", "view", lambda w: w.controller.comparer.move(1),
+               ("Ctrl+Right",), "Move the line of a comparison to the right",
+               enabled=lambda c: c.comparer.shown),
+    ActionSpec("zoom_in", "Zoom &in", "view", lambda w: w.view.zoom(1.25), ("Ctrl++", "Ctrl+="),
+               "Show the picture larger; the wheel does too", parts=True),
+    ActionSpec("zoom_out", "Zoom o&ut", "view", lambda w: w.view.zoom(0.8), ("Ctrl+-",),
+               "Show the picture smaller"),
+    ActionSpec("fit", "Fit the &window", "view", lambda w: w.view.fit(), ("Ctrl+0",),
+               "Show the whole picture"),
+    ActionSpec("full_screen", "&Full screen", "view", lambda w: w.toggle_full_screen(), ("F", "F11"),
+               "Only the picture and its playback; a double click does the same", tool="Full screen"),
+    ActionSpec("colours_system", "Colours of the &system", "view", lambda w: w.set_colours("system"),
+               tip="Dark or light as the system is", checked=lambda c: c.settings.colours == "system",
+               parts=True),
+    ActionSpec("colours_light", "Li&ght colours", "view", lambda w: w.set_colours("light"),
+               tip="Always light", checked=lambda c: c.settings.colours == "light"),
+    ActionSpec("colours_dark", "&Dark colours", "view", lambda w: w.set_colours("dark"),
+               tip="Always dark", checked=lambda c: c.settings.colours == "dark"),
+    ActionSpec("escape", "Bac&k to the picture", "view", lambda w: w.escape(), ("Esc",),
+               "Leave the full screen; else deselect; else give the picture the keyboard", parts=True),
+    ActionSpec("shortcuts", "&Shortcuts", "help", lambda w: w.dialogs.show_shortcuts(), ("?", "F1"),
+               "Show the table of shortcuts"),
+    ActionSpec("about", "&About LiveMask", "help", lambda w: w.dialogs.about(), tip="What this is"),
+)  # fmt: skip
+"""In the order in which they stand in their menus."""
