@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.arguments import at_least_one, name_list
+from app.options import at_least_one, name_list
 
 if TYPE_CHECKING:
     from app.benchmarks.figures import Figure, Setup
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     from app.benchmarks.figures import Setup
     from app.cli import EXIT_FAILED, EXIT_OK
-    from app.tables import show
+    from app.terminal import show
     from model.errors import ConfigError
 
     names = ("gui",) if args.gui else args.only or tuple(BENCHMARKS)
@@ -126,7 +126,7 @@ def machine_facts() -> dict[str, str]:
 
 
 def _table(figures: list[Figure], facts: Mapping[str, str]) -> Any:
-    from app.tables import Table
+    from app.terminal import Table
 
     title = ", ".join(f"{name} {value}" for name, value in facts.items())
     rows = tuple(

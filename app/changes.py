@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from app.comparison import COMPARABLE, one_of
+from app.values import COMPARABLE, one_of
 from pipeline.tracking.options import STABILISE_KINDS
 
 

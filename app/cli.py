@@ -25,17 +25,29 @@ EXIT_INTERRUPTED = 130
 # command -> (module, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
     "gui": ("app.gui", "open the window: live segmentation on the desktop (also without a command)"),
-    "annotate": ("app.annotate", "segment photographs, videos, cameras and streams, and draw the masks"),
+    "annotate": (
+        "app.annotate.command",
+        "segment photographs, videos, cameras and streams, and draw the masks",
+    ),
     "models": ("app.models", "list, show, download and locate weights"),
-    "eval": ("app.evaluate", "measure weights on a labelled data set or video"),
-    "stability": ("app.stability", "measure how still masks are from frame to frame, and write a report"),
-    "export": ("app.export", "write weights as an ONNX or OpenVINO model, proven against PyTorch"),
-    "train": ("app.train", "train a network on a labelled data set"),
-    "calibrate": ("app.calibrate", "make scores probabilities, and choose a threshold for every class"),
-    "fill-masks": ("app.fill_masks", "give masks to objects of a data set that have only a box"),
+    "eval": ("app.evaluate.command", "measure weights on a labelled data set or video"),
+    "stability": (
+        "app.stability.command",
+        "measure how still masks are from frame to frame, and write a report",
+    ),
+    "export": ("app.export.command", "write weights as an ONNX or OpenVINO model, proven against PyTorch"),
+    "train": ("app.train.command", "train a network on a labelled data set"),
+    "calibrate": (
+        "app.calibrate.command",
+        "make scores probabilities, and choose a threshold for every class",
+    ),
+    "fill-masks": ("app.train.fill_masks", "give masks to objects of a data set that have only a box"),
     "bench": ("app.bench", "measure how fast this machine is"),
     "doctor": ("app.doctor", "tell what is found on this machine, and what `auto` would choose"),
-    "yolact": ("app.yolact", "take the evaluation command line of the YOLACT reference, and annotate"),
+    "yolact": (
+        "app.annotate.yolact",
+        "take the evaluation command line of the YOLACT reference, and annotate",
+    ),
 }
 
 DEFAULT_COMMAND = "gui"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from app.arguments import fraction
+from app.options import fraction
 
 if TYPE_CHECKING:
     from pipeline.overlay.draw import OverlayStyle

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from app.arguments import add_class_argument
+from app.options import add_class_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

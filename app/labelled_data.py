@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.arguments import at_least_one
 from app.labels import tell_left_out
+from app.options import at_least_one
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
 
-    from app.evaluation import Task
+    from app.evaluate.images import Task
     from model.evaluation.coco_eval import ClassMatch
     from model.evaluation.ground_truth import GroundTruth
     from model.predictor import Predictor
@@ -66,7 +66,7 @@ def task_for(args: argparse.Namespace, labels: GroundTruth, predictor: Predictor
 
     Raises ConfigError where there is none.
     """
-    from app.evaluation import Task
+    from app.evaluate.images import Task
     from model.evaluation.coco_eval import match_classes
 
     names, chosen = predictor.config.class_names, predictor.options.classes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.tables import Table, plain
+from app.terminal import Table, plain
 
 if TYPE_CHECKING:
     from pipeline.metrics.run import MetricsSnapshot, QueueStats, StageStats

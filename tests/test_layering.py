@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 
 TORCH_FREE = (
-    "app.arguments", "app.cli", "model", "model.checkpoints.catalog", "model.classes", "model.config",
+    "app.options", "app.cli", "model", "model.checkpoints.catalog", "model.classes", "model.config",
     "model.detections", "model.engines", "model.errors", "model.options", "model.evaluation.coco_eval",
 )  # fmt: skip
 HEAVY = {"torch", "torchvision", "openvino", "nncf", "cv2", "PyQt6", "av", "rich", "numpy"}
@@ -217,7 +217,7 @@ def test_records_configuration_and_command_line_load_without_torch(name: str, tm
 
 
 def test_what_annotates_loads_neither_torchvision_nor_the_compiler_that_it_brings(tmp_path: Path):
-    loaded = loaded_after("import app.annotate_videos, app.annotate_photos, model.loading", tmp_path)
+    loaded = loaded_after("import app.annotate.videos, app.annotate.photos, model.loading", tmp_path)
     assert loaded & {"torchvision", "sympy", "openvino", "nncf"} == set()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.benchmarks.figures import Figure, Setup, at_most, missing
-from app.evaluation import Task, measure_run
+from app.evaluate.images import Task, measure_run
 from model.errors import ConfigError
 from model.evaluation.coco_eval import match_classes
 from model.predictor import load_predictor

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
-from app.training_settings import Settings
-from app.training_validation import load_validation
+from app.train.settings import Settings
+from app.train.validation import load_validation
 from model import predictor as predictor_module
 from model.options import DetectOptions
 from tests.sees_red import predictor_that_sees_red

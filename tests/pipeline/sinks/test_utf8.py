@@ -2,7 +2,7 @@
 
 import os
 
-from app.stability_html import page
+from app.stability.html import page
 from pipeline.sinks.files import utf8
 
 NAME = os.fsdecode(b"caf\xe9.mp4")

@@ -1,0 +1,122 @@
+"""Proof that an exported model is the network that it was made from: both see the same photographs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from app.export.images import Labels, ProofSet
+from app.labels import read_labelled
+from app.progress import progress_bar
+from model.detections import Detections
+from model.engines.compiled_cache import compile_options
+from model.engines.openvino_core import openvino_core
+from model.engines.openvino_engine import OpenVinoEngine
+from model.engines.torch_engine import TorchEngine
+from model.evaluation.coco_eval import CocoResults, Metrics, coco_results, measure
+from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
+from model.network.yolact import Yolact
+from model.options import DetectOptions
+from model.predictor import Predictor
+
+if TYPE_CHECKING:
+    import openvino
+
+# pairs of images, and a single one where their number is odd: a batch of any size is claimed
+BATCH = 2
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How far two models agree, and what each measures where there are labels."""
+
+    agreement: Agreement
+    reference: Metrics | None = None
+    exported: Metrics | None = None
+
+
+class Reference:
+    """PyTorch in float32, on the CPU: what exported models are compared with."""
+
+    def __init__(self, network: Yolact, with_masks: bool) -> None:
+        engine = TorchEngine(network, torch.device("cpu"), with_masks=with_masks)
+        self.predictor = Predictor(engine, engine.network, _everything(), with_masks)
+
+    def predictor_of(self, model: openvino.Model, float_precision: str) -> Predictor:
+        """An exported model in OpenVINO, whose outputs are read as those of the reference are."""
+        compiled = openvino_core().compile_model(model, "CPU", compile_options(float_precision, streams=1))
+        engine = OpenVinoEngine(lambda batch: compiled, float_precision)
+        return Predictor(engine, self.predictor.decoder, _everything(), self.predictor.with_masks)
+
+    def prove(self, model: openvino.Model, images: ProofSet, float_precision: str) -> Proof:
+        """Compare a model with the reference on every image. Raises SourceError on a broken one."""
+        config = self.predictor.config
+        exported = self.predictor_of(model, float_precision)
+        thresholds = DetectOptions().thresholds(config)
+        compared: list[ImageComparison] = []
+        counted = _Counted(images.labels), _Counted(images.labels)
+        for index, ours, theirs in _both(self.predictor, exported, images):
+            counted[0].add(index, ours)
+            counted[1].add(index, theirs)
+            compared.append(compare(ours, theirs, config.image_size, config.keeps_aspect_ratio, thresholds))
+        reference, other = (counter.metrics() for counter in counted)
+        return Proof(_with_losses(summarise(compared), reference, other), reference, other)
+
+
+def _everything() -> DetectOptions:
+    """All that is found, for average precision wants it all."""
+    return DetectOptions(score_threshold=0.0)
+
+
+def _both(
+    reference: Predictor, exported: Predictor, images: ProofSet
+) -> Iterator[tuple[int, Detections, Detections]]:
+    """The index of each image, and what both models find in it."""
+    starts = range(0, len(images.places), BATCH)
+    with progress_bar() as progress:
+        for start in progress.track(starts, description="comparing"):
+            frames = [read_labelled(place) for place in images.places[start : start + BATCH]]
+            for i, (ours, theirs) in enumerate(zip(reference(frames), exported(frames), strict=True)):
+                yield start + i, ours, theirs
+
+
+class _Counted:
+    """Detections in the COCO server's format, where there are labels to count them against."""
+
+    def __init__(self, labels: Labels | None) -> None:
+        self._labels = labels
+        self._parts: list[CocoResults] = []
+
+    def add(self, index: int, detections: Detections) -> None:
+        labels = self._labels
+        if labels is not None:
+            found = [(labels.ids[index], detections)]
+            self._parts.append(coco_results(labels.truth, found, labels.classes))
+
+    def metrics(self) -> Metrics | None:
+        labels = self._labels
+        return None if labels is None else measure(labels.truth, _joined(self._parts), labels.classes)
+
+
+def _joined(parts: Sequence[CocoResults]) -> CocoResults:
+    boxes = [record for part in parts for record in part.boxes]
+    if any(part.masks is None for part in parts):
+        return CocoResults(boxes, None)
+    return CocoResults(boxes, [record for part in parts for record in part.masks or ()])
+
+
+def _with_losses(agreement: Agreement, reference: Metrics | None, other: Metrics | None) -> Agreement:
+    if reference is None or other is None:
+        return agreement
+    losses = {"box_ap_loss": _loss(reference.boxes.ap, other.boxes.ap)}
+    if reference.masks is not None and other.masks is not None:
+        losses["mask_ap_loss"] = _loss(reference.masks.ap, other.masks.ap)
+    return dataclasses.replace(agreement, **losses)
+
+
+def _loss(reference: float | None, other: float | None) -> float | None:
+    return None if reference is None or other is None else reference - other
