@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from app.benchmarks.clips import DEMO, write_clip
+from app.benchmarks.clips import write_clip
 from app.benchmarks.figures import Figure, Setup, at_least
 from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
@@ -17,6 +17,7 @@ from app.threads import streams_for_files, usable_cores
 from app.timings import table
 from model.input_shape import input_shape
 from model.predictor import Predictor
+from model.project import DEMO
 from pipeline.builder import build_runner
 from pipeline.metrics.run import MetricsSnapshot
 from pipeline.overlay.draw import OverlayStyle

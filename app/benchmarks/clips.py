@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo.mp4"
 TIME_BASE = Fraction(1, 25)
 
 

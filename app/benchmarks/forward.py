@@ -21,6 +21,7 @@ from model.engines.telemetry import refuse_telemetry
 from model.engines.torch_engine import TorchEngine
 from model.input_shape import input_shape
 from model.network.yolact import Yolact, build_yolact
+from model.project import ROOT
 
 if TYPE_CHECKING:
     import openvino
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 CONFIGS = ("yolact_resnet50", "livemask_n", "livemask_s", "livemask_m")
 VIDEO = (1080, 1920)  # height and width of the frames that the input is for
 TARGETS = {("yolact_resnet50", "bf16"): 7.0, ("yolact_resnet50", "int8"): 11.0}
-ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = ROOT / "assets" / "photos"
 
 

@@ -11,13 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from app.benchmarks.clips import DEMO
 from app.benchmarks.figures import Figure, Setup, at_most, missing
+from model.project import DEMO, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 STARTS = 5
 FAST_FORWARD = 12.0  # ms of the forward pass where pictures that young are asked for
 

@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from app.benchmarks.clips import DEMO, write_clip
+from app.benchmarks.clips import write_clip
 from app.benchmarks.figures import Figure, Setup, at_most, missing
+from model.project import DEMO, ROOT
 
 WIDTH, HEIGHT = 1920, 1080
 FIRST = 500  # frames after which nothing more should grow
-ROOT = Path(__file__).resolve().parents[2]
 STATUS = Path("/proc/self/status")
 CLIP, WEIGHTS = "clip.mp4", "livemask_s.pt"
 

@@ -8,10 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.benchmarks.clips import DEMO
 from app.benchmarks.figures import Figure, Setup, at_most
+from model.project import DEMO, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNS = 5
 
 

@@ -16,6 +16,7 @@ from model.errors import ConfigError
 from model.evaluation.coco_eval import ClassMatch, match_classes
 from model.evaluation.ground_truth import ImagePlace, select_images
 from model.preprocessing import preprocess
+from model.project import PHOTOS
 from model.training.data.coco.values import Id
 from model.training.data.labelled import load_labelled
 from pipeline.sources.images import find_media, read_image
@@ -23,7 +24,6 @@ from pipeline.sources.images import find_media, read_image
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
 
-PHOTOS = Path(__file__).resolve().parent.parent / "assets" / "photos"
 MOST_HELD_OUT = 64
 SEED = 0
 

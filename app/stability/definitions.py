@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.project import ROOT
+
 DEFINITIONS = Path("pipeline/stability/DEFINITIONS.md")
 _BELOW = 2  # the page's own headings are above those of the text
 
@@ -18,7 +20,7 @@ def definitions() -> str:
         return convert(latex, display="block" if options["display_mode"] else "inline")
 
     reader = MarkdownIt("commonmark").use(dollarmath_plugin, renderer=formula)
-    tokens = reader.parse((Path(__file__).parents[1] / DEFINITIONS).read_text(encoding="utf-8"))
+    tokens = reader.parse((ROOT / DEFINITIONS).read_text(encoding="utf-8"))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{int(token.tag[1:]) + _BELOW}"

@@ -18,7 +18,7 @@ from app.stability.timeline import ROWS, timeline
 if TYPE_CHECKING:
     from pipeline.stability.records import TrackScore
 
-TEMPLATE = "stability_report.html.j2"
+TEMPLATE = "report.html.j2"
 FEW_TRACKS = 8  # whose table is open from the start
 TRACK_HEADS = (
     "frames", "seen", "missing", "pairs", "jitter", "boundary jitter", "excess", "worst in frame",

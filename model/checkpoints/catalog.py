@@ -1,6 +1,6 @@
 """The catalogue of known weights, and where their files lie.
 
-Nothing here touches the network or loads a file: `model.checkpoints.download` fetches, `model.checkpoints.yolact` loads.
+Nothing here touches the network or loads a file: `download` fetches, `yolact` loads.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import platformdirs
 from model.checkpoints.pins import check_pin
 from model.errors import CheckpointError, ConfigError, DownloadError
 from model.names import did_you_mean
+from model.project import WEIGHTS
 from model.user_folders import expanded, own_folder
 
 State = Literal["bundled", "downloaded", "not downloaded", "missing"]
 
-BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+BUNDLED_FOLDER = WEIGHTS
 COCO_MASK_MAP = "mask mAP, COCO test-dev"
 _COCO_VAL_MASK_MAP = "mask mAP, COCO val2017"
 

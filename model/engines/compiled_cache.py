@@ -22,6 +22,7 @@ from model.checkpoints.catalog import cache_folder
 from model.config import YolactConfig
 from model.engines.openvino_core import openvino_core
 from model.errors import ConfigError
+from model.project import ROOT
 
 if TYPE_CHECKING:
     import openvino
@@ -30,9 +31,11 @@ FOLDER = "compiled"
 LARGEST = 2 << 30  # bytes in the folder; what was used longest ago goes first
 
 _MAGIC = b"livemask compiled 1 "
-_MODEL = Path(__file__).resolve().parent.parent
-# what decides how a network becomes a model
-_CODE = ("*.py", "backbones/*.py", "engines/*.py", "exporting/*.py")
+_MODEL = ROOT / "model"
+_NOT_COMPILED = (
+    "training",
+    "evaluation",
+)  # folders of `model` that do not decide how a network becomes a model
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,12 @@ def compiled_cache() -> CompiledCache:
         core.get_property("CPU", "FULL_DEVICE_NAME"),
         *core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
     ]
-    code = sorted(path for pattern in _CODE for path in _MODEL.glob(pattern))
-    return CompiledCache(cache_folder() / FOLDER, json.dumps([__version__, processor, _digest(code)]))
+    return CompiledCache(cache_folder() / FOLDER, json.dumps([__version__, processor, _digest(_code())]))
+
+
+def _code() -> list[Path]:
+    files = (path for path in _MODEL.rglob("*.py") if path.relative_to(_MODEL).parts[0] not in _NOT_COMPILED)
+    return sorted(files)
 
 
 def _listed(shape: Sequence[int]) -> str:

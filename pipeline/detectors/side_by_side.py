@@ -98,8 +98,8 @@ def build_side_by_side(
 ) -> Runner:
     """A pipeline ready to start that finds instances in each frame in two ways.
 
-    paint: draws a result and its `other`, see `pipeline.overlay.side_by_side_paint`. Two predictors on one engine
-    share what its network says. Raises ConfigError on a choice in a `follow` that there is not.
+    paint: draws a result and its `other`, see `pipeline.overlay.side_by_side_paint`. Two predictors on one
+    engine share what its network says. Raises ConfigError on a choice in a `follow` that there is not.
     """
     metrics = metrics or Metrics()
     in_turn = left.predictor is right.predictor or _engine(left) is _engine(right)

@@ -47,7 +47,7 @@ class Span:
 
 
 class Trace(Protocol):
-    """Takes every single event, for whoever wants to see them in a row (`pipeline.metrics.trace`). Never raises."""
+    """Takes every single event, as `pipeline.metrics.trace` does. Never raises."""
 
     def span(self, span: Span) -> None:
         """A stretch of a stage's time; `thread` is never ""."""

@@ -1,12 +1,12 @@
 """The overlay on the device where the detections are: tensors in, tensors out, nothing waits for the host.
 
-It gives the picture of `pipeline.overlay.draw`: the same outlines and boxes, tints that differ by one level at
-most (where rounding is a close call). Letters stay on the host: `overlay.draw_text_on` adds them to the
+It gives the picture of `pipeline.overlay.draw`: the same outlines and boxes, tints that differ by one level
+at most (where rounding is a close call). Letters stay on the host: `overlay.draw_text_on` adds them to the
 downloaded picture, of which they touch few pixels.
 
 Every shape is fixed by the frame and the number of places, whatever was found: no value is ever needed on
-the host. Compared with `pipeline.overlay.draw` on the CPU, and run on tensors that pretend to be on a GPU, which
-shows that nothing synchronises; it has never run on a real one.
+the host. Compared with `pipeline.overlay.draw` on the CPU, and run on tensors that pretend to be on a GPU,
+which shows that nothing synchronises; it has never run on a real one.
 """
 
 from __future__ import annotations

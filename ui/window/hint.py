@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-
-DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
 
 TITLE = "See every instance, live"
 TEXT = (

@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from model.project import DEMO
 from ui.control.controller import Controller
 from ui.control.notices import Level, NoticeBar
 from ui.control.telling import ANNOTATION
@@ -27,7 +28,7 @@ from ui.panels import PANELS
 from ui.view.video_view import VideoView
 from ui.window.dialogs import Dialogs
 from ui.window.dropping import dropped, understand
-from ui.window.hint import DEMO, Hint
+from ui.window.hint import Hint
 from ui.window.keyboard import is_kept
 from ui.window.menus import Menus
 from ui.window.panel_dock import PanelDock

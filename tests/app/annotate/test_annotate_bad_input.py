@@ -21,8 +21,8 @@ from app.cli import main
 from pipeline.sources import images
 from tests.app.conftest import Annotate
 from tests.clips import write_clip
+from tests.source_tree import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets" / "photos"
 
 

@@ -16,8 +16,8 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from tests.app.conftest import Annotate
+from tests.source_tree import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets" / "photos"
 
 

@@ -27,8 +27,8 @@ from pipeline.runner import RunReport, RunState
 from pipeline.sources.base import SourceInfo
 from tests.app.conftest import Annotate
 from tests.clips import write_clip
+from tests.source_tree import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 UNEVEN = [0, 512, 1024, 3072, 3100, 9000]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from pycocotools.coco import COCO
 from model.detections import Detections, MaskCrop
 from model.evaluation.coco_eval import coco_metrics
 from model.evaluation.ground_truth import load_ground_truth, select_images
+from tests.source_tree import ROOT
 
-LABELS = Path(__file__).resolve().parents[4] / "shared" / "data" / "people" / "val" / "val.json"
+LABELS = ROOT.parent / "shared" / "data" / "people" / "val" / "val.json"
 pytestmark = pytest.mark.skipif(not LABELS.is_file(), reason="the labelled photographs are not there")
 
 

@@ -19,7 +19,7 @@ def test_an_error_of_ours_speaks_for_itself_and_its_traceback_goes_with_it() -> 
     told = failed("source", raised(SourceError("clip.mp4: no such file")))
     assert (told.task, told.message) == ("source", "clip.mp4: no such file")
     assert "Traceback" in told.details
-    assert "test_troubles.py" in told.details
+    assert "test_warnings.py" in told.details
 
 
 def test_any_other_error_is_called_unexpected() -> None:

@@ -15,7 +15,7 @@ from ui.control.notices import MOST_SHOWN, Level, Notice, NoticeBar
 REPLACED = """
 import gc
 from PyQt6.QtWidgets import QApplication
-from ui import notices
+from ui.control import notices
 app = QApplication([])
 notices.BRIEF = 0.02
 bar = notices.NoticeBar()

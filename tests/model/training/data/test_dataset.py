@@ -20,6 +20,7 @@ from model.training.data.data_formats import load_annotations
 from model.training.data.dataset import InstanceDataset, Sample
 from model.training.data.scene import mask_extents
 from tests.small_networks import COMPACT
+from tests.source_tree import ROOT
 from tests.tiny_data import COLOURS, GROUND, Block, coco_json, draw_blocks, edit_json, save_image
 
 # pycocotools 2.0.11 does not know numpy's latest protocol
@@ -359,7 +360,7 @@ def test_a_negative_seed_is_refused(tmp_path: Path):
 
 
 def test_the_gathered_people_make_sound_samples():
-    people = Path(__file__).parents[3].parent / "shared" / "data" / "people"
+    people = ROOT.parent / "shared" / "data" / "people"
     if not people.is_dir():
         pytest.skip("the gathered people are not beside the project")
     found = join([load_annotations(people / name, ["person"]) for name in ("train", "boxes")])

@@ -18,7 +18,7 @@ from pipeline.sinks.jsonl import JsonLinesSink
 from pipeline.sinks.video import VideoSink
 from tests.clips import number_of
 from tests.pipeline import standins
-from tests.pipeline.sinks.recording_ends import PATIENCE, Ends, captured, every_tenth
+from tests.pipeline.live.files.recording_ends import PATIENCE, Ends, captured, every_tenth
 from tests.pipeline.sinks.recordings import info, left_in, pictures, times, write_all
 
 

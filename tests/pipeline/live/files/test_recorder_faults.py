@@ -21,7 +21,7 @@ from pipeline.sinks.jsonl import JsonLinesSink
 from pipeline.sinks.video import VideoSink
 from tests.full_disk import no_file_longer_than
 from tests.pipeline import standins
-from tests.pipeline.sinks.recording_ends import PATIENCE, Ends, StuckSink, captured, every_tenth
+from tests.pipeline.live.files.recording_ends import PATIENCE, Ends, StuckSink, captured, every_tenth
 from tests.pipeline.sinks.recordings import info, left_in, noise, write_all
 
 

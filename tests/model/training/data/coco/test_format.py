@@ -14,6 +14,7 @@ from model.errors import ConfigError, DataError
 from model.training.data.annotations import AnnotationSet
 from model.training.data.data_formats import load_annotations
 from model.training.data.rle import decode_mask, run_lengths
+from tests.source_tree import ROOT
 from tests.tiny_data import annotation, coco_json, draw_blocks, edit_json, polygon, save_image
 
 # pycocotools 2.0.11 does not know numpy's latest protocol
@@ -361,7 +362,7 @@ def test_a_polygon_of_two_points_beside_a_good_one_is_passed_over(tmp_path: Path
 
 
 def test_the_gathered_people_are_read_whole():
-    people = Path(__file__).parents[3].parent / "shared" / "data" / "people"
+    people = ROOT.parent / "shared" / "data" / "people"
     if not people.is_dir():
         pytest.skip("the gathered people are not beside the project")
 

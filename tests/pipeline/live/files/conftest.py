@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.live.files.recorder import Recorder
-from tests.pipeline.sinks.recording_ends import Ends
+from tests.pipeline.live.files.recording_ends import Ends
 from tests.pipeline.sinks.recordings import info
 
 

@@ -1,0 +1,11 @@
+"""Where the project's own files lie: its checkout, and the weights and pictures that come with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = ROOT / "weights"
+ASSETS = ROOT / "assets"
+PHOTOS = ASSETS / "photos"
+DEMO = ASSETS / "demo.mp4"
