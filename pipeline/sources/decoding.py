@@ -19,6 +19,7 @@ from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.demuxing import LATE, packets_of
 from pipeline.sources.ffmpeg import MAX_PIXELS, is_partial, nominal_rate
 from pipeline.sources.order import DecodingOrder
+from pipeline.sources.pixel_shape import PixelShape
 from pipeline.sources.pixels import Pictures
 from pipeline.sources.stamps import ANEW, Stamps
 from pipeline.sources.troubles import Troubles
@@ -32,7 +33,6 @@ _WITH_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "gif", "apng"})
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 _USUAL_TIME_BASE = Fraction(1, 90_000)
-_SLIMMEST = Fraction(16)  # times as wide or high as the other side; a pixel beyond that is an error
 
 
 def decoded(
@@ -43,6 +43,7 @@ def decoded(
     from_key_frame: bool = False,
     order: DecodingOrder | None = None,
     clock: Clock | None = None,
+    shape: PixelShape | None = None,
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream in the order in which they are shown; interlaced ones are made whole.
 
@@ -50,11 +51,12 @@ def decoded(
     from_key_frame: the container stands anywhere; what cannot be decoded there is left out
     order:          of this file, where its container has no presentation times
     clock:          new, where the file may be several recordings
+    shape:          marks frames whose pixels have another shape than the first one's
 
     Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
     come first, then the error is raised: av.FFmpegError or OSError.
     """
-    decoder = _Decoder(stream, troubles, order)
+    decoder = _Decoder(stream, troubles, order, shape)
     broken: Exception | None = None
     begun = not from_key_frame
 
@@ -86,8 +88,17 @@ def decoded(
 class _Decoder:
     """Packets in, whole pictures out, whatever becomes of some of them."""
 
-    def __init__(self, stream: av.VideoStream, troubles: Troubles, order: DecodingOrder | None) -> None:
-        self._decoder: av.VideoStream | av.VideoCodecContext = _with_alpha(stream) or stream
+    def __init__(
+        self,
+        stream: av.VideoStream,
+        troubles: Troubles,
+        order: DecodingOrder | None,
+        shape: PixelShape | None,
+    ) -> None:
+        self._decoder: av.VideoCodecContext = _with_alpha(stream) or stream.codec_context
+        self._shape = shape
+        if shape is not None:
+            shape.restart()
         self._order = order
         if order is not None:
             order.restart()
@@ -105,7 +116,7 @@ class _Decoder:
         """All that is still inside."""
         ready = self._decode(None)
         with self._noting_damage():
-            ready += self._deinterlacer.flush()
+            ready += self._marked(self._deinterlacer.flush())
         return ready
 
     def _decode(self, packet: av.Packet[Any] | None) -> list[av.VideoFrame]:
@@ -116,8 +127,14 @@ class _Decoder:
             for frame in self._decoder.decode(packet):
                 if self._order is not None:
                     self._order.stamp(frame)
-                ready += self._deinterlacer.put(frame)
+                ready += self._marked(self._deinterlacer.put(frame))
         return ready
+
+    def _marked(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        if self._shape is not None:
+            for frame in frames:
+                self._shape.mark(frame, self._decoder.sample_aspect_ratio)
+        return frames
 
     @contextmanager
     def _noting_damage(self) -> Iterator[None]:
@@ -163,7 +180,7 @@ class FrameMaker:
         self._begun = monotonic() if by_arrival else None
         self._rate = nominal_rate(stream)
         self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
-        self._aspect = stream.sample_aspect_ratio
+        self.shape = PixelShape(stream)
         self._pictures = Pictures(troubles, tags_of(stream.codec_context), crop)
         self._stamps = Stamps(self.time_base, self._rate, troubles)
         self._troubles = troubles
@@ -177,9 +194,7 @@ class FrameMaker:
     @property
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel of the upright pictures to its height, from the first one on."""
-        aspect = self._aspect
-        if not aspect or not 1 / _SLIMMEST <= aspect <= _SLIMMEST:
-            return Fraction(1)
+        aspect = self.shape.declared
         return 1 / aspect if self._pictures.sideways else aspect
 
     def make(self, frame: av.VideoFrame, time_base: Fraction | None = None) -> Frame | None:

@@ -10,14 +10,18 @@ import numpy as np
 from pipeline.frame import Image
 
 
-def letterboxed(image: Image, size: tuple[int, int]) -> Image:
+def letterboxed(image: Image, size: tuple[int, int], wider: Fraction = Fraction(1)) -> Image:
     """The picture as large as it fits into (height, width), in the middle: [H, W, 3] uint8 BGR.
 
-    Its shape stays, but for the rounding to whole pixels. image: [h, w, 3] uint8 BGR of any size
+    Its shape stays, but for the rounding to whole pixels.
+
+    image: [h, w, 3] uint8 BGR of any size
+    wider: width of its pixels to the width of those of the result, which are as high
     """
     height, width = size
-    scale = min(height / image.shape[0], width / image.shape[1])
-    rows, columns = max(round(image.shape[0] * scale), 1), max(round(image.shape[1] * scale), 1)
+    shown = image.shape[1] * float(wider)  # columns of the result's, at the picture's own height
+    scale = min(height / image.shape[0], width / shown)
+    rows, columns = max(round(image.shape[0] * scale), 1), max(round(shown * scale), 1)
     top, left = (height - rows) // 2, (width - columns) // 2
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     boxed = np.zeros((height, width, 3), np.uint8)

@@ -16,6 +16,7 @@ from pipeline.sources.decoding import decoded
 from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import WITHOUT_STAMPS, choose_stream, reason
 from pipeline.sources.order import order_of
+from pipeline.sources.pixel_shape import PixelShape
 from pipeline.sources.transports import Transport, options_for
 from pipeline.sources.troubles import Troubles
 
@@ -85,15 +86,18 @@ class Link:
         """What FFmpeg knows."""
         return self._container
 
-    def pictures(self, troubles: Troubles) -> Iterator[av.VideoFrame]:
+    def pictures(self, troubles: Troubles, shape: PixelShape) -> Iterator[av.VideoFrame]:
         """The decoded frames. Raises ConnectionLost where the connection ends before the stream does.
 
-        A recording that breaks off is told in `troubles`, as for a file.
+        A recording that breaks off is told in `troubles`, as for a file. shape: marks the frames
         """
         failure = ""
         try:
             self._last_picture = monotonic()
-            for picture in decoded(self._container, self.stream, troubles, self._watch, order=self._order):
+            pictures = decoded(
+                self._container, self.stream, troubles, self._watch, order=self._order, shape=shape
+            )
+            for picture in pictures:
                 yield picture
                 self._last_picture = monotonic()
         except (av.FFmpegError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, cast
 
 import av
@@ -15,9 +16,12 @@ from pipeline.sources.bgr import BgrConverter
 from pipeline.sources.colours import BT709, NO_TAGS, ColourTags, tags_of
 from pipeline.sources.cropping import NO_CROP, Crop
 from pipeline.sources.letterbox import letterboxed
+from pipeline.sources.pixel_shape import widening
 from pipeline.sources.side_data import SideDataReader
 from pipeline.sources.tone_map import peak_of
 from pipeline.sources.troubles import Troubles
+
+_FITTED = "{count} frame(s) were fitted into the first one's"
 
 _Signs = tuple[int, int, int, int]
 
@@ -78,11 +82,22 @@ class Pictures:
         if self._size is None:
             self._size = image.shape[:2]
             self._colours = BT709 if tags.hdr else tags
-            self._sideways = signs in _TURNS and _TURNS[signs][0]
-        elif image.shape[:2] != self._size:
+            self._sideways = _is_sideways(signs)
+            return image
+        wider = widening(frame)
+        return self._fitted(image, 1 / wider if _is_sideways(signs) else wider, self._size)
+
+    def _fitted(self, image: Image, wider: Fraction, size: tuple[int, int]) -> Image:
+        """wider: how many times as wide as the first picture's its pixels are"""
+        if image.shape[:2] != size:
             self._troubles.add("the picture size changed; {count} frame(s) were fitted into the first one's")
-            image = letterboxed(image, self._size)
-        return image
+        elif wider != 1:
+            self._troubles.add(
+                "the shape of pixels changed; {count} frame(s) were fitted into the first one's"
+            )
+        else:
+            return image
+        return letterboxed(image, size, wider)
 
     def _cropped(self, image: Image) -> Image:
         height, width = image.shape[:2]
@@ -108,6 +123,11 @@ class Pictures:
 def _as_image(array: Any) -> Image:
     """OpenCV's results are arrays of its arguments' type, which its annotations do not say."""
     return cast(Image, array)
+
+
+def _is_sideways(signs: _Signs | None) -> bool:
+    """Whether rows and columns change places."""
+    return signs is not None and signs in _TURNS and _TURNS[signs][0]
 
 
 def _display_signs(side_data: Mapping[SideDataType, Any]) -> _Signs | None:

@@ -98,7 +98,7 @@ class Receiver:
             else:
                 self._maker.resume(monotonic() - self._last_frame_at)
             time_base = link.stream.time_base
-            for picture in link.pictures(self._troubles):
+            for picture in link.pictures(self._troubles, self._maker.shape):
                 frame = self._maker.make(picture, time_base)
                 if frame is not None:
                     self._last_frame_at = frame.captured_at

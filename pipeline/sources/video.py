@@ -143,7 +143,14 @@ class VideoSource:
         try:
             self._clock = clock_of(container, stream)
             pictures = decoded(
-                container, stream, self._troubles, extent.watch, from_key_frame, self._order, self._clock
+                container,
+                stream,
+                self._troubles,
+                extent.watch,
+                from_key_frame,
+                self._order,
+                self._clock,
+                self._maker.shape,
             )
             for picture in pictures:
                 if self._interrupted.is_set():

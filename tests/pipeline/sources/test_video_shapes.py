@@ -108,6 +108,62 @@ def test_a_file_that_changes_its_shape_is_letterboxed_from_there_on(tmp_path: Pa
     assert any("fitted into the first one's" in warning for warning in reading.warnings)
 
 
+def joined(path: Path, codec: str, aspects: list[Fraction], size: tuple[int, int]) -> Path:
+    """Recordings of six white pictures each, with pixels of several shapes, behind one another."""
+    options = {"bf": "2", **({"x264-params": "log-level=none"} if codec == "libx264" else {})}
+    parts = b""
+    for aspect in aspects:
+        with io.BytesIO() as file:
+            with av.open(file, "w", "mpegts") as output:
+                stream = output.add_stream(codec, rate=25, options=options)
+                stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+                stream.codec_context.sample_aspect_ratio = aspect
+                for number in range(6):
+                    frame = av.VideoFrame.from_ndarray(plain(size), format="bgr24")
+                    frame.pts, frame.time_base = number, Fraction(1, 25)
+                    output.mux(stream.encode(frame))
+                output.mux(stream.encode(None))
+            parts += file.getvalue()
+    path.write_bytes(parts)
+    return path
+
+
+PAL, WIDE_PAL = Fraction(16, 15), Fraction(64, 45)
+
+
+@pytest.mark.parametrize(("codec", "size"), [("libx264", (64, 48)), ("mpeg2video", (720, 576))])
+def test_pixels_that_change_their_shape_are_shown_in_that_of_the_first(
+    tmp_path: Path, codec: str, size: tuple[int, int]
+) -> None:
+    """From 4:3 to 16:9 there is more to be seen at the sides, so bars above and below, and back again."""
+    path = joined(tmp_path / "a.ts", codec, [PAL, WIDE_PAL, PAL], size)
+    reading = read_video(path)
+    height = size[1]
+    for number, image in enumerate(reading.images):
+        lit = np.flatnonzero(image[:, size[0] // 2, 0] > 100)
+        expected = (height // 8, height - height // 8) if 6 <= number < 12 else (0, height)
+        assert (lit[0], lit[-1] + 1) == expected, number
+        assert image[height // 2].min() > 100  # to its full width
+    assert "the shape of pixels changed; 6 frame(s) were fitted into the first one's" in reading.warnings
+
+
+def test_from_wide_pixels_to_narrow_ones_the_bars_stand_at_the_sides(tmp_path: Path) -> None:
+    image = read_video(joined(tmp_path / "a.ts", "libx264", [WIDE_PAL, PAL], (64, 48))).images[-1]
+    lit = np.flatnonzero(image[24, :, 0] > 100)
+    assert (lit[0], lit[-1] + 1) == (8, 56)
+
+
+def test_a_seek_finds_pixels_in_the_shape_of_the_first(tmp_path: Path) -> None:
+    path = joined(tmp_path / "a.ts", "libx264", [PAL, WIDE_PAL], (64, 48))
+    expected = read_video(path).images
+    with closing(open_video(path)) as video:
+        for number in (9, 2, 7):
+            video.seek(video.info.start + Fraction(number, 25))
+            frame = video.read()
+            assert frame is not None
+            assert np.array_equal(frame.image, expected[number])
+
+
 CODECS = [
     ("a.mp4", "libx264", "yuv420p"),
     ("a.mkv", "libx264", "yuv420p"),
