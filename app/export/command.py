@@ -178,14 +178,15 @@ def output_path(args: argparse.Namespace) -> Path:
 def _export(args: argparse.Namespace) -> None:
     from app.export.proof import Reference
     from app.export.report import Outcome, show
+    from model.atomic import draft_folder
     from model.exporting.comparison import TOLERANCES
-    from model.exporting.exported import read_exported, replacing
+    from model.exporting.exported import read_exported
 
     network, facts = _opened(args)
     tolerance = TOLERANCES[facts.precision].changed(dict(args.tolerance))
     reference = Reference(network, with_masks=not args.no_masks)
     path, images = output_path(args), _proof_images(args, network)
-    with replacing(path) as draft:
+    with draft_folder(path) as draft:
         kept = _write(args, network, facts, draft, reference, tolerance, images)
         proof = reference.prove(read_exported(draft).model, images, _float_precision(args))
         faults = tuple(tolerance.faults(proof.agreement))

@@ -17,6 +17,7 @@ from app.train.settings import Settings
 from app.train.start import fitted, load_teacher, start_network
 from app.train.validation import Validation, load_validation
 from app.train.watch import RunWatcher
+from model.atomic import PARTIAL
 from model.checkpoints.pins import exclusive
 from model.config import YolactConfig
 from model.config_limits import check_limits
@@ -146,7 +147,7 @@ def _folder(output: Path) -> Iterator[None]:
         try:
             output.mkdir(parents=True, exist_ok=True)
             held.enter_context(exclusive(output / ".guard", wait=False))
-            for left_by_a_killed_run in output.glob(".*.partial"):
+            for left_by_a_killed_run in output.glob(f".*{PARTIAL}"):
                 left_by_a_killed_run.unlink()
         except BlockingIOError as error:
             raise TrainingError(f"{output}: another process trains there; wait for it or stop it") from error

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from model.atomic import write_bytes
 from model.checkpoints.catalog import resolve_weights
 from model.checkpoints.yolact import read_config
 from model.config import YolactConfig, preset
@@ -191,10 +192,8 @@ class Settings:
         Raises TrainingError when it cannot be written.
         """
         text = json.dumps(dataclasses.asdict(self), indent=2)
-        draft = folder / f".{FILE}.partial"
         try:
-            draft.write_text(text + "\n", encoding="utf-8")
-            draft.replace(folder / FILE)
+            write_bytes(folder / FILE, f"{text}\n".encode())
         except OSError as error:
             raise TrainingError(
                 f"{folder / FILE} cannot be written: {error.strerror or error}; free some space or choose "

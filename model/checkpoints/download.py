@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from model.atomic import replace
 from model.checkpoints.catalog import CatalogEntry, resolve_weights
 from model.checkpoints.pins import exclusive, pin_or_check, read_pins, sha256_of
 from model.checkpoints.transfer import HTTPS_ONLY, Progress, TransferRules, discard, fetch
@@ -87,7 +88,7 @@ def _install(
     except DownloadError:
         discard(part)
         raise
-    part.replace(target)
+    replace(part, target)
     discard(part)
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from model.atomic import draft
 from model.checkpoints.claims import check_claim, check_claims, index_of, is_archive
 from model.errors import CheckpointError
 
@@ -63,12 +64,8 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 
     Raises OSError and RuntimeError where it cannot be written; nothing is left then.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        torch.save(content, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with draft(path) as unfinished:
+        torch.save(content, unfinished)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.atomic import write_bytes
 from model.errors import DownloadError
 
 if sys.platform == "win32":
@@ -133,9 +134,7 @@ def _pin_from(values: object) -> Pin:
 
 def _write_pins(folder: Path, pins: dict[str, Pin]) -> None:
     entries = {name: dataclasses.asdict(pin) for name, pin in sorted(pins.items())}
-    draft = folder / f".{PINS_FILE}.draft"
-    draft.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-    draft.replace(folder / PINS_FILE)
+    write_bytes(folder / PINS_FILE, (json.dumps(entries, indent=2) + "\n").encode())
 
 
 def _require_match(pin: Pin, name: str, file: Path, folder: Path) -> None:

@@ -7,7 +7,6 @@ try asks for the rest only and only of the same version (RFC 9110, sections 13.1
 from __future__ import annotations
 
 import json
-import os
 import re
 import urllib.error
 import urllib.request
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 from urllib.parse import urlsplit
 
+from model.atomic import sync
 from model.errors import DownloadError
 
 Progress = Callable[[int, int | None], None]
@@ -156,8 +156,7 @@ class _Transfer:
                 file.write(chunk)
                 done += len(chunk)
                 self.progress(done, body.total)
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
         return done
 
     def _receive(self, answer: HTTPResponse) -> bytes:

@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 import platform
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache as cache_result
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.atomic import write_bytes
 from model.checkpoints.catalog import cache_folder
 from model.config import YolactConfig
 from model.engines.openvino_core import openvino_core
@@ -106,15 +106,9 @@ class CompiledCache:
         return content
 
     def _write(self, path: Path, content: bytes) -> None:
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with partial.open("xb") as file:
-                    file.write(_head(content) + content)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_bytes(path, _head(content) + content)
             self._discard_oldest(spare=path)
 
     def _discard_oldest(self, spare: Path) -> None:

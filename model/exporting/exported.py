@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from xml.etree import ElementTree
 
+from model.atomic import draft_folder
 from model.checkpoints.pins import sha256_of
 from model.config import AnchorConfig, YolactConfig
 from model.config_limits import check_limits
@@ -150,7 +148,7 @@ def read_facts(path: Path) -> Facts:
 
 
 def write_openvino(model: openvino.Model, path: Path, facts: Facts) -> None:
-    """Write a model and its facts to `path`, an `.xml`, and the `.bin` beside it, as `replacing` does.
+    """Write a model and its facts to `path`, an `.xml`, and the `.bin` beside it, as `draft_folder` does.
 
     `model` gets the facts. Raises SinkError when they cannot be written, and OSError.
     """
@@ -159,30 +157,11 @@ def write_openvino(model: openvino.Model, path: Path, facts: Facts) -> None:
 
     for key, text in facts.to_texts().items():
         model.set_rt_info(text, [SECTION, key])
-    with replacing(path) as draft:
+    with draft_folder(path) as draft:
         try:
             save_model(model, draft, compress_to_fp16=False)
         except RuntimeError as error:  # OpenVINO's only kind
             raise SinkError(f"{path}: cannot be written; is the disk full? ({error})") from error
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """The path of a draft: what is written to it, and beside it, gets its place when the block ends well.
-
-    The draft lies in a folder of its own beside `path`, which is gone in the end. `path` is moved last, and
-    an older one is removed first: never is there an `.xml` beside a `.bin` that is not its own. Raises
-    OSError.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:100]}.", suffix=".part", dir=path.parent))
-    try:
-        yield folder / path.name
-        path.unlink(missing_ok=True)
-        for part in sorted(folder.iterdir(), key=lambda part: part.name == path.name):
-            part.replace(path.parent / part.name)
-    finally:
-        shutil.rmtree(folder)
 
 
 def _binary(path: Path) -> Path:

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model.atomic import draft_folder
 from model.config import YolactConfig
 from model.errors import ConfigError
-from model.exporting.exported import SECTION, Facts, replacing
+from model.exporting.exported import SECTION, Facts
 from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, OUTPUTS, dynamic_sides, example_sides
 from model.network.yolact import Yolact, fuse_batch_norms
 
@@ -72,7 +73,7 @@ def write_onnx(network: Yolact, path: Path, facts: Facts, with_masks: bool = Tru
     _forget_sources(program.model.graph)
     for key, text in facts.to_texts().items():
         program.model.metadata_props[f"{SECTION}.{key}"] = text
-    with replacing(path) as draft:
+    with draft_folder(path) as draft:
         program.save(draft, external_data=False)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from model.atomic import replace
 from model.errors import SinkError
 from pipeline.sinks.files import ENCODINGS
-from pipeline.sinks.part_file import cannot_be_written, part_name, sync_folder
+from pipeline.sinks.part_file import cannot_be_written, part_name
 
 
 class ImageFolder:
@@ -71,12 +72,11 @@ class ImageFolder:
         if old:
             self._place.rename(old)
         try:
-            self.part.rename(self._place)
+            replace(self.part, self._place)
         except OSError:
             if old:
                 old.rename(self._place)
             raise
-        sync_folder(self._place.parent)
         return old
 
 

@@ -6,11 +6,12 @@ just as well (QuickTime File Format, "Language code values").
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+from model.atomic import sync
 
 _PLACE = {0: 20, 1: 32}  # version of `mdhd` -> bytes before its language
 
@@ -26,8 +27,7 @@ def write_languages(path: Path, languages: Mapping[int, str]) -> None:
         for number, track in enumerate(tracks):
             if number in languages:
                 _set_language(file, track, languages[number])
-        file.flush()
-        os.fsync(file.fileno())
+        sync(file)
 
 
 def _set_language(file: BinaryIO, track: tuple[int, int], language: str) -> None:

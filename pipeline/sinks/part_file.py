@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
 
+from model.atomic import replace, shortened, sync
 from model.errors import SinkError
 
 if sys.platform != "win32":  # where a file that is open cannot be removed or renamed anyway
@@ -21,7 +21,6 @@ if sys.platform != "win32":  # where a file that is open cannot be removed or re
 
 LOOK_AGAIN = 1.0  # seconds between two looks whether a part is still there
 _ANY_PART = re.compile(r".+\.[0-9a-f]{8}\.part\.\w+")
-_LONGEST_STEM = 180  # bytes; most file systems allow 255 for a whole name
 
 
 class PartFile:
@@ -63,16 +62,14 @@ class PartFile:
         if self.file.closed:
             return
         with cannot_be_written(self.path), self.file:
-            self.file.flush()
-            os.fsync(self.file.fileno())
+            sync(self.file)
 
     def publish(self) -> None:
         """Finish and take the place of `path` in one step. Raises SinkError; the part stays then."""
         self.finish()
         self._refuse_existing()
         with cannot_be_written(self.path):
-            self.part.replace(self.path)
-            sync_folder(self.path.parent)
+            replace(self.part, self.path)
 
     def keep(self) -> Path | None:
         """Close as far as it goes and leave the part where it is; None where it is no more. Never raises."""
@@ -166,17 +163,4 @@ def cannot_be_written(path: Path) -> Iterator[None]:
 
 def part_name(path: Path, mark: str = "part") -> Path:
     """A new name beside `path` that nobody else has: `STEM.<unique>.MARK.SUFFIX`."""
-    stem = path.stem
-    if len(name := os.fsencode(stem)) > _LONGEST_STEM:  # which need not be UTF-8
-        stem = name[:_LONGEST_STEM].decode(errors="ignore")
-    return path.with_name(f"{stem}.{secrets.token_hex(4)}.{mark}{path.suffix}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a renaming in it outlast a loss of power, where the system can sync folders. Never raises."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    return path.with_name(f"{shortened(path.stem)}.{secrets.token_hex(4)}.{mark}{path.suffix}")

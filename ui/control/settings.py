@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from model.atomic import write_bytes
 from model.user_folders import own_folder
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
@@ -93,15 +94,8 @@ def load(path: Path) -> tuple[WindowSettings, str]:
 def save(settings: WindowSettings, path: Path) -> None:
     """Write the file, whole or not at all. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(settings), file, indent=2, default=str)  # a Path as its text
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut may leave an empty file under the good name
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    text = json.dumps(dataclasses.asdict(settings), indent=2, default=str)  # a Path as its text
+    write_bytes(path, text.encode())
 
 
 def _window(stored: Mapping[str, Any], problems: list[str]) -> WindowSettings:

@@ -16,7 +16,6 @@ from model.exporting.exported import (
     int8_beside,
     read_exported,
     read_facts,
-    replacing,
     write_openvino,
 )
 from model.exporting.openvino_model import without_masks
@@ -192,33 +191,3 @@ def test_a_full_disk_leaves_the_old_files_as_they_were(file: Path, converted: An
         write_openvino(converted.clone(), file, dataclasses.replace(facts, licence="another"))
 
     assert {path.name: path.read_bytes() for path in file.parent.iterdir()} == before
-
-
-class TestReplacing:
-    def test_a_block_that_fails_changes_nothing(self, tmp_path: Path):
-        path = tmp_path / "a.xml"
-        path.write_text("old")
-
-        def write(draft: Path) -> None:
-            draft.write_text("new")
-            raise ValueError("stop")
-
-        with pytest.raises(ValueError, match="stop"), replacing(path) as draft:
-            write(draft)
-
-        assert [p.name for p in tmp_path.iterdir()] == ["a.xml"]
-        assert path.read_text() == "old"
-
-    def test_everything_beside_the_draft_is_moved(self, tmp_path: Path):
-        path = tmp_path / "folder" / "a.xml"
-
-        with replacing(path) as draft:
-            assert draft.name == path.name
-            assert not path.exists()
-            draft.write_text("graph")
-            draft.with_suffix(".bin").write_text("weights")
-
-        assert {p.name: p.read_text() for p in path.parent.iterdir()} == {
-            "a.xml": "graph",
-            "a.bin": "weights",
-        }
