@@ -11,6 +11,7 @@ from pathlib import Path
 from app.annotate.plan import AnyJob
 from app.annotate.report import Report
 from pipeline.sinks.part_file import parts_of
+from pipeline.sinks.unfinished import make_whole
 
 _MOST_NAMES = 3
 
@@ -18,7 +19,8 @@ _MOST_NAMES = 3
 def without_busy(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Report) -> list[AnyJob]:
     """The jobs but for those whose output another run is writing, which have failed.
 
-    Parts of runs that are over are told or, with `--remove-parts`, removed. A dry run removes nothing.
+    Parts of runs that are over are told or, with `--remove-parts`, removed; those whose writing was killed
+    are made whole as far as they go. A dry run changes nothing.
     """
     free, left = [], []
     for job in jobs:
@@ -34,16 +36,17 @@ def without_busy(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Repor
             with contextlib.suppress(OSError):
                 path.unlink()
     elif left:
-        _tell(left)
+        _tell(left, finished=0 if args.dry_run else sum(map(make_whole, left)))
     return free
 
 
-def _tell(left: Sequence[Path]) -> None:
+def _tell(left: Sequence[Path], finished: int) -> None:
     names = ", ".join(map(str, left[:_MOST_NAMES])) + (", …" if len(left) > _MOST_NAMES else "")
     size = sum(path.stat().st_size for path in left if path.exists()) / 1e6
     what = "a part" if len(left) == 1 else f"{len(left)} parts"
+    made = f"; {finished} of them had no index and got one" if finished else ""
     print(
         f"note: {what} of runs that did not end, {size:.1f} MB, can be played or read as far as they go: "
-        f"{names}; --remove-parts removes them",
+        f"{names}{made}; --remove-parts removes them",
         file=sys.stderr,
     )

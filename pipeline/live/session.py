@@ -66,7 +66,9 @@ class LiveSession(Shown):
         self._adopt = adopt
         self._display = display
         self._comparison = Comparison(one_at_a_time(load_other, loading), self._emit, self._ask_for_other)
-        self._networks = Networks(self._load, self._emit, detection, display.privacy, self._comparison)
+        self._networks = Networks(
+            self._load, self._emit, detection, display.privacy, self._comparison, self._closing
+        )
         self._control = CommandThread("livemask-control", self._tell_failure)
         self._loader = CommandThread("livemask-loader", self._tell_failure)
         self._downloader = CommandThread("livemask-download", self._tell_failure)

@@ -123,14 +123,19 @@ class Recording:
 
 def _exact_options(time_base: Fraction) -> dict[str, str]:
     """For mp4 and mov: a start time as exact as the frames', and a file that survives an unclean end."""
-    scale = time_base.denominator
-    while scale < 10_000:  # as the muxer does for the track itself
-        scale *= 2
     return {
         "movflags": "hybrid_fragmented+delay_moov",
         "frag_duration": str(_FRAGMENT),
-        "movie_timescale": str(scale),
+        "movie_timescale": str(movie_timescale(time_base)),
     }
+
+
+def movie_timescale(time_base: Fraction) -> int:
+    """Units in a second of an mp4 or mov as a whole that begins as exactly as its frames are stamped."""
+    scale = time_base.denominator
+    while scale < 10_000:  # as the muxer does for the track itself
+        scale *= 2
+    return scale
 
 
 class _Unbuffered:

@@ -39,6 +39,7 @@ class Networks:
     """The network in use. `load` is for a thread that may take its time; any other may call the rest.
 
     comparison: learns of every change, for the other side of it goes by this one
+    closing:    once it is set nothing is loaded any more, and what was just loaded is not made ready
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class Networks:
         settings: DetectionSettings,
         private: bool,
         comparison: Comparison | None = None,
+        closing: threading.Event | None = None,
     ) -> None:
         self._load = load
+        self._closing = closing or threading.Event()
         self._emit = emit
         self._lock = threading.RLock()  # guards all that follows
         self._wanted = settings
@@ -158,6 +161,8 @@ class Networks:
         network = None
         try:
             network = self._load(settings)
+            if self._closing.is_set():  # to make it ready takes as long again
+                return
             warm_up(network)
             loaded = self._replace(network, settings)
         except BaseException:
@@ -173,6 +178,8 @@ class Networks:
     def _fall_back(self) -> bool:
         """Want the default network; False where that, or a newer one, was wanted."""
         with self._lock:
+            if self._closing.is_set():
+                return False
             default = self._wanted.with_network_of(DetectionSettings())
             tried = self._tried
             newer = tried is None or self._wanted.needs_reload(tried)  # it is on its way

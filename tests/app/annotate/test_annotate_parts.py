@@ -10,6 +10,7 @@ import pytest
 from pipeline.sinks.part_file import PartFile, parts_of
 from tests.app.conftest import Annotate
 from tests.clips import write_clip
+from tests.pipeline.sinks.recordings import killed
 
 Said = pytest.CaptureFixture[str]
 
@@ -55,6 +56,18 @@ def test_parts_of_dead_runs_are_told_and_removed_on_demand(
     assert part.exists()
     assert annotate(clip, "-o", tmp_path / "out.mp4", "--remove-parts") == 0
     assert not part.exists()
+
+
+def test_a_part_that_a_killed_run_left_in_fragments_gets_its_index(
+    annotate: Annotate, clip: Path, tmp_path: Path, capsys: Said
+) -> None:
+    part = killed(tmp_path / "killed", ".mp4").rename(tmp_path / "out.0badcafe.part.mp4")
+    assert b"moof" in part.read_bytes()
+    assert annotate(clip, "-o", tmp_path / "out.mp4", "--dry-run") == 0
+    assert b"moof" in part.read_bytes()
+    assert annotate(clip, "-o", tmp_path / "out.mp4") == 0
+    assert f"{part}; 1 of them had no index and got one" in capsys.readouterr().err
+    assert b"moof" not in part.read_bytes()
 
 
 def test_a_pipe_in_the_place_of_an_output_is_refused_at_the_start(

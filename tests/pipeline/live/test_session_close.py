@@ -11,6 +11,7 @@ import pytest
 
 from model.errors import SourceError
 from pipeline.live.events import Loading, Progress, Recording, Saved
+from pipeline.settings import DetectionSettings
 from pipeline.sources.base import Source
 from tests.clips import write_clip
 from tests.pipeline.live.sessions import (
@@ -124,8 +125,10 @@ def test_another_source_is_shown_though_the_one_before_never_returns_from_openin
 
 
 def test_while_a_network_is_being_loaded_which_nothing_can_interrupt(
-    start: Start, clip: str, listener: Listener, loads: Loads
+    start: Start, clip: str, listener: Listener, loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    readied: list[object] = []
+    monkeypatch.setattr("pipeline.live.network.networks.warm_up", readied.append)
     loads.go_on.clear()
     session = start()
     session.open(clip)
@@ -139,6 +142,21 @@ def test_while_a_network_is_being_loaded_which_nothing_can_interrupt(
     loads.go_on.set()
     wait_until(lambda: not session.alive)
     assert listener.events == told, "nobody listens any more"
+    assert not readied, "nobody waits for it to be made ready"
+
+
+def test_while_weights_are_being_loaded_that_cannot_be_had(start: Start, clip: str, loads: Loads) -> None:
+    loads.go_on.clear()
+    session = start()
+    session.detect(DetectionSettings(weights="missing"))
+    session.open(clip)
+    assert loads.begun.acquire(timeout=PATIENCE)
+    assert not session.close(0.1)
+    loads.go_on.set()
+    wait_until(lambda: not session.alive)
+    assert [settings.weights for settings in loads.asked] == ["missing"], (
+        "the default one is not loaded either"
+    )
 
 
 def test_while_something_is_recorded_which_is_whole_then(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +16,7 @@ import numpy as np
 from model.detections import Detections, MaskCrop, no_detections
 from pipeline.frame import Frame, Image, Result
 from pipeline.sinks.base import Sink, SinkReport
+from pipeline.sinks.video import VideoSink
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.video import open_video
 from tests.clips import numbered_picture, turned
@@ -152,3 +154,15 @@ def kinds(path: Path) -> list[str]:
 
 def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def killed(folder: Path, suffix: str, source: Path | None = None) -> Path:
+    """What is on the disk of a recording with some frames in it, whose program is gone."""
+    folder.mkdir()
+    sink = VideoSink(folder / f"o{suffix}", preset="ultrafast")
+    sink.open(info(source))
+    write_all(sink, islice(frames_of(source), 160) if source else noise(160, (96, 96)))
+    (part,) = folder.iterdir()
+    left = shutil.copy(part, folder.parent / f"o.0badcafe.part{suffix}")
+    sink.close(complete=True)
+    return left
