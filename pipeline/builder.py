@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model.instance_predictor import InstancePredictor
-from model.predictor import Predictor
-from pipeline.detectors.base import Detector
-from pipeline.detectors.cuda import CudaDetector
-from pipeline.detectors.device_streams import CudaStreams
-from pipeline.detectors.host import HostDetector
-from pipeline.detectors.plain import PlainDetector
+from pipeline.detectors.build import build_detector
+from pipeline.detectors.paired import PairedDetector
+from pipeline.detectors.shared import shared
 from pipeline.frame import Result
-from pipeline.metrics.run import Metrics
+from pipeline.metrics.run import Metrics, Span
 from pipeline.overlay.draw import OverlayStyle, draw, draw_text_on
 from pipeline.runner import OpenSource, Runner
 from pipeline.sinks.base import Sink
 from pipeline.stages import Paint, RunOptions
-from pipeline.tracking.following import make_detections_follower, make_follower
 from pipeline.tracking.options import FollowOptions
+
+if TYPE_CHECKING:
+    from model.instance_predictor import LoadedPredictor
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """How one side of a comparison finds its instances, and how they are followed from frame to frame."""
+
+    predictor: LoadedPredictor
+    follow: FollowOptions
 
 
 def build_runner(
@@ -43,23 +52,50 @@ def build_runner(
     return Runner(open_source, detector, paint, sinks, metrics, options)
 
 
-def build_detector(
-    predictor: InstancePredictor,
-    metrics: Metrics,
-    style: OverlayStyle | None,
-    follow: FollowOptions | None = None,
-) -> Detector:
-    """The detector for the predictor and its device. On a GPU YOLACT's draws too, all but text.
+def build_side_by_side(
+    open_source: OpenSource,
+    left: Side,
+    right: Side,
+    paint: Paint,
+    sinks: Sequence[Sink],
+    options: RunOptions | None = None,
+    metrics: Metrics | None = None,
+) -> Runner:
+    """A pipeline ready to start that finds instances in each frame in two ways.
 
-    See `build_runner`.
+    paint: draws a result and its `other`, see `SideBySidePaint`. Two predictors on one engine share what its
+    network says. Raises ConfigError on a choice in a `follow` that there is not.
     """
-    if not isinstance(predictor, Predictor):
-        follower_of_any = None if follow is None else make_detections_follower(follow)
-        return PlainDetector(predictor, metrics, follower_of_any)
-    follower = None if follow is None else make_follower(follow)
-    if predictor.device.type == "cuda":
-        return CudaDetector(predictor, metrics, style, CudaStreams(predictor.device), follower)
-    return HostDetector(predictor, metrics, follower=follower)
+    metrics = metrics or Metrics()
+    in_turn = left.predictor is right.predictor or _engine(left) is _engine(right)
+    one, other = shared(left.predictor, right.predictor)
+    detector = PairedDetector(
+        build_detector(one, metrics, follow=left.follow),
+        build_detector(other, _RightMetrics(metrics), follow=right.follow),
+        in_turn,
+    )
+    return Runner(open_source, detector, paint, sinks, metrics, options)
+
+
+def _engine(side: Side) -> object:
+    """What must not begin with a batch while it is busy with another one."""
+    return getattr(side.predictor, "engine", side.predictor)
+
+
+class _RightMetrics(Metrics):
+    """Passes on the right side's spans. Its threads get names of their own where it names them.
+
+    Spans of one name must not overlap, and two engines may well work at the same time.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    def add(self, span: Span) -> None:
+        """See `Metrics.add`."""
+        named = dataclasses.replace(span, thread=f"{span.thread}, right side") if span.thread else span
+        self._metrics.add(named)
 
 
 def painter(style: OverlayStyle, show_fps: bool) -> Paint:

@@ -56,7 +56,6 @@ def test_no_circle_of_imports_even_with_those_for_types():
         raise AssertionError(" -> ".join(error.args[1])) from None
 
 
-@not_yet
 def test_within_the_pipeline_imports_lead_downward():
     upward = [
         f"{m.name} imports {t}"

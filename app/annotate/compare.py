@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.annotate.videos import BuildRun, Prepare
     from app.terminal import Table
     from model.instance_predictor import LoadedPredictor
-    from pipeline.detectors.side_by_side import Side
+    from pipeline.builder import Side
     from pipeline.metrics.run import Metrics
     from pipeline.overlay.side_by_side_paint import SideBySidePaint
     from pipeline.runner import OpenSource, Runner
@@ -91,7 +91,7 @@ def annotate_compared(jobs: Sequence[VideoJob], args: argparse.Namespace, report
 def _prepare(args: argparse.Namespace, painted: list[_Painted]) -> Prepare:
     """painted: gets what draws each video, and with it the figures."""
     from app.drawing import overlay_style
-    from pipeline.detectors.side_by_side import build_side_by_side
+    from pipeline.builder import build_side_by_side
     from pipeline.overlay.side_by_side_paint import SideBySidePaint
 
     networks = _Networks(args)
@@ -138,8 +138,8 @@ def _two_records(job: VideoJob) -> CompareJob:
 def _sinks(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
     """One for each output that is to be made; the right side's lines get what the others do not look at."""
     from app.annotate.videos import sinks_of
-    from pipeline.detectors.side_by_side import OtherSide
     from pipeline.sinks.jsonl import JsonLinesSink
+    from pipeline.sinks.other_side import OtherSide
 
     sinks = sinks_of(job, args)
     other = job.other_record if isinstance(job, CompareJob) else None
@@ -165,7 +165,7 @@ class _Networks:
 
         from app.options import follow_options
         from app.threads import streams_for_files
-        from pipeline.detectors.side_by_side import Side
+        from pipeline.builder import Side
 
         batch = 1 if live else self._args.batch
         shared = self._args.compare.keys() <= _NEEDS_NO_OTHER

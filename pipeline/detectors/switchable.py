@@ -1,4 +1,4 @@
-"""A detector whose network is chosen, and chosen anew, while frames come in."""
+"""The detector of a live view: networks and settings of one side or two, changed while frames come in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from model.detections import no_detections
@@ -16,51 +17,71 @@ from pipeline.tracking.options import FollowOptions
 
 # torch is loaded with the first network: frames are shown before that
 if TYPE_CHECKING:
-    from model.instance_predictor import InstancePredictor, LoadedPredictor
+    from model.instance_predictor import LoadedPredictor
     from model.predictor import Predictor
-    from pipeline.detectors.device_streams import DeviceStreams
-    from pipeline.tracking.following import DetectionsFollower, FoundFollower
+    from pipeline.detectors.build import DetectorBuilder
 
 Adopt = Callable[["Predictor"], None]
 """Makes ready for a network in the thread that uses it: PyTorch's threads are counted by thread."""
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """What is to be detected with. predictor: None for not at all."""
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The settings of one side. predictor: None to detect nothing; follow: None to track nothing."""
 
     predictor: LoadedPredictor | None = None
-    inspect: bool = False
     follow: FollowOptions | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """The settings of both sides; no right one where nothing is compared."""
+
+    left: _Side = _Side()
+    right: _Side | None = None
+    inspect: bool = False
+
+
 class SwitchableDetector:
-    """Lets frames pass with nothing found until a network is there. See `Detector`.
+    """Detects in every frame by the left side's settings and, while there is a right side, by its too.
 
-    The network and what is told of it may be changed from any thread, without waiting; the next batch that
-    is begun goes by it. One batch is on its way at a time: somebody watches, so that the age of the newest
-    frame counts more than the number of frames, and no batch of a former network is left at a change.
+    Frames pass with nothing found until a network is there. The right side's detections come as
+    `Result.other`. One side works after the other, for both may be on one engine; where they are, they share
+    its outputs (`pipeline.detectors.shared`). Everything but `submit` may be called from any thread, holds
+    from the next batch on and returns at once.
 
-    adopt: called before a network's first batch
+    One batch is on its way at a time: somebody watches, so that the age of the newest frame counts more than
+    the number of frames, and no batch of a former network is left at a change. Tracks and their ids go on
+    when the network or its options change, and when those of tracking do while the tracker is the same one.
+
+    A frame that comes again, because something about its treatment has changed, is not detected in again
+    unless the detection has changed: a picture that stands still keeps its tracks.
     """
 
     slots = 1
 
-    def __init__(self, metrics: Metrics, adopt: Adopt | None = None) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        adopt: Adopt | None = None,
+        on_failure: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """adopt: called before a network's first batch; on_failure: gets what the right side has raised,
+        which ends the comparison and nothing else. Without it that is raised, as from the left side."""
         self._metrics = metrics
         self._adopt = adopt
+        self._on_failure = on_failure
         self._lock = threading.Lock()
-        self._wanted = _Choice()
+        self._wanted = _Sides()
         # these belong to the thread that submits
         self._used = self._wanted
-        self._detector: Detector = _Nothing()
-        self._streams: dict[str, DeviceStreams] = {}
-        self._follower: FoundFollower | None = None
-        self._plain_follower: DetectionsFollower | None = None  # of what is no network of this project
+        self._left = _Slot(metrics, adopt)
+        self._right: _Slot | None = None
+        self._last: Result | None = None
 
     @property
     def inspect(self) -> bool:
-        """Whether results carry an `Inspection`, where the network makes masks. Costs a copy a frame."""
+        """Whether results carry an `Inspection`, where the left network makes masks. Costs a copy a frame."""
         return self._wanted.inspect
 
     @inspect.setter
@@ -69,93 +90,117 @@ class SwitchableDetector:
         with self._lock:
             self._wanted = dataclasses.replace(self._wanted, inspect=wanted)
 
-    @property
-    def follow(self) -> FollowOptions | None:
-        """How instances are followed from frame to frame; None for not at all.
+    def use(self, predictor: LoadedPredictor | None, follow: FollowOptions | None = None) -> None:
+        """Detect with this one, on the left side where there are two; the one before is let go of.
 
-        Tracks and their ids go on when the network or its options change, and when these options do as long
-        as the tracker is the same one.
+        predictor: None to detect nothing; follow: how instances are tracked, None for not at all. No other
+        thread may start its engine while this detector does. Raises ConfigError on an unknown option.
         """
-        return self._wanted.follow
-
-    @follow.setter
-    def follow(self, wanted: FollowOptions | None) -> None:
-        """From the next batch on. Raises ConfigError on a choice that there is not."""
-        if wanted is not None:
-            wanted.check()
+        side = _checked(predictor, follow)
         with self._lock:
-            self._wanted = dataclasses.replace(self._wanted, follow=wanted)
+            self._wanted = dataclasses.replace(self._wanted, left=side)
 
-    def use(self, predictor: LoadedPredictor | None) -> None:
-        """Detect with this one from the next batch on, None for not at all; the one before is let go of.
-
-        No other thread may start its engine while this detector does.
-        """
+    def compare(self, predictor: LoadedPredictor | None, follow: FollowOptions | None = None) -> None:
+        """Detect with this one on the right side; None ends the comparison. See `use`."""
+        side = None if predictor is None else _checked(predictor, follow)
         with self._lock:
-            self._wanted = dataclasses.replace(self._wanted, predictor=predictor)
+            if side is not None or self._wanted.right is not None:
+                self._wanted = dataclasses.replace(self._wanted, right=side)
 
     def submit(self, frames: Sequence[Frame]) -> Pending:
         """See `Detector.submit`."""
         wanted = self._wanted
         if wanted is not self._used:
-            self._detector = self._build(wanted)
-            self._used = wanted
-        return self._detector.submit(frames)
+            self._take(wanted)
+        if (known := self._known(frames)) is not None:
+            return lambda: [known]
+        left, right = self._left.detector.submit(frames), self._right
+        return lambda: self._collect(frames, left, right)
 
-    def _build(self, choice: _Choice) -> Detector:
-        if choice.predictor is None:
-            return _Nothing()
+    def _take(self, wanted: _Sides) -> None:
+        self._last = None
+        self._used = wanted
+        left, right = wanted.left, wanted.right
+        if right is None:
+            self._right = None  # with its tracks: another comparison begins anew
+        elif left.predictor is not None and right.predictor is not None:
+            from pipeline.detectors.shared import shared
+
+            one, other = shared(left.predictor, right.predictor)
+            left, right = _Side(one, left.follow), _Side(other, right.follow)
+        self._left.take(left, wanted.inspect)
+        if right is not None:
+            self._right = self._right or _Slot(Metrics(), self._adopt)
+            self._right.take(right)
+
+    def _known(self, frames: Sequence[Frame]) -> Result | None:
+        """Return the last frame's result, where this is the same one and the detection has not changed."""
+        last = self._last
+        if last is None or len(frames) != 1:
+            return None
+        (frame,) = frames
+        same = frame.image is last.frame.image and frame.pts == last.frame.pts
+        return dataclasses.replace(last, frame=frame) if same else None
+
+    def _collect(self, frames: Sequence[Frame], left: Pending, right: _Slot | None) -> list[Result]:
+        results = left()
+        if right is not None:
+            results = self._with_others(results, frames, right.detector)
+        self._last = results[-1]
+        return results
+
+    def _with_others(self, results: list[Result], frames: Sequence[Frame], right: Detector) -> list[Result]:
+        begun = monotonic()
+        try:
+            others = right.submit(frames)()
+        except Exception as error:
+            if self._on_failure is None:
+                raise
+            if self._drop_right():
+                self._on_failure(error)
+            return results
+        self._metrics.add_now("masks", frames[0].index, begun)
+        return [
+            dataclasses.replace(result, other=other.detections)
+            for result, other in zip(results, others, strict=True)
+        ]
+
+    def _drop_right(self) -> bool:
+        """End the comparison that goes on; False where another one was chosen, or none, meanwhile."""
+        with self._lock:
+            if self._wanted.right is not self._used.right:
+                return False
+            self._wanted = dataclasses.replace(self._wanted, right=None)
+            return True
+
+
+def _checked(predictor: LoadedPredictor | None, follow: FollowOptions | None) -> _Side:
+    if follow is not None:
+        follow.check()
+    return _Side(predictor, follow)
+
+
+class _Slot:
+    """The place of one side's detector, which is built anew at every change."""
+
+    def __init__(self, metrics: Metrics, adopt: Adopt | None) -> None:
+        self.detector: Detector = _Nothing()
+        self._metrics = metrics
+        self._adopt = adopt
+        self._builder: DetectorBuilder | None = None
+
+    def take(self, side: _Side, inspect: bool = False) -> None:
+        """Detect by these settings."""
+        if side.predictor is None:
+            self.detector = _Nothing()
+            return
         from model.predictor import Predictor
-        from pipeline.detectors.host import HostDetector
+        from pipeline.detectors.build import DetectorBuilder
 
-        if not isinstance(choice.predictor, Predictor):
-            return self._plain(choice.predictor, choice.follow)
-        if self._adopt is not None:
-            self._adopt(choice.predictor)
-        self._follow(choice)
-        if choice.predictor.device.type == "cuda" and not choice.inspect:
-            return self._on_gpu(choice.predictor)
-        return HostDetector(choice.predictor, self._metrics, choice.inspect, self._follower)
-
-    def _follow(self, choice: _Choice) -> None:
-        """Make the follower go by this choice."""
-        if choice.follow is None:
-            self._follower = None
-        elif self._follower is None:
-            from pipeline.tracking.following import make_follower
-
-            self._follower = make_follower(choice.follow)
-        elif choice.follow != self._used.follow or _network(choice) is not _network(self._used):
-            self._follower.change(choice.follow)
-
-    def _plain(self, predictor: InstancePredictor, follow: FollowOptions | None) -> Detector:
-        """For a predictor that tells nothing of what goes on inside it."""
-        from pipeline.detectors.plain import PlainDetector
-
-        if follow is None:
-            self._plain_follower = None
-        elif self._plain_follower is None:
-            from pipeline.tracking.following import make_detections_follower
-
-            self._plain_follower = make_detections_follower(follow)
-        elif follow != self._used.follow:
-            self._plain_follower.change(follow)
-        return PlainDetector(predictor, self._metrics, self._plain_follower)
-
-    def _on_gpu(self, predictor: Predictor) -> Detector:
-        """On the same streams each time: memory that was freed is kept for its stream, and adds up."""
-        from pipeline.detectors.cuda import CudaDetector
-        from pipeline.detectors.device_streams import CudaStreams
-
-        device = str(predictor.device)
-        if device not in self._streams:
-            self._streams[device] = CudaStreams(predictor.device)
-        return CudaDetector(predictor, self._metrics, None, self._streams[device], self._follower)
-
-
-def _network(choice: _Choice) -> object:
-    """What stays the same as long as masks are described in the same way, whatever else is set."""
-    return getattr(choice.predictor, "decoder", choice.predictor)
+        self._builder = self._builder or DetectorBuilder(self._metrics)
+        if self._adopt is not None and isinstance(side.predictor, Predictor):
+            self._adopt(side.predictor)
+        self.detector = self._builder.build(side.predictor, side.follow, inspect=inspect)
 
 
 class _Nothing:

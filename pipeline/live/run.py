@@ -63,7 +63,7 @@ class LiveRun:
         """names: of the files that are made; on_turn: called by the run's threads once the source is `ready`,
         and once the run is `over`; adopt: see `SwitchableDetector`."""
         # heavy ones, loaded once somebody wants to see something
-        from pipeline.detectors.paired import PairedDetector
+        from pipeline.detectors.switchable import SwitchableDetector
         from pipeline.live.files.recorder import Recorder
         from pipeline.live.painting import LivePainter
 
@@ -75,7 +75,7 @@ class LiveRun:
         self.latest = LatestSink()
         self.spans = RecentSpans()
         self.metrics = Metrics(self.spans)
-        self.detector = PairedDetector(self.metrics, adopt, networks.compared_broke)
+        self.detector = SwitchableDetector(self.metrics, adopt, networks.compared_broke)
         self.painter = LivePainter(display, shown=networks.wanted_rows)
         self.scorer = PairScorer()
         self.playback: Playback | None = None

@@ -32,7 +32,7 @@ class SideBySidePaint:
         self._counterparts = Counterparts()
 
     def __call__(self, result: Result, fps: float) -> Result:
-        """The result with both sides drawn. It comes from a `SideBySideDetector`.
+        """The result with both sides drawn. It comes from a `PairedDetector`.
 
         Raises ValueError when masks or tracks are missing, without which nothing can be measured.
         """

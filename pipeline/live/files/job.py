@@ -119,7 +119,7 @@ class AnnotationJob:
         return OutputNames().new(order.output, stem, [VIDEO])[0]
 
     def _runner_to(self, sink: Sink) -> Runner:
-        from pipeline.builder import build_detector
+        from pipeline.detectors.build import build_detector
         from pipeline.live.painting import LivePainter
 
         detection = self._order.detection
@@ -133,7 +133,7 @@ class AnnotationJob:
         painter = LivePainter(display, shown)
         if painter.picture_problem:
             self._emit(Failed("display", painter.picture_problem))
-        detector = build_detector(network, self._metrics, style=None, follow=follow)
+        detector = build_detector(network, self._metrics, follow=follow)
         return Runner(self._open, detector, in_media_time(painter), [sink], self._metrics)
 
     def _open(self, interrupted: threading.Event) -> Source:

@@ -17,7 +17,7 @@ from pipeline.settings import ComparisonSettings, DetectionSettings
 if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
     from model.predictor import Predictor
-    from pipeline.detectors.paired import PairedDetector
+    from pipeline.detectors.switchable import SwitchableDetector
 
 TOPIC = "comparison"
 
@@ -51,7 +51,7 @@ class _Left:
     network: Predictor
     settings: DetectionSettings
     private: bool
-    detector: PairedDetector | None
+    detector: SwitchableDetector | None
 
 
 class Comparison:
@@ -93,7 +93,7 @@ class Comparison:
         network: Predictor,
         settings: DetectionSettings,
         private: bool,
-        detector: PairedDetector | None,
+        detector: SwitchableDetector | None,
     ) -> None:
         """Learn what the left side is from now on."""
         with self._lock:

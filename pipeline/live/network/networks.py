@@ -32,7 +32,7 @@ from pipeline.settings import DetectionSettings
 
 if TYPE_CHECKING:
     from model.predictor import Predictor
-    from pipeline.detectors.paired import PairedDetector
+    from pipeline.detectors.switchable import SwitchableDetector
 
 
 class Networks:
@@ -66,7 +66,7 @@ class Networks:
         self._privacy_asked = private
         self._private = private  # whether the detector looks for everybody
         self._private_since = -math.inf if private else math.inf
-        self._detector: PairedDetector | None = None
+        self._detector: SwitchableDetector | None = None
         self._comparison = comparison
         self._loaded: Loaded | None = None
 
@@ -93,7 +93,7 @@ class Networks:
         with self._lock:
             return self._wanted
 
-    def attach(self, detector: PairedDetector) -> None:
+    def attach(self, detector: SwitchableDetector) -> None:
         """From now on this detector gets the network; the one before keeps what it has."""
         with self._lock:
             self._detector = detector

@@ -12,7 +12,8 @@ import torch
 from model.network.yolact import fuse_batch_norms
 from model.options import DetectOptions
 from model.predictor import Predictor
-from pipeline.builder import build_detector, painter
+from pipeline.builder import painter
+from pipeline.detectors.build import build_detector
 from pipeline.detectors.cuda import CudaDetector
 from pipeline.detectors.host import HostDetector
 from pipeline.frame import Frame

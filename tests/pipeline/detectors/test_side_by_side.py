@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from model.predictor import Predictor
+from pipeline.builder import Side, build_side_by_side
 from pipeline.detectors.base import Pending
+from pipeline.detectors.paired import PairedDetector
 from pipeline.detectors.plain import PlainDetector
-from pipeline.detectors.side_by_side import OtherSide, Side, SideBySideDetector, build_side_by_side
 from pipeline.frame import Frame, Result
 from pipeline.metrics.run import Metrics
 from pipeline.overlay.draw import OverlayStyle
 from pipeline.overlay.side_by_side import compose
 from pipeline.overlay.side_by_side_paint import SideBySidePaint, score_line
 from pipeline.runner import RunState
+from pipeline.sinks.other_side import OtherSide
 from pipeline.stability.meter import StabilityMeter
 from pipeline.stability.pair_score import RECENT, SideMeter
 from pipeline.stages import RunOptions
@@ -37,7 +39,7 @@ def plain(shake: int = 0, metrics: Metrics | None = None) -> PlainDetector:
 
 
 def compared(count: int = 8, shake: int = 2, speed: int = 1) -> list[Result]:
-    return results(SideBySideDetector(plain(), plain(shake)), frames(count, speed=speed))
+    return results(PairedDetector(plain(), plain(shake)), frames(count, speed=speed))
 
 
 class Trace(Spans):
@@ -55,7 +57,7 @@ class Trace(Spans):
 @pytest.mark.parametrize("batch", [1, 3])
 def test_both_sides_are_what_each_detector_finds_alone_in_the_same_frame(in_turn, batch):
     shown = frames(7)
-    together = SideBySideDetector(plain(), plain(shake=2), in_turn)
+    together = PairedDetector(plain(), plain(shake=2), in_turn)
     alone, shaken = results(plain(), shown), results(plain(shake=2), shown)
 
     done = results(together, shown, batch)
@@ -72,11 +74,11 @@ def test_both_sides_are_what_each_detector_finds_alone_in_the_same_frame(in_turn
 
 def test_as_many_batches_are_on_their_way_as_both_sides_take():
     left, right = Detector(slots=3), Detector(slots=2)
-    both = SideBySideDetector(left, right)
+    both = PairedDetector(left, right)
     assert both.slots == 2
     results(both, frames(6))
     assert left.most_pending == right.most_pending == 2
-    assert SideBySideDetector(Detector(slots=3), Detector(slots=3), in_turn=True).slots == 1
+    assert PairedDetector(Detector(slots=3), Detector(slots=3), in_turn=True).slots == 1
 
 
 @pytest.mark.parametrize(("slots", "in_turn"), [(2, True), (1, False)])
@@ -96,7 +98,7 @@ def test_in_turn_the_right_side_begins_when_the_left_one_is_done(slots, in_turn)
 
             return collect
 
-    results(SideBySideDetector(Telling("left"), Telling("right"), in_turn), frames(1))
+    results(PairedDetector(Telling("left"), Telling("right"), in_turn), frames(1))
     assert told == ["left begins", "left is done", "right begins", "right is done"]
 
 
@@ -106,11 +108,11 @@ def test_results_of_different_frames_are_never_put_together():
             return super().submit([dataclasses.replace(frame, index=frame.index + 1) for frame in batch])
 
     with pytest.raises(AssertionError, match="frames 0 and 1 do not pair"):
-        results(SideBySideDetector(Detector(), Late()), frames(1))
+        results(PairedDetector(Detector(), Late()), frames(1))
 
 
 def test_the_timings_are_those_of_both_sides():
-    (result,) = results(SideBySideDetector(plain(), plain()), frames(1))
+    (result,) = results(PairedDetector(plain(), plain()), frames(1))
     (left,) = results(plain(), frames(1))
     assert set(result.timings) == set(left.timings) == {"forward", "track"}
 

@@ -14,7 +14,7 @@ from model.classes import COCO_CLASSES
 from model.input_shape import input_shape
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
-from pipeline.detectors.paired import PairedDetector
+from pipeline.detectors.switchable import SwitchableDetector
 from pipeline.frame import Frame, Result
 from pipeline.live.assembly import add_up, explain, overlap
 from pipeline.live.network.loading import warm_up
@@ -44,7 +44,7 @@ def frame_of(size: tuple[int, int], index: int = 0) -> Frame:
 
 
 def detected(predictor: Predictor, frames: Sequence[Frame]) -> list[Result]:
-    detector = PairedDetector(Metrics())
+    detector = SwitchableDetector(Metrics())
     detector.inspect = True
     detector.use(predictor)
     return [detector.submit([frame])()[0] for frame in frames]
@@ -95,7 +95,7 @@ def test_what_is_hidden_of_a_person_is_hidden_in_the_prototypes_too(letterboxing
 
 def test_frames_of_other_shapes_and_networks_of_other_kinds_take_turns_while_it_runs(letterboxing) -> None:
     square = square_network(thresholds=(0.01,) * 3)
-    detector, painter = PairedDetector(Metrics()), LivePainter(DisplaySettings())
+    detector, painter = SwitchableDetector(Metrics()), LivePainter(DisplaySettings())
     detector.inspect = True
     shapes = []
     for index in range(8):
@@ -112,7 +112,7 @@ def test_frames_of_other_shapes_and_networks_of_other_kinds_take_turns_while_it_
 
 
 def test_both_sides_of_a_comparison_read_one_letterboxed_pass(letterboxing) -> None:
-    detector = PairedDetector(Metrics())
+    detector = SwitchableDetector(Metrics())
     detector.use(letterboxing)
     detector.compare(letterboxing.with_options(max_detections=2))
     (result,) = detector.submit([frame_of(SIZES[0])])()

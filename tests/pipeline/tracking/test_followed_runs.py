@@ -13,8 +13,8 @@ from torch import Tensor
 from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
 from model.postprocessing import Found, add_masks, suppress, to_detections
-from pipeline.builder import build_detector, build_runner
-from pipeline.detectors.base import Detector
+from pipeline.builder import build_runner
+from pipeline.detectors.build import build_detector
 from pipeline.detectors.cuda import CudaDetector
 from pipeline.detectors.host import HostDetector
 from pipeline.detectors.plain import PlainDetector
@@ -198,8 +198,7 @@ def test_colours_follow_the_tracks_on_the_device_as_on_the_host(colour_by: str):
 
 def switchable(follow: FollowOptions | None = FOLLOW) -> SwitchableDetector:
     detector = SwitchableDetector(Metrics())
-    detector.use(small_predictor(CPU, torch.clone))
-    detector.follow = follow
+    detector.use(small_predictor(CPU, torch.clone), follow)
     return detector
 
 
@@ -207,10 +206,11 @@ def test_ids_go_on_when_the_network_what_it_looks_for_or_what_is_told_of_it_chan
     detector = switchable()
     frames = video(6)
     first = results(detector, frames[:1])
-    detector.use(small_predictor(CPU, torch.clone, DetectOptions(0.2, 4)))
+    other = small_predictor(CPU, torch.clone, DetectOptions(0.2, 4))
+    detector.use(other, FOLLOW)
     detector.inspect = True
     second = results(detector, frames[1:2])
-    detector.follow = FollowOptions(stabilise="light")
+    detector.use(other, FollowOptions(stabilise="light"))
     third = results(detector, frames[2:3])
 
     assert len(ids(second)[0]) == 4
@@ -221,19 +221,19 @@ def test_ids_go_on_when_the_network_what_it_looks_for_or_what_is_told_of_it_chan
 
 def test_following_can_be_switched_on_and_off():
     detector = switchable(None)
-    assert detector.follow is None
+    network = small_predictor(CPU, torch.clone)
     assert results(detector, video(1))[0].detections.track_ids is None
-    detector.follow = FOLLOW
-    assert detector.follow == FOLLOW
+    detector.use(network, FOLLOW)
     assert ids(results(detector, video(1)))[0][0] == 0
-    detector.follow = None
+    detector.use(network)
     assert results(detector, video(1))[0].detections.track_ids is None
 
 
 def test_another_network_does_not_inherit_what_was_smoothed():
-    detector: Detector = switchable(FollowOptions(stabilise="strong"))
+    strong = FollowOptions(stabilise="strong")
+    detector = switchable(strong)
     results(detector, video(1))
     other = small_predictor(CPU, torch.clone)
-    detector.use(other)
+    detector.use(other, strong)
     frames = video(2, lighter=2)[1:]
     check_equal(results(detector, frames), results(HostDetector(other, Metrics()), frames))

@@ -15,7 +15,7 @@ from model.detections import Detections
 from model.options import DetectOptions
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
-from pipeline.detectors.paired import PairedDetector
+from pipeline.detectors.switchable import SwitchableDetector
 from pipeline.frame import Frame
 from pipeline.metrics.run import Metrics
 from pipeline.tracking.options import FollowOptions
@@ -42,8 +42,8 @@ def counting_predictor() -> tuple[Predictor, CountingEngine]:
 
 
 @pytest.fixture
-def detector() -> PairedDetector:
-    return PairedDetector(Metrics())
+def detector() -> SwitchableDetector:
+    return SwitchableDetector(Metrics())
 
 
 def check_same(found: Detections | None, expected: Detections) -> None:
@@ -53,7 +53,7 @@ def check_same(found: Detections | None, expected: Detections) -> None:
     np.testing.assert_array_equal(found.masks, expected.masks)
 
 
-def test_without_a_right_side_there_is_none_and_the_left_one_is_as_ever(detector: PairedDetector) -> None:
+def test_without_a_right_side_there_is_none_and_the_left_one_is_as_ever(detector: SwitchableDetector) -> None:
     frames = small_frames(3)
     detector.use(small_predictor(CPU, torch.clone))
     found = results(detector, frames)
@@ -62,7 +62,7 @@ def test_without_a_right_side_there_is_none_and_the_left_one_is_as_ever(detector
 
 
 def test_sides_of_one_network_share_what_it_says_and_find_what_each_finds_alone(
-    detector: PairedDetector,
+    detector: SwitchableDetector,
 ) -> None:
     frames = small_frames(4)
     predictor, engine = counting_predictor()
@@ -76,7 +76,7 @@ def test_sides_of_one_network_share_what_it_says_and_find_what_each_finds_alone(
         check_same(result.other, alone.detections)
 
 
-def test_sides_of_two_networks_each_ask_their_own(detector: PairedDetector) -> None:
+def test_sides_of_two_networks_each_ask_their_own(detector: SwitchableDetector) -> None:
     frames = small_frames(3)
     (left, one), (right, other) = counting_predictor(), counting_predictor()
     detector.use(left)
@@ -88,7 +88,7 @@ def test_sides_of_two_networks_each_ask_their_own(detector: PairedDetector) -> N
 
 
 def test_a_comparison_ends_with_the_next_frame_and_leaves_the_left_side_its_tracks(
-    detector: PairedDetector,
+    detector: SwitchableDetector,
 ) -> None:
     predictor = small_predictor(CPU, torch.clone)
     detector.use(predictor, FollowOptions())
@@ -110,7 +110,7 @@ def again(frame: Frame, index: int) -> Frame:
     return dataclasses.replace(frame, image=frame.image.copy(), index=index, pts=index)
 
 
-def test_a_frame_that_comes_again_is_not_looked_at_again(detector: PairedDetector) -> None:
+def test_a_frame_that_comes_again_is_not_looked_at_again(detector: SwitchableDetector) -> None:
     (frame,) = small_frames(1)
     predictor, engine = counting_predictor()
     detector.use(predictor, FollowOptions())
@@ -124,7 +124,7 @@ def test_a_frame_that_comes_again_is_not_looked_at_again(detector: PairedDetecto
 
 @pytest.mark.parametrize("change", ["use", "compare", "inspect", "follow"])
 def test_it_is_looked_at_again_once_anything_is_looked_for_in_another_way(
-    detector: PairedDetector, change: str
+    detector: SwitchableDetector, change: str
 ) -> None:
     (frame,) = small_frames(1)
     predictor, engine = counting_predictor()
@@ -144,7 +144,7 @@ def test_it_is_looked_at_again_once_anything_is_looked_for_in_another_way(
     assert (result.inspection is not None) is (change == "inspect")
 
 
-def test_another_frame_of_the_same_picture_is_another_one(detector: PairedDetector) -> None:
+def test_another_frame_of_the_same_picture_is_another_one(detector: SwitchableDetector) -> None:
     (frame,) = small_frames(1)
     predictor, engine = counting_predictor()
     detector.use(predictor)
@@ -152,7 +152,7 @@ def test_another_frame_of_the_same_picture_is_another_one(detector: PairedDetect
     assert engine.begun == 2
 
 
-def test_what_is_in_batches_is_compared_too(detector: PairedDetector) -> None:
+def test_what_is_in_batches_is_compared_too(detector: SwitchableDetector) -> None:
     frames = small_frames(4)
     predictor = small_predictor(CPU, torch.clone)
     detector.use(predictor)
@@ -175,7 +175,7 @@ class Oracle:
         return [no_detections(frame.shape[:2], self.class_names) for frame in frames]
 
 
-def test_the_right_side_may_be_any_predictor(detector: PairedDetector) -> None:
+def test_the_right_side_may_be_any_predictor(detector: SwitchableDetector) -> None:
     frames = small_frames(2)
     detector.use(small_predictor(CPU, torch.clone), FollowOptions())
     detector.compare(Oracle(), FollowOptions())  # type: ignore[arg-type]
@@ -192,7 +192,7 @@ class Broken(Oracle):
 
 def test_a_right_side_that_fails_ends_alone_and_is_told_once() -> None:
     told: list[Exception] = []
-    detector = PairedDetector(Metrics(), on_failure=told.append)
+    detector = SwitchableDetector(Metrics(), on_failure=told.append)
     frames = small_frames(3)
     detector.use(small_predictor(CPU, torch.clone))
     detector.compare(Broken())  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def test_a_right_side_that_fails_ends_alone_and_is_told_once() -> None:
 
 def test_what_fails_after_another_right_side_was_chosen_does_not_end_that_one() -> None:
     told: list[Exception] = []
-    detector = PairedDetector(Metrics(), on_failure=told.append)
+    detector = SwitchableDetector(Metrics(), on_failure=told.append)
 
     class Outdated(Broken):
         def __call__(self, frames):
