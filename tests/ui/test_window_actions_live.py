@@ -38,7 +38,7 @@ EFFECTS: dict[str, Callable[[MainWindow, Result], object]] = {
 
 def compare(window, until) -> None:
     window.controller.comparer.change(on=True)
-    until(lambda: window.controller.comparer.shown)
+    until(lambda: window.controller.shows_two_sides)
     window.menus.refresh()
 
 

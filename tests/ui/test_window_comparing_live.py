@@ -26,9 +26,9 @@ def compares_with(controller, **changes):
 
 def goes_on(window, until):
     """Both sides are shown, and go on."""
-    until(lambda: window.controller.comparer.shown)
+    until(lambda: window.controller.shows_two_sides)
     at = window.controller.result.frame.index
-    until(lambda: window.controller.comparer.shown and window.controller.result.frame.index > at + 2)
+    until(lambda: window.controller.shows_two_sides and window.controller.result.frame.index > at + 2)
 
 
 def test_tracks_stay_through_a_pause_a_change_of_settings_and_a_step(begin, until):
@@ -80,7 +80,7 @@ def test_weights_that_cannot_be_compared_with_are_a_notice_and_the_picture_goes_
     until(lambda: told(window, Level.ERROR, "broken.pt"))
     at = window.controller.result.frame.index
     until(lambda: found(window) and window.controller.result.frame.index > at + 2)
-    assert not window.controller.comparer.shown
+    assert not window.controller.shows_two_sides
     window.controller.comparer.change(weights=None)
     goes_on(window, until)
     assert window.notices.notices == ()

@@ -20,11 +20,10 @@ from pipeline.tracking.options import STABILISE_KINDS
 from ui.control.bridge import Bridge
 from ui.control.comparing import Comparer
 from ui.control.liveness import Liveness
-from ui.control.notices import Level, Notice
+from ui.control.notices import NETWORK, SOURCE, Level, Notice
 from ui.control.selection import next_instance
 from ui.control.settings import MOST_RECENT, WindowSettings, camera_options
 from ui.control.source_names import label_of, name_of
-from ui.control.telling import NETWORK, SOURCE, Teller
 
 if TYPE_CHECKING:
     from pipeline.detectors.switchable import Adopt
@@ -56,10 +55,9 @@ class Controller(QObject):
     recent_changed = pyqtSignal()
     notice = pyqtSignal(Notice)
     settled = pyqtSignal(str)  # notices of this topic are out of date
-    file_asked = (
-        pyqtSignal()
-    )  # somebody wants to choose a video or picture, a folder of pictures, or weights;
-    folder_asked = pyqtSignal()  # the window answers with its dialogs
+    # a video or picture, a folder of pictures, or weights are to be chosen: the window opens the dialog
+    file_asked = pyqtSignal()
+    folder_asked = pyqtSignal()
     weights_asked = pyqtSignal()
 
     def __init__(
@@ -74,7 +72,7 @@ class Controller(QObject):
         self.session = make_session(self.bridge.deliver, settings.detection, settings.display)
         self.result: Result | None = None  # what the view shows now; the view sets it
         self.display_fps = 0.0  # pictures a second that the view shows; set by it too
-        self.shown_age = 0.0  # seconds from the capture of the last one until it was painted, or until now
+        self.shown_age = 0.0  # seconds; `Liveness.age` of the last one, set by the view too
         self.opened: Opened | None = None
         self.loaded: Loaded | None = None
         self.loading: Loading | None = None  # while another network is on its way
@@ -84,10 +82,9 @@ class Controller(QObject):
         self.before = ""  # the source that was opened last, as long as it can be gone back to
         self.recording_since = 0.0  # `time.monotonic()` when the recording began, while there is one
         self._inspectors = 0
-        self.comparer = Comparer(self)
+        self.comparer = Comparer(self.session, self)
         self._listen()
-        self.liveness = Liveness(self)
-        self._teller = Teller(self)
+        self.liveness = Liveness(self.bridge, self)
 
     @property
     def detection(self) -> DetectionSettings:
@@ -98,6 +95,11 @@ class Controller(QObject):
     def display(self) -> DisplaySettings:
         """What is shown."""
         return self.settings.display
+
+    @property
+    def shows_two_sides(self) -> bool:
+        """True while the picture that is shown has both sides of a comparison."""
+        return self.result is not None and self.result.other is not None
 
     @property
     def pixel_aspect(self) -> float:
@@ -154,7 +156,7 @@ class Controller(QObject):
             source = self._given.get(known, source)
         if is_address(source) and HIDDEN in source:
             text = f"{source}: passwords are not kept; type the address with its password once more"
-            self.tell(Level.WARNING, text, topic="source")
+            self.tell(Level.WARNING, text, topic=SOURCE)
             return
         self._given[known] = source
         self._asked[label_of(source)] = known

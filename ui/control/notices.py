@@ -10,6 +10,14 @@ from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+# topics of notices, which are the tasks of the session's events too
+SOURCE = "source"
+NETWORK = "network"
+PRIVACY = "privacy"
+CLASSES = "classes"
+RECORDING = "recording"
+ANNOTATION = "annotation"
+
 MOST_SHOWN = 5
 _RISE = 4  # pixels that a line of text stands below a button's upper edge
 BRIEF = 6.0  # seconds that a note stays; warnings and errors stay until they are closed or out of date

@@ -27,7 +27,7 @@ class SplitLine:
 
     def is_near(self, at: QPointF, geometry: ViewGeometry) -> bool:
         """Whether the line is under that point of the view."""
-        if not self._comparer.shown:
+        if not self._controller.shows_two_sides:
             return False
         _, top, _, height = geometry.target
         return abs(at.x() - self._x(geometry)) <= _NEAR and top <= at.y() < top + height
@@ -53,7 +53,7 @@ class SplitLine:
 
     def paint(self, painter: QPainter, view: QRectF, geometry: ViewGeometry) -> None:
         """Over the picture, while it has two sides."""
-        if not self._comparer.shown:
+        if not self._controller.shows_two_sides:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         left, top, width, height = geometry.target

@@ -144,7 +144,7 @@ class VideoView(QWidget):
     def _count(self, now: float) -> None:
         while self._painted and now - self._painted[0] > _RECENT:
             self._painted.popleft()
-        self._controller.liveness.look(now)
+        self._controller.shown_age = self._controller.liveness.age(now)
         self._controller.display_fps = len(self._painted) / _RECENT
 
     def _judge(self, now: float) -> None:
@@ -182,7 +182,7 @@ class VideoView(QWidget):
         self._picture.clear()
         self._painted.clear()
         self._controller.liveness.forget()
-        self._controller.display_fps = 0.0
+        self._count(monotonic())
         self._geometry = ViewGeometry((self.width(), self.height()), (0, 0))
         self.update()
 

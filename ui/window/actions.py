@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from ui.control.controller import Controller
-    from ui.window.main_window import MainWindow
+    from ui.view.video_view import VideoView
+    from ui.window.dialogs import Dialogs
 
 MENUS = {"file": "&File", "playback": "&Playback", "view": "&View", "panels": "P&anels", "help": "&Help"}
+
+
+class ActionTarget(Protocol):
+    """The parts and methods of the window that actions use."""
+
+    controller: Controller
+    dialogs: Dialogs
+    view: VideoView
+
+    def close(self) -> bool:
+        """Close the window; return False if it stays open."""
+
+    def escape(self) -> None:
+        """Leave the full screen, or deselect, or give the picture the keyboard."""
+
+    def set_colours(self, colours: Literal["system", "light", "dark"]) -> None:
+        """Choose light or dark colours, or those of the system."""
+
+    def show_shortcuts(self) -> None:
+        """Show the table of shortcuts."""
+
+    def toggle_full_screen(self) -> None:
+        """Enter the full screen, or leave it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +53,7 @@ class ActionSpec:
     name: str
     text: str
     menu: str
-    run: Callable[[MainWindow], object]
+    run: Callable[[ActionTarget], object]
     keys: tuple[str, ...] = ()
     tip: str = ""
     checked: Callable[[Controller], bool] | None = None
@@ -51,7 +75,7 @@ def _display(field: str) -> Callable[[Controller], bool]:
     return lambda controller: bool(getattr(controller.display, field))
 
 
-def _toggle(field: str) -> Callable[[MainWindow], object]:
+def _toggle(field: str) -> Callable[[ActionTarget], object]:
     return lambda window: window.controller.set_display(
         **{field: not getattr(window.controller.display, field)}
     )
@@ -156,10 +180,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec("split_left", "Line to the lef&t", "view", lambda w: w.controller.comparer.move(-1),
                ("Ctrl+Left",), "Move the line of a comparison to the left",
-               enabled=lambda c: c.comparer.shown),
+               enabled=lambda c: c.shows_two_sides),
     ActionSpec("split_right", "Line to the rig&ht", "view", lambda w: w.controller.comparer.move(1),
                ("Ctrl+Right",), "Move the line of a comparison to the right",
-               enabled=lambda c: c.comparer.shown),
+               enabled=lambda c: c.shows_two_sides),
     ActionSpec("zoom_in", "Zoom &in", "view", lambda w: w.view.zoom(1.25), ("Ctrl++", "Ctrl+="),
                "Show the picture larger; the wheel does too", parts=True),
     ActionSpec("zoom_out", "Zoom o&ut", "view", lambda w: w.view.zoom(0.8), ("Ctrl+-",),
@@ -177,7 +201,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
                tip="Always dark", checked=lambda c: c.settings.colours == "dark"),
     ActionSpec("escape", "Bac&k to the picture", "view", lambda w: w.escape(), ("Esc",),
                "Leave the full screen; else deselect; else give the picture the keyboard", parts=True),
-    ActionSpec("shortcuts", "&Shortcuts", "help", lambda w: w.dialogs.show_shortcuts(), ("?", "F1"),
+    ActionSpec("shortcuts", "&Shortcuts", "help", lambda w: w.show_shortcuts(), ("?", "F1"),
                "Show the table of shortcuts"),
     ActionSpec("about", "&About LiveMask", "help", lambda w: w.dialogs.about(), tip="What this is"),
 )  # fmt: skip

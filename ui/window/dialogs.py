@@ -10,10 +10,8 @@ from PyQt6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox, QWi
 
 from pipeline.sources.addresses import SCHEMES
 from ui.control.controller import Controller
-from ui.control.notices import Level
-from ui.control.telling import ANNOTATION
+from ui.control.notices import ANNOTATION, Level
 from ui.window.dropping import WEIGHTS_SUFFIXES
-from ui.window.shortcuts import ShortcutsDialog
 
 ABOUT = """<h3>LiveMask</h3>
 <p>Real-time instance segmentation for webcams and video, on YOLACT.</p>
@@ -76,10 +74,6 @@ class Dialogs:
             dialog.setDirectory(str(self._controller.output))
         dialog.fileSelected.connect(lambda folder: self._controller.remember(output=folder))
         dialog.open()
-
-    def show_shortcuts(self) -> None:
-        """Show the table of shortcuts."""
-        ShortcutsDialog(self._window).open()
 
     def about(self) -> None:
         """Tell what this is."""

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from model.project import DEMO
+from ui.control.controller import Controller
+
 TITLE = "See every instance, live"
 TEXT = (
     "Open a camera or a file, or drop a video, a picture or a folder here.\n"
@@ -15,10 +18,10 @@ TEXT = (
 
 
 class Hint(QWidget):
-    """A title, a sentence, and buttons: (text, what it does)."""
+    """A title, a sentence, and buttons that open a camera, a file or the demo clip."""
 
     def __init__(
-        self, buttons: tuple[tuple[str, Callable[[], object]], ...], parent: QWidget | None = None
+        self, controller: Controller, open_file: Callable[[], object], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("hint")
@@ -27,7 +30,7 @@ class Hint(QWidget):
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addStretch(1)
-        for number, (text, act) in enumerate(buttons):
+        for number, (text, act) in enumerate(_buttons(controller, open_file)):
             button = _button(text, act, is_first=number == 0)
             row.addWidget(button)
             if number == 0:
@@ -41,6 +44,14 @@ class Hint(QWidget):
         column.addLayout(row)
         column.addWidget(_label("Press ? for the shortcuts", "hintFoot"))
         column.addStretch(3)
+
+
+def _buttons(
+    controller: Controller, open_file: Callable[[], object]
+) -> tuple[tuple[str, Callable[[], object]], ...]:
+    """Return the text of each button and the function that it calls."""
+    demo = (("Try the demo clip", lambda: controller.open(str(DEMO))),) if DEMO.is_file() else ()
+    return (("Open the camera", lambda: controller.open("0")), ("Open a file …", open_file), *demo)
 
 
 def _label(text: str, name: str) -> QLabel:

@@ -20,10 +20,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from model.project import DEMO
 from ui.control.controller import Controller
-from ui.control.notices import Level, NoticeBar
-from ui.control.telling import ANNOTATION
+from ui.control.notices import ANNOTATION, Level, NoticeBar
+from ui.control.notifier import Notifier
 from ui.panels import PANELS
 from ui.view.video_view import VideoView
 from ui.window.dialogs import Dialogs
@@ -33,6 +32,7 @@ from ui.window.keyboard import is_kept
 from ui.window.menus import Menus
 from ui.window.panel_dock import PanelDock
 from ui.window.seek_bar import SeekBar
+from ui.window.shortcuts import ShortcutsDialog
 from ui.window.status import StatusBar
 from ui.window.task_bar import TaskBar
 from ui.window.theme import set_colours
@@ -64,6 +64,7 @@ class MainWindow(QMainWindow):
         super().__init__(parent)
         self.controller = controller
         self.dialogs = Dialogs(controller, self)
+        self._notifier = Notifier(controller, self)
         self._save = save
         self._quits = False
         self._state_before = QByteArray()  # panels and tools, before the full screen
@@ -75,9 +76,8 @@ class MainWindow(QMainWindow):
         self._make_middle()
         self.status = StatusBar(controller, self)
         self.setStatusBar(self.status)
-        self.menus = Menus(self)
+        self.menus = Menus(self, controller, lambda action: action.run(self))
         self.docks = self._make_docks()
-        self.menus.add_panels(self.docks.values())
         self._connect()
         self._arrange()
         self.menus.refresh()
@@ -117,6 +117,10 @@ class MainWindow(QMainWindow):
             set_colours(app, colours)
         self.controller.remember(colours=colours)
         self.menus.refresh()
+
+    def show_shortcuts(self) -> None:
+        """Show the table of shortcuts."""
+        ShortcutsDialog(self).open()
 
     def toggle_panel(self, dock: PanelDock) -> None:
         """Bring a panel to the front, out of the full screen if need be; one that is there already, hide."""
@@ -183,7 +187,7 @@ class MainWindow(QMainWindow):
         self.notices = NoticeBar()
         self.tasks = TaskBar({ANNOTATION: self.controller.cancel_annotation})
         self.seek_bar = SeekBar(self.controller)
-        self.hint = Hint(self._hint_buttons())
+        self.hint = Hint(self.controller, self.dialogs.open_file)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.hint)
         self._stack.addWidget(self.view)
@@ -197,19 +201,13 @@ class MainWindow(QMainWindow):
         column.addWidget(self.seek_bar)
         self.setCentralWidget(middle)
 
-    def _hint_buttons(self) -> tuple[tuple[str, Callable[[], object]], ...]:
-        demo = (("Try the demo clip", lambda: self.controller.open(str(DEMO))),) if DEMO.is_file() else ()
-        return (
-            ("Open the camera", lambda: self.controller.open("0")),
-            ("Open a file …", self.dialogs.open_file),
-            *demo,
-        )
-
     def _make_docks(self) -> dict[str, PanelDock]:
         docks: dict[str, PanelDock] = {}
         first: dict[str, PanelDock] = {}
         for name, spec in PANELS.items():
             docks[name] = dock = PanelDock(name, spec, self.controller, self)
+            dock.action.triggered.connect(lambda _, dock=dock: self.toggle_panel(dock))
+            self.menus.add_panel(dock.action)
             self.addDockWidget(_AREAS[spec.area], dock)
             if spec.area in first:
                 self.tabifyDockWidget(first[spec.area], dock)

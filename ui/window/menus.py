@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QMenu, QToolBar
+from PyQt6.QtWidgets import QMainWindow, QMenu, QToolBar
 
+from ui.control.controller import Controller
 from ui.control.source_names import label_of
 from ui.window.actions import ACTIONS, MENUS, ActionSpec
-from ui.window.panel_dock import PanelDock
-
-if TYPE_CHECKING:
-    from ui.window.main_window import MainWindow
 
 
 class Menus:
-    """Makes them, and keeps up what is checked and what can be done."""
+    """Make the menus and the tool bar, and keep their checked and enabled states up to date.
 
-    def __init__(self, window: MainWindow) -> None:
+    run: called with the action that was triggered
+    """
+
+    def __init__(
+        self, window: QMainWindow, controller: Controller, run: Callable[[ActionSpec], object]
+    ) -> None:
         self._window = window
+        self._controller = controller
+        self._run = run
         self.tools = QToolBar("Tools", window)
         self.menus = {name: self._make_menu(title) for name, title in MENUS.items()}
         self.actions = {spec.name: self._make_action(spec) for spec in ACTIONS}
         self._make_tools()
         self._make_recent()
 
-    def add_panels(self, docks: Iterable[PanelDock]) -> None:
-        """What shows and hides each panel."""
-        for dock in docks:
-            dock.action.triggered.connect(lambda _, dock=dock: self._window.toggle_panel(dock))
-            self.menus["panels"].addAction(dock.action)
-            self._window.addAction(dock.action)
+    def add_panel(self, action: QAction) -> None:
+        """Add the action that shows and hides a panel."""
+        self.menus["panels"].addAction(action)
+        self._window.addAction(action)
 
     def refresh(self) -> None:
         """See what is checked, and what can be done now."""
         for spec in ACTIONS:
             action = self.actions[spec.name]
             if spec.checked is not None:
-                checked = spec.checked(self._window.controller)
+                checked = spec.checked(self._controller)
                 action.setChecked(checked)
                 if spec.tool_checked:
                     self._name_tool(action, spec.tool_checked if checked else spec.tool)
             if spec.enabled is not None:
-                action.setEnabled(spec.enabled(self._window.controller))
+                action.setEnabled(spec.enabled(self._controller))
 
     def _name_tool(self, action: QAction, text: str) -> None:
         """Its button says what it will do."""
@@ -78,7 +79,7 @@ class Menus:
         return action
 
     def _do(self, spec: ActionSpec) -> None:
-        spec.run(self._window)
+        self._run(spec)
         self.refresh()
 
     def _make_tools(self) -> None:
@@ -105,10 +106,10 @@ class Menus:
     def _fill_recent(self) -> None:
         recent = self.recent
         recent.clear()
-        for source in self._window.controller.settings.recent:
+        for source in self._controller.settings.recent:
             action = recent.addAction(label_of(source).replace("&", "&&"))
             if action is not None:
-                action.triggered.connect(lambda _, text=source: self._window.controller.open(text))
+                action.triggered.connect(lambda _, text=source: self._controller.open(text))
         if recent.isEmpty():
             nothing = recent.addAction("Nothing yet")
             if nothing is not None:

@@ -75,7 +75,7 @@ class StatusBar(QStatusBar):
             states.append(self._controller.liveness.state())
         if self._controller.detection.stabilise != "off":
             states.append(f"Stabiliser {self._controller.detection.stabilise}")
-        if self._controller.comparer.shown:
+        if self._controller.shows_two_sides:
             states.append("Comparing")
         if self._controller.display.privacy:
             states.append("Privacy on")

@@ -23,7 +23,7 @@ def shows_both(window, session, qtbot):
     session.comparison = Standing("on", LEFT, dataclasses.replace(LEFT, stabilise="light"))
     session.scores = (SCORE, SCORE)
     session.gives(dataclasses.replace(result_of(), other=result_of().detections))
-    qtbot.waitUntil(lambda: window.controller.comparer.shown)
+    qtbot.waitUntil(lambda: window.controller.shows_two_sides)
     window.menus.refresh()
 
 

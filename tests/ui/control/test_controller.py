@@ -1,15 +1,13 @@
 import threading
-from pathlib import Path
 
 import pytest
 
-from pipeline.live.events import Closed, Event, Failed, Lost, Opening, Recording, Regained, Saved, Warned
+from pipeline.live.events import Closed, Event, Failed, Opening
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from tests.ui.standin_session import StandInSession, result_of
 from ui.control.bridge import Bridge
 from ui.control.controller import Controller
-from ui.control.notices import Level
 from ui.control.settings import MOST_RECENT, WindowSettings
 
 
@@ -162,25 +160,6 @@ def test_the_next_instance_is_that_on_the_right(controller, session):
     name, instance = session.asked[-1]
     assert name == "select"
     assert instance.boxes.tolist() == [[200, 30, 300, 230]]
-
-
-@pytest.mark.parametrize(
-    ("event", "level", "told"),
-    [
-        (Lost("camera 0", "it was unplugged"), Level.WARNING, "it was unplugged"),
-        (Regained("camera 0"), Level.INFO, "back"),
-        (Warned("clip.mp4", "3 packets are damaged"), Level.WARNING, "clip.mp4: 3 packets are damaged"),
-        (Recording((Path("/x/a.mp4"),)), Level.INFO, "a.mp4"),
-        (Saved("snapshot", (Path("/x/a.png"),), ""), Level.INFO, "/x/a.png"),
-        (Saved("recording", (Path("/x/a.mp4"),), "9 frames", ("sound is lost",)), Level.WARNING, "9 frames"),
-        (Failed("source", "no such file", "a traceback"), Level.ERROR, "no such file"),
-    ],
-)
-def test_what_happens_is_told_in_words(notices, session, event, level, told):
-    session.emit(event)
-
-    assert notices[0].level is level
-    assert told in notices[0].text
 
 
 def test_a_session_that_leaves_a_thread_behind_is_told_of(qapp):

@@ -10,8 +10,8 @@ from PyQt6.QtCore import Qt
 from pipeline.sinks.part_file import PartFile
 from tests.source_tree import ROOT
 from ui.control.notices import Level
+from ui.control.notifier import PRIVACY_NOTE
 from ui.control.settings import DetectionSettings, WindowSettings, load, save, settings_path
-from ui.control.telling import PRIVACY_NOTE
 from ui.window import application
 from ui.window.application import Start, errors_as_notices, make_window
 

@@ -13,8 +13,8 @@ from pipeline.live.events import Failed, Opening, Progress
 from tests.ui.standin_session import StandInSession, result_of
 from ui.control.controller import Controller
 from ui.control.notices import Level
+from ui.control.notifier import PRIVACY_NOTE, PRIVACY_OFF
 from ui.control.settings import WindowSettings
-from ui.control.telling import PRIVACY_NOTE, PRIVACY_OFF
 from ui.panels import PANELS
 from ui.window.actions import ACTIONS
 from ui.window.main_window import MainWindow

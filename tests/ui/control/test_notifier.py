@@ -7,10 +7,11 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
-from pipeline.live.events import Closed, Failed, Loaded, Lost, Opening, Saved
+from pipeline.live.events import Closed, Failed, Loaded, Lost, Opening, Recording, Regained, Saved, Warned
 from tests.ui.standin_session import result_of
-from ui.control import telling
+from ui.control import notifier
 from ui.control.notices import Level
+from ui.control.notifier import Notifier
 
 LOADED = Loaded(Path("/w/small.pt"), "torch fp32 on cpu", ("person",), 320, 32)
 
@@ -125,7 +126,7 @@ def test_the_end_of_a_recording_is_told_in_few_words_and_leads_to_its_folder(
     window, session, qtbot, monkeypatch, tmp_path
 ):
     shown = []
-    monkeypatch.setattr(telling, "show_folder", shown.append)
+    monkeypatch.setattr(notifier, "show_folder", shown.append)
     paths = (tmp_path / "a.mp4", tmp_path / "a.jsonl")
     summary = "27 frames, 0.000 to 2.600 s; 27 frames, 0.000 to 2.600 s, 81 detections"
     session.emit(Saved("recording", paths, summary))
@@ -152,7 +153,7 @@ def test_classes_that_the_weights_lack_are_told_once_for_each_choice(window, ses
     assert texts(window) == []
     session.emit(LOADED)
     assert texts(window) == ["small.pt: these weights do not know dog; they look for person"]
-    window.notices.settle(telling.CLASSES)
+    window.notices.settle(notifier.CLASSES)
     controller.set_detection(score_threshold=0.5)
     session.emit(LOADED)
     assert texts(window) == [], "it was told already"
@@ -174,3 +175,25 @@ def test_weights_that_know_all_chosen_classes_take_the_notice_away(window, sessi
     session.emit(replace(LOADED, class_names=("dog", "person")))
     assert texts(window) == []
     assert window.controller.detection.classes == ("person", "dog")
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "told"),
+    [
+        (Lost("camera 0", "it was unplugged"), Level.WARNING, "it was unplugged"),
+        (Regained("camera 0"), Level.INFO, "back"),
+        (Warned("clip.mp4", "3 packets are damaged"), Level.WARNING, "clip.mp4: 3 packets are damaged"),
+        (Recording((Path("/x/a.mp4"),)), Level.INFO, "a.mp4"),
+        (Saved("snapshot", (Path("/x/a.png"),), ""), Level.INFO, "/x/a.png"),
+        (Saved("recording", (Path("/x/a.mp4"),), "9 frames", ("sound is lost",)), Level.WARNING, "9 frames"),
+        (Failed("source", "no such file", "a traceback"), Level.ERROR, "no such file"),
+    ],
+)
+def test_what_happens_is_told_in_words(controller, session, event, level, told):
+    notices = []
+    Notifier(controller, controller)
+    controller.notice.connect(notices.append)
+    session.emit(event)
+
+    assert notices[0].level is level
+    assert told in notices[0].text

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, QUrl
 from PyQt6.QtGui import QDesktopServices
 
 from pipeline.live.events import Failed, Loaded, Lost, Recording, Regained, Saved, Warned
-from pipeline.settings import DisplaySettings
+from pipeline.live.network.comparison import TOPIC as COMPARISON
+from pipeline.settings import ComparisonSettings, DisplaySettings
 from ui.control.class_words import some, unknown_classes
-from ui.control.notices import Level, Notice, Remedy
+from ui.control.compare_words import PRIVATE
+from ui.control.controller import Controller
+from ui.control.notices import CLASSES, NETWORK, PRIVACY, RECORDING, SOURCE, Level, Notice, Remedy
 from ui.control.source_names import short_label_of
-
-if TYPE_CHECKING:
-    from ui.control.controller import Controller
 
 PRIVACY_NOTE = (
     "People are made unrecognisable from now on, here and in all that is saved. "
@@ -25,21 +24,15 @@ PRIVACY_NOTE = (
 )
 PRIVACY_OFF = "Privacy is off: people are shown again, here and in all that is saved from now on."
 
-SOURCE = "source"  # topics: what fails and what succeeds later on stand for the same thing
-NETWORK = "network"
-PRIVACY = "privacy"
-CLASSES = "classes"
-RECORDING = "recording"
-ANNOTATION = "annotation"
 
+class Notifier(QObject):
+    """Turn events and changed settings into notices, through the controller's `notice` and `settled`."""
 
-class Teller(QObject):
-    """Listens to the session, and tells through the controller's `notice` and `settled`."""
-
-    def __init__(self, controller: Controller) -> None:
-        super().__init__(controller)
+    def __init__(self, controller: Controller, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._controller = controller
         self._privacy = controller.display.privacy
+        self._compares = controller.comparer.settings.on
         self._ignored = ""
         bridge = controller.bridge
         bridge.loaded.connect(self._on_loaded)
@@ -51,6 +44,7 @@ class Teller(QObject):
         bridge.failed.connect(self._on_failed)
         controller.display_changed.connect(self._on_display)
         controller.detection_changed.connect(self._tell_classes)
+        controller.comparer.changed.connect(self._on_comparison)
 
     def _on_loaded(self, event: Loaded) -> None:
         # or it is another one than was wanted
@@ -100,6 +94,22 @@ class Teller(QObject):
             self._privacy = display.privacy
             text = PRIVACY_NOTE if display.privacy else PRIVACY_OFF
             self._controller.tell(Level.INFO, text, topic=PRIVACY)
+            self._tell_comparison()
+
+    def _on_comparison(self, settings: ComparisonSettings) -> None:
+        begins = settings.on and not self._compares
+        self._compares = settings.on
+        if begins or not self._privacy:
+            self._tell_comparison()
+        else:
+            self._controller.settled.emit(COMPARISON)
+
+    def _tell_comparison(self) -> None:
+        """Say that nothing is compared while people are hidden, or that this is over."""
+        if self._compares and self._privacy:
+            self._controller.tell(Level.INFO, PRIVATE, topic=COMPARISON)
+        else:
+            self._controller.settled.emit(COMPARISON)
 
     def _way_back(self) -> Remedy | None:
         """To the source that was shown before the one that could not be opened, unless it goes on."""
