@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from model.training.image_files import decode_rgb
+from model.training.data.image_files import decode_rgb
 from pipeline.sources.images import read_image
 
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
