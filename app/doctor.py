@@ -105,7 +105,7 @@ def told(report: Mapping[str, Facts], width: int | None) -> str:
 
 
 def _versions() -> Facts:
-    from model.engines.telemetry import refuse_telemetry
+    from model.engines.openvino_core import refuse_telemetry
 
     refuse_telemetry()
     facts = {"Python": platform.python_version(), "system": f"{platform.platform()}, {platform.machine()}"}

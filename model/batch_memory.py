@@ -1,4 +1,4 @@
-"""Whether a batch fits into this machine's memory, asked before anything is allocated for it."""
+"""Check that a batch fits into memory, before anything is allocated for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INSIDE = 8  # what a network holds of an image between its layers, as a multipl
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that can be had without swapping, as far as the system tells; None where it does not."""
+    """Return the memory that is free without swapping, in bytes; None where the system does not tell."""
     try:
         for line in meminfo.read_text().splitlines():
             name, _, size = line.partition(":")
@@ -24,9 +24,12 @@ def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:
 
 
 def check_batch(batch: int, streams: int, image_size: int, free: int | None = None) -> None:
-    """Raise ConfigError where so many inputs of that side, in so many batches at a time, cannot be held.
+    """Raise ConfigError when a batch of inputs does not fit into memory.
 
-    free: bytes of memory; None to ask the system
+    batch:      images a batch
+    streams:    batches that are computed at a time
+    image_size: side of the input in pixels
+    free:       free memory in bytes; None asks the system
     """
     free = available_memory() if free is None else free
     one = streams * image_size * image_size * _BYTES * (1 + _INSIDE)
@@ -39,9 +42,9 @@ def check_batch(batch: int, streams: int, image_size: int, free: int | None = No
 
 
 def check_frames(batch: int, streams: int, size: tuple[int, int], free: int | None = None) -> None:
-    """Raise ConfigError where the frames of so many batches, of (height, width) pixels, cannot be held.
+    """Raise ConfigError when the frames of `streams` + 1 batches, of (height, width) pixels, do not fit.
 
-    Each is there as it came and as it is drawn on.
+    Each frame is held twice: as decoded and as drawn on. `free` as in `check_batch`.
     """
     free = available_memory() if free is None else free
     one = (streams + 1) * size[0] * size[1] * 3 * 2

@@ -1,36 +1,36 @@
-"""Boxes: the two notations, their encoding relative to anchors, and how much they overlap."""
+"""Boxes: conversion between notations, encoding relative to anchors or cells, areas and IoU."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# what the deltas are multiplied with before they are applied (SSD, arXiv:1512.02325)
+# factors of the deltas (SSD, arXiv:1512.02325)
 CENTRE_VARIANCE = 0.1
 SIZE_VARIANCE = 0.2
 
 
 def to_corners(boxes: Tensor) -> Tensor:
-    """[..., 4] cx cy w h -> x1 y1 x2 y2."""
+    """Convert boxes [..., 4] from cx cy w h to x1 y1 x2 y2."""
     centre, size = boxes[..., :2], boxes[..., 2:]
     return torch.cat([centre - size / 2, centre + size / 2], dim=-1)
 
 
 def to_centres(boxes: Tensor) -> Tensor:
-    """[..., 4] x1 y1 x2 y2 -> cx cy w h."""
+    """Convert boxes [..., 4] from x1 y1 x2 y2 to cx cy w h."""
     low, high = boxes[..., :2], boxes[..., 2:]
     return torch.cat([(low + high) / 2, high - low], dim=-1)
 
 
 def decode(deltas: Tensor, anchors: Tensor) -> Tensor:
-    """deltas: [..., A, 4]; anchors: [A, 4] cx cy w h. Returns [..., A, 4] x1 y1 x2 y2, not clipped."""
+    """Apply deltas [..., A, 4] to anchors [A, 4], cx cy w h: [..., A, 4] x1 y1 x2 y2, not clipped."""
     centre = anchors[..., :2] + deltas[..., :2] * CENTRE_VARIANCE * anchors[..., 2:]
     size = anchors[..., 2:] * torch.exp(deltas[..., 2:] * SIZE_VARIANCE)
     return to_corners(torch.cat([centre, size], dim=-1))
 
 
 def decode_distances(distances: Tensor, cells: Tensor) -> Tensor:
-    """Boxes of an anchor-free head: [..., A, 4] x1 y1 x2 y2, not clipped.
+    """Return the boxes of an anchor-free head: [..., A, 4] x1 y1 x2 y2, not clipped.
 
     distances: [..., A, 4] left, top, right and bottom of a cell's centre, in sides of the cell; cells:
     [..., A, 4] cx cy w h.
@@ -40,7 +40,7 @@ def decode_distances(distances: Tensor, cells: Tensor) -> Tensor:
 
 
 def encode_distances(boxes: Tensor, cells: Tensor) -> Tensor:
-    """Returns the inverse of `decode_distances`: [..., 4] distances, negative outside of a box.
+    """Invert `decode_distances`: [..., 4] distances, negative where a centre lies outside of its box.
 
     boxes: [..., 4] x1 y1 x2 y2; cells: [..., 4] cx cy w h.
     """
@@ -49,7 +49,7 @@ def encode_distances(boxes: Tensor, cells: Tensor) -> Tensor:
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """The inverse of `decode`. boxes: [..., 4] x1 y1 x2 y2, with area; anchors: [..., 4] cx cy w h."""
+    """Invert `decode`. boxes: [..., 4] x1 y1 x2 y2, with area; anchors: [..., 4] cx cy w h."""
     target = to_centres(boxes)
     centre = (target[..., :2] - anchors[..., :2]) / (CENTRE_VARIANCE * anchors[..., 2:])
     size = torch.log(target[..., 2:] / anchors[..., 2:]) / SIZE_VARIANCE
@@ -57,12 +57,15 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def areas(boxes: Tensor) -> Tensor:
-    """[..., 4] x1 y1 x2 y2 -> [...]."""
+    """Return the area of boxes [..., 4], x1 y1 x2 y2: [...]."""
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
 def intersections(a: Tensor, b: Tensor) -> Tensor:
-    """a: [..., N, 4], b: [..., M, 4] x1 y1 x2 y2. Returns [..., N, M], the area that each pair shares."""
+    """Return the area that each pair of boxes shares: [..., N, M].
+
+    a: [..., N, 4], b: [..., M, 4], x1 y1 x2 y2 both
+    """
     # one coordinate at a time: three times as fast on a CPU as pairs of them
     ax1, ay1, ax2, ay2 = a[..., :, None, :].unbind(-1)
     bx1, by1, bx2, by2 = b[..., None, :, :].unbind(-1)
@@ -72,7 +75,10 @@ def intersections(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
-    """a: [..., N, 4], b: [..., M, 4] x1 y1 x2 y2. Returns [..., N, M] in 0..1; 0 where both have no area."""
+    """Return the IoU of each pair of boxes: [..., N, M] in 0..1; 0 where both have no area.
+
+    a: [..., N, 4], b: [..., M, 4], x1 y1 x2 y2 both
+    """
     shared = intersections(a, b)
     union = areas(a)[..., :, None] + areas(b)[..., None, :] - shared
     return shared / union.clamp(min=torch.finfo(union.dtype).tiny)

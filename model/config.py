@@ -16,7 +16,7 @@ from model.errors import ConfigError
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """Which feature extractor, and how it is built.
+    """Configuration of the feature extractor.
 
     `name` is a key of `model.network.backbones.BACKBONES`; `width` the channels of the stem;
     `deformable_interval` n replaces the 3x3 of blocks 0, n, 2n, … of stages 3..5 by a modulated
@@ -86,10 +86,10 @@ class LossConfig:
 
 
 PLACE_TERMS = 6
-"""Mask coefficients that say how likely a pixel is the object's by its place in the box: 1 u v u² v² uv."""
+"""Mask coefficients of a polynomial of a pixel's position in the box: 1 u v u² v² uv."""
 
 DEFAULT_THRESHOLD = 0.3
-"""The score that a detection exceeds to be shown, where the weights bring no thresholds of their own."""
+"""The score that a detection must exceed to be shown, where the weights hold no thresholds."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class YolactConfig:
 
     @property
     def num_coefficients(self) -> int:
-        """Mask coefficients of a detection; without anchors there are some for places in its box besides."""
+        """Mask coefficients of a detection: one a prototype, and `PLACE_TERMS` more without anchors."""
         return self.num_prototypes + (PLACE_TERMS if self.anchor_free is not None else 0)
 
     @property
@@ -153,16 +153,15 @@ class YolactConfig:
         return len(self.class_names)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists and dicts, fit for a checkpoint or json."""
+        """Return plain numbers, strings, lists and dicts, fit for a checkpoint or json."""
         return _plain(dataclasses.asdict(self))
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> YolactConfig:
-        """The inverse of `to_dict`. Raises ConfigError on unknown or absent keys.
+        """Invert `to_dict`. Raises ConfigError on unknown or missing keys.
 
-        Settings that the format got later (`_ADDED_LATER`) may be absent and then have their defaults.
-
-        The values are taken as they are; `model.config_limits` judges those of a file.
+        Settings that were added to the format later (`_ADDED_LATER`) may be missing and get their defaults.
+        The values are not checked; `model.config_limits` checks those of a file.
         """
         return _build(YolactConfig, values, "config")
 
@@ -209,7 +208,7 @@ def _build(kind: type, values: Any, where: str) -> Any:
 
 
 def _square_anchors(image_size: int) -> AnchorConfig:
-    """The anchors of the first paper's COCO models: square, sides proportional to the input (as released)."""
+    """Return the anchors of the first paper's COCO models: square, sides proportional to the input."""
     sides = tuple((float(side * image_size // 550),) for side in (24, 48, 96, 192, 384))
     return AnchorConfig(sides, ratios=(1.0, 0.5, 2.0), reference_size=image_size, square=True)
 
@@ -294,7 +293,7 @@ PRESETS: dict[str, YolactConfig] = {
 
 
 def preset(name: str) -> YolactConfig:
-    """The preset of that name. Raises ConfigError with the names there are."""
+    """Return the preset of that name. Raises ConfigError with the known names."""
     if name not in PRESETS:
         raise ConfigError(f"no configuration is named {name!r}; there are {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -1,4 +1,4 @@
-"""Whether a configuration that comes out of a file makes sense."""
+"""Check configurations that come from files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SMALLEST_RESCORED_INPUT = 249
 
 
 def smallest_input(config: YolactConfig) -> int:
-    """The smallest side of the input, in pixels, that a network of this configuration can take."""
+    """Return the smallest side of the input, in pixels, that a network of this configuration can take."""
     return _SMALLEST_RESCORED_INPUT if config.mask_iou else SMALLEST_INPUT
 
 
@@ -38,9 +38,9 @@ def check_input_size(config: YolactConfig, image_size: int, name: str = "the inp
 
 
 def check_limits(config: YolactConfig) -> None:
-    """Refuse a configuration that no network can be built from, or only one of absurd size.
+    """Raise ConfigError when no network of reasonable size can be built from a configuration.
 
-    Raises ConfigError naming the first bad setting.
+    The message names the first bad setting.
     """
     checks = {
         "name": isinstance(config.name, str) and len(config.name) <= 200,
@@ -125,7 +125,7 @@ def _detection_checks(config: DetectionConfig, class_names: tuple[str, ...]) -> 
 
 
 def are_class_names(value: Any) -> bool:
-    """Whether it is a tuple of 1 to 10 000 texts of at most 200 letters."""
+    """Return True for a tuple of 1 to 10 000 strings of at most 200 characters."""
     return (
         isinstance(value, tuple)
         and 1 <= len(value) <= 10_000

@@ -1,4 +1,4 @@
-"""How raw outputs are read: where boxes start from, and which part of a letterboxed frame's are its own."""
+"""Decoders of raw outputs: the anchors or cells of boxes, and the removal of a letterbox's padding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.raw_outputs import RawOutputs
 
 
 class Decoder(Protocol):
-    """What is needed to read raw outputs: a `Yolact`, or anything that knows the same three things."""
+    """Data needed to decode raw outputs; a `Yolact` is one."""
 
     @property
     def anchors(self) -> Tensor:
@@ -42,12 +42,12 @@ class Decoding:
 
 
 def for_frames(raw: RawOutputs, decoder: Decoder, frame_size: tuple[int, int]) -> tuple[RawOutputs, Decoder]:
-    """The outputs for letterboxed frames without their padding, and the decoder that reads those.
+    """Return the outputs of letterboxed frames without the padding, and the decoder for them.
 
     raw:        of frames of one size, (height, width) in pixels
     decoder:    of the network
 
-    Where frames are stretched to a square both are returned as they are.
+    Where frames are stretched to a square, both are returned as they are.
     """
     if not decoder.config.keeps_aspect_ratio:
         return raw, decoder

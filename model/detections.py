@@ -1,4 +1,4 @@
-"""What was found in one frame: a frozen record of NumPy arrays, fit to cross threads, without torch."""
+"""Detections of one frame: a frozen record of NumPy arrays, fit to cross threads; imports no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MaskCrop:
         return int(np.count_nonzero(self.pixels))
 
     def paste(self, height: int, width: int) -> NDArray[np.bool_]:
-        """The mask on the whole frame: [height, width] bool."""
+        """Return the mask on the whole frame: [height, width] bool."""
         frame = np.zeros((height, width), dtype=bool)
         h, w = self.pixels.shape
         frame[self.y : self.y + h, self.x : self.x + w] = self.pixels
@@ -48,7 +48,7 @@ class Detections:
     class_names: names of the model's classes, background not counted
     crops:       N masks, each cropped to its padded box; None when only boxes were asked for
     box_scores:  [N] float32, the class probabilities alone (the same as `scores` without re-scoring)
-    track_ids:   [N] int64, -1 for part of no track; None when nobody tracked
+    track_ids:   [N] int64, -1 for detections without a track; None when tracking is off
     """
 
     image_size: tuple[int, int]
@@ -87,7 +87,7 @@ class Detections:
         return masks
 
     def select(self, which: NDArray[Any] | Sequence[int]) -> Detections:
-        """The detections of these indices, or of a [N] bool choice, in the given order."""
+        """Return the detections of these indices, in their order, or those where a [N] bool array is True."""
         index = np.asarray(which)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         return dataclasses.replace(
@@ -101,10 +101,10 @@ class Detections:
         )
 
     def to_coco(self) -> list[dict[str, Any]]:
-        """One COCO result a detection: `category_name`, `bbox` [x, y, w, h] px, `score`, `segmentation`.
+        """Return COCO results: `category_name`, `bbox` [x, y, w, h] in pixels, `score`, `segmentation`.
 
         `segmentation` is compressed COCO run-length code whose `counts` are text, ready for json; it is
-        left out when only boxes were asked for. Image and category ids are the caller's business.
+        left out when only boxes were asked for. The caller adds image and category ids.
         """
         results: list[dict[str, Any]] = []
         for i, name in enumerate(self.names):
@@ -134,9 +134,9 @@ class Detections:
 
 
 def run_lengths(crop: MaskCrop, height: int, width: int) -> NDArray[np.int64]:
-    """COCO's uncompressed code of a mask on its frame, column by column: [R] runs, the first one of 0s.
+    """Return COCO's uncompressed run lengths of a mask, column by column: [R], the first run is of 0s.
 
-    Only the crop is looked at, so that a large frame costs no more than a small one.
+    Only the crop is read, so that a large frame costs no more than a small one.
     """
     rows, columns = crop.pixels.shape
     framed = np.zeros((columns, rows + 2), dtype=bool)
@@ -152,7 +152,7 @@ def run_lengths(crop: MaskCrop, height: int, width: int) -> NDArray[np.int64]:
 
 
 def mask_iou(a: MaskCrop, b: MaskCrop) -> float:
-    """IoU, 0..1, of two masks of frames of one size; 0 where one is empty."""
+    """Return the IoU, 0..1, of two masks of frames of one size; 0 where one is empty."""
     top, left = max(a.y, b.y), max(a.x, b.x)
     bottom = min(crop.y + crop.pixels.shape[0] for crop in (a, b))
     right = min(crop.x + crop.pixels.shape[1] for crop in (a, b))
@@ -168,7 +168,7 @@ def mask_iou(a: MaskCrop, b: MaskCrop) -> float:
 def no_detections(
     image_size: tuple[int, int], class_names: tuple[str, ...], with_masks: bool = True
 ) -> Detections:
-    """A record of nothing found, N = 0."""
+    """Return a record without detections, N = 0."""
     empty = np.zeros(0, np.float32)
     return Detections(
         image_size=image_size,

@@ -1,14 +1,14 @@
-"""The project's errors: one small tree, so that a caller can catch as wide or as narrow as it likes."""
+"""The project's errors, all derived from `LiveMaskError`."""
 
 from __future__ import annotations
 
 
 class LiveMaskError(Exception):
-    """Something a user can act on. The message says what was got, what was expected and what to do."""
+    """An error that a user can act on: the message says what was got, what was expected and what to do."""
 
 
 class ConfigError(LiveMaskError):
-    """A setting, preset name, class name or threshold that makes no sense."""
+    """An invalid setting, preset name, class name or threshold."""
 
 
 class CheckpointError(LiveMaskError):
@@ -16,15 +16,15 @@ class CheckpointError(LiveMaskError):
 
 
 class DownloadError(LiveMaskError):
-    """Weights that could not be fetched, or that are not what they were before."""
+    """Weights that could not be downloaded, or that differ from the pinned ones."""
 
 
 class DataError(LiveMaskError):
-    """A data set that cannot be read or holds nothing to learn from or to measure."""
+    """A data set that cannot be read or holds nothing to train or evaluate on."""
 
 
 class TrainingError(LiveMaskError):
-    """A training run that cannot start or go on."""
+    """A training run that cannot start or continue."""
 
 
 class SourceError(LiveMaskError):
@@ -32,7 +32,7 @@ class SourceError(LiveMaskError):
 
 
 class StreamLostError(SourceError):
-    """A stream that gave pictures, and is gone for good."""
+    """A stream that was lost after its first frames and could not be opened again."""
 
 
 class SinkError(LiveMaskError):
@@ -46,9 +46,9 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error says that memory does not suffice, whichever library it comes from.
+    """Return True if an error says that memory is exhausted, whichever library it comes from.
 
-    Most of them have no exception of their own for it, and say so in a RuntimeError's text.
+    Most libraries raise a RuntimeError that only its message tells from others.
     """
     if isinstance(error, MemoryError):
         return True

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EXPORTED_SUFFIXES = (".xml", ".onnx")
 
 
-class Source(Protocol):
+class NetworkSource(Protocol):
     """Weights that were looked at and can be made to run."""
 
     @property
@@ -55,7 +55,7 @@ def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
 
 def open_weights(
     weights: WeightsFacts, choice: Choice, machine: Machine, image_size: int | None, with_masks: bool
-) -> Source:
+) -> NetworkSource:
     """The source for what was chosen. Raises CheckpointError and ConfigError."""
     if choice.engine == "torch":
         return _OnTorch(weights.path, choice, image_size, with_masks)

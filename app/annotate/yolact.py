@@ -62,7 +62,7 @@ MEDIA: dict[str, Flag] = {
 # where an output has to be named: an example, and why
 NO_OUTPUT: dict[str, tuple[str, str]] = {
     "images": ("out", "there must be a folder for the results"),
-    "video": ("out.mp4", "there is no window yet that could show it"),
+    "video": ("out.mp4", "this command shows no window (`run_app.py gui` does)"),
 }
 
 TRANSLATED: dict[str, Flag] = {

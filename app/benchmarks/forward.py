@@ -16,8 +16,7 @@ from app.benchmarks.figures import Figure, Setup, at_least, missing
 from app.benchmarks.timing import milliseconds
 from model.config import preset
 from model.engines.base import Engine
-from model.engines.openvino_core import openvino_core
-from model.engines.telemetry import refuse_telemetry
+from model.engines.openvino_core import openvino_core, refuse_telemetry
 from model.engines.torch_engine import TorchEngine
 from model.input_shape import input_shape
 from model.network.yolact import Yolact, build_yolact

@@ -16,7 +16,7 @@ from app.labels import read_labelled
 from app.progress import progress_bar
 from model.detections import Detections
 from model.errors import DataError, SourceError
-from model.evaluation.coco_eval import ClassMatch, CocoResults, Metrics, coco_results, measure
+from model.evaluation.coco_eval import ClassMatch, CocoMetrics, CocoResults, coco_results, measure
 from model.evaluation.ground_truth import GroundTruth
 from model.evaluation.operating_point import OperatingPoint, Reliability, operating_point, reliability
 from model.evaluation.scored_matches import scored_matches
@@ -60,7 +60,7 @@ class Measurement:
 
     label: str
     settings: Mapping[str, Any]
-    metrics: Metrics
+    metrics: CocoMetrics
     operating_point: OperatingPoint
     reliability: Reliability
     images_per_second: float

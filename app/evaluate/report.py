@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.evaluate.images import Measurement
     from app.evaluate.sequence import SequenceMeasurement
     from model.evaluation.bootstrap import Interval
-    from model.evaluation.coco_eval import CocoResults, Figures, Metrics
+    from model.evaluation.coco_eval import CocoMetrics, CocoResults, Figures
 
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "pycocotools")
 
@@ -104,7 +104,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _summary(title: str, metrics: Metrics) -> Table:
+def _summary(title: str, metrics: CocoMetrics) -> Table:
     kinds = _kinds(metrics)
     rows = []
     for field, name in _FIGURES.items():
@@ -114,7 +114,7 @@ def _summary(title: str, metrics: Metrics) -> Table:
     return Table(title, ("percent", *kinds), tuple(rows))
 
 
-def _per_class(metrics: Metrics, names: Sequence[str]) -> Table:
+def _per_class(metrics: CocoMetrics, names: Sequence[str]) -> Table:
     kinds = _kinds(metrics)
     heads = [f"{kind} {_FIGURES[field]}" for kind in kinds for field in _CLASS_FIGURES]
     rows = [
@@ -148,7 +148,7 @@ def _comparison(title: str, measurements: Sequence[Measurement]) -> Table:
     return Table(f"{title}; percent", ("setting", *heads, *_SHOWN, "ms", "img/s"), tuple(rows))
 
 
-def _kinds(metrics: Metrics) -> dict[str, Figures]:
+def _kinds(metrics: CocoMetrics) -> dict[str, Figures]:
     both = {"box": metrics.boxes, "mask": metrics.masks}
     return {kind: figures for kind, figures in both.items() if figures is not None}
 

@@ -17,7 +17,7 @@ from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
 from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
-from model.evaluation.coco_eval import CocoResults, Metrics, coco_results, measure
+from model.evaluation.coco_eval import CocoMetrics, CocoResults, coco_results, measure
 from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
 from model.network.yolact import Yolact
 from model.options import DetectOptions
@@ -35,8 +35,8 @@ class Proof:
     """How far two models agree, and what each measures where there are labels."""
 
     agreement: Agreement
-    reference: Metrics | None = None
-    exported: Metrics | None = None
+    reference: CocoMetrics | None = None
+    exported: CocoMetrics | None = None
 
 
 class Reference:
@@ -97,7 +97,7 @@ class _Counted:
             found = [(labels.ids[index], detections)]
             self._parts.append(coco_results(labels.truth, found, labels.classes))
 
-    def metrics(self) -> Metrics | None:
+    def metrics(self) -> CocoMetrics | None:
         labels = self._labels
         return None if labels is None else measure(labels.truth, _joined(self._parts), labels.classes)
 
@@ -109,7 +109,7 @@ def _joined(parts: Sequence[CocoResults]) -> CocoResults:
     return CocoResults(boxes, [record for part in parts for record in part.masks or ()])
 
 
-def _with_losses(agreement: Agreement, reference: Metrics | None, other: Metrics | None) -> Agreement:
+def _with_losses(agreement: Agreement, reference: CocoMetrics | None, other: CocoMetrics | None) -> Agreement:
     if reference is None or other is None:
         return agreement
     losses = {"box_ap_loss": _loss(reference.boxes.ap, other.boxes.ap)}

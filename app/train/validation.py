@@ -16,7 +16,7 @@ from app.train.settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections
 from model.errors import SinkError, SourceError
-from model.evaluation.coco_eval import Metrics, coco_metrics, match_classes
+from model.evaluation.coco_eval import CocoMetrics, coco_metrics, match_classes
 from model.evaluation.ground_truth import GroundTruth, select_images
 from model.network.yolact import Yolact
 from model.options import DetectOptions
@@ -93,7 +93,7 @@ def load_validation(
     return Validation(chosen, output / "previews", device)
 
 
-def main_figures(metrics: Metrics) -> dict[str, float]:
+def main_figures(metrics: CocoMetrics) -> dict[str, float]:
     """The figures of `FIGURES` that there are."""
     kinds = {"box": metrics.boxes, "mask": metrics.masks}
     values = {}

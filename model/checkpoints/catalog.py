@@ -1,6 +1,6 @@
-"""The catalogue of known weights, and where their files lie.
+"""The catalogue of known weights and the paths of their files.
 
-Nothing here touches the network or loads a file: `download` fetches, `yolact` loads.
+This module neither uses the network nor loads a file: `download` and `yolact` do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COCO_VAL_MASK_MAP = "mask mAP, COCO val2017"
 class CatalogEntry:
     """One set of known weights.
 
-    `config` is a key of `model.config.PRESETS`, or what torchvision calls a two-stage model. Weights come
+    `config` is a key of `model.config.PRESETS`, or torchvision's name of a two-stage model. Weights come
     either with the project (`bundled`, a file name in `weights/`) or from `address` (https). `value` is the
     published figure, in percent, of `metric`. `approximate_size` in bytes is an estimate, four bytes a stored
     number; the real size is known once the file is there. `digest` is how the file's SHA-256 begins, in hex,
@@ -49,7 +49,7 @@ class CatalogEntry:
 
     @property
     def path(self) -> Path:
-        """Where the file is, or would be once it is downloaded."""
+        """Path of the file, whether or not it was downloaded. Raises ConfigError without an address."""
         if self.bundled is not None:
             return BUNDLED_FOLDER / self.bundled
         if self.address is None:
@@ -58,7 +58,7 @@ class CatalogEntry:
 
     @property
     def state(self) -> State:
-        """Whether the file is there, and why; its digest is not checked."""
+        """Presence of the file; its digest is not checked."""
         if self.bundled is not None:
             return "bundled" if self.path.is_file() else "missing"
         return "downloaded" if self.path.is_file() else "not downloaded"
@@ -103,7 +103,7 @@ def _two_stage(variant: str, stem: str, digest: str, value: float, megabytes: in
 
 
 DEFAULT_WEIGHTS = "livemask_s"
-# names of weights that are no longer there -> those that took their place
+# former names of weights -> their successors
 ALIASES = {"livemask_s_person": "livemask_s"}
 
 CATALOG: dict[str, CatalogEntry] = {
@@ -121,7 +121,7 @@ CATALOG: dict[str, CatalogEntry] = {
     )
 }
 
-# weights of Mask R-CNN: what takes any instance predictor runs them, and everything else knows YOLACT alone
+# weights of Mask R-CNN, for the commands that take any instance predictor; the others take YOLACT only
 TWO_STAGE: dict[str, CatalogEntry] = {
     entry.name: entry
     for entry in (
@@ -132,29 +132,26 @@ TWO_STAGE: dict[str, CatalogEntry] = {
 
 
 def current_name(name: str) -> str:
-    """The name that weights have today: their own, or that of those that took the place of an older name."""
+    """Return the successor of a former name in `ALIASES`; any other name as it is."""
     return ALIASES.get(name, name)
 
 
 def all_entries() -> dict[str, CatalogEntry]:
-    """Every entry by its name: the catalogue's, then the two-stage models'."""
+    """Return every entry by name: the catalogue's, then the two-stage models'."""
     return {**CATALOG, **TWO_STAGE}
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `LIVEMASK_HOME` if it is set, else the platform's own cache folder.
+    """Return the folder of downloads: `LIVEMASK_HOME` if it is set, else the platform's cache folder.
 
-    The environment is read anew at each call, and the folder is not made.
+    The environment is read at each call; the folder is not created.
     """
     home = os.environ.get("LIVEMASK_HOME")
     return own_folder(lambda: home or platformdirs.user_cache_dir("livemask", appauthor=False))
 
 
 def find_entry(name: str) -> CatalogEntry:
-    """The catalogue's entry of that name, or of the one that took its place.
-
-    Raises ConfigError with the nearest name there is.
-    """
+    """Return the entry of that name or of its successor. Raises ConfigError with the nearest known name."""
     entries, name = all_entries(), current_name(name)
     if name not in entries:
         hint = did_you_mean(name, entries)
@@ -165,12 +162,13 @@ def find_entry(name: str) -> CatalogEntry:
 
 
 def resolve_weights(weights: str | Path | None) -> Path:
-    """The file that `weights` means: None the default, a catalogue name, or else a path.
+    """Return the path of a weights file.
 
-    Nothing is downloaded and nothing is ever made up: weights that are not there are an error. A
-    downloaded file is compared with its pinned digest first. Raises CheckpointError when a bundled or own
-    file is absent, DownloadError when a file of the catalogue has to be downloaded first or differs from
-    its pin.
+    weights: a name of the catalogue or a path; None for the default weights
+
+    Nothing is downloaded, and absent weights are never replaced by others. A downloaded file is compared
+    with its pinned digest. Raises CheckpointError when a bundled or own file is absent, DownloadError when a
+    file of the catalogue has to be downloaded first or differs from its pin.
     """
     name = str(DEFAULT_WEIGHTS if weights is None else weights)
     known = all_entries().get(current_name(name))

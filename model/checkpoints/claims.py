@@ -1,8 +1,8 @@
-"""What a weights file claims to hold, counted before anything of that size is allocated.
+"""Compare the size of all storages that a weights file declares with the size of the file.
 
-The file's pickles are gone through by Python's own reader, which is given nothing that it could call: each
-name in them stands for an object that takes everything and does nothing. So storages count that nothing
-uses, which PyTorch allocates all the same.
+PyTorch allocates a storage as large as the file's pickle says, so a forged file of a few bytes could take all
+memory. The pickle is read by Python's own unpickler with every global replaced by an object that does
+nothing: no code of the file runs, and storages that no tensor uses are counted too.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, BinaryIO
 
 from model.errors import CheckpointError
 
-_ARCHIVE = b"PK\x03\x04"  # how PyTorch tells its present container from the older one
+_ARCHIVE = b"PK\x03\x04"  # the first bytes of a zip archive, PyTorch's present container
 _INDEX = "data.pkl"
 _OLDER_PICKLES = 5  # a mark, a version, facts about the machine, the content, the names of the storages
-# a reader in C makes a table as long as the largest number in the file
+# the unpickler in C allocates a memo table as long as the largest index in the file
 _Unpickler: Any = pickle._Unpickler
-# bytes of a number of each kind of storage; of what is not listed PyTorch reads nothing, or bytes
+# bytes an element of each storage class; 1 for those not listed, of which PyTorch reads bytes or nothing
 _SIZES = {
     "ComplexDoubleStorage": 16,
     **dict.fromkeys(("ComplexFloatStorage", "DoubleStorage", "LongStorage"), 8),
@@ -30,13 +30,13 @@ _SIZES = {
 
 
 def is_archive(file: BinaryIO) -> bool:
-    """Whether a file is PyTorch's present container, a zip archive, rather than the older one."""
+    """Return True for PyTorch's present container, a zip archive, and False for the older one."""
     file.seek(0)
     return file.read(len(_ARCHIVE)) == _ARCHIVE
 
 
 def index_of(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """The entry that says what the others are. Raises CheckpointError unless there is just one."""
+    """Return the entry with the pickle. Raises CheckpointError unless there is exactly one."""
     found = [entry for entry in archive.infolist() if entry.filename.rpartition("/")[2] == _INDEX]
     if len(found) != 1:
         raise CheckpointError(f"it has {len(found)} entries {_INDEX}, expected one; it is no PyTorch file")
@@ -44,9 +44,9 @@ def index_of(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def check_claims(file: BinaryIO, size: int) -> None:
-    """Raise CheckpointError when a file of `size` bytes claims to hold more than it can.
+    """Raise CheckpointError when a file of `size` bytes declares more bytes of storages than it has.
 
-    Raises whatever a broken file leads its reader to.
+    A broken file raises whatever its reader raises.
     """
     if is_archive(file):
         with zipfile.ZipFile(file) as archive:
@@ -57,7 +57,7 @@ def check_claims(file: BinaryIO, size: int) -> None:
 
 
 def check_claim(claimed: int, size: int) -> None:
-    """Raise CheckpointError when more is claimed than there is."""
+    """Raise CheckpointError when more bytes are claimed than the file has."""
     if claimed > size:
         raise CheckpointError(
             f"it claims to hold {claimed} bytes, but the file has {size}; it is truncated or forged"
@@ -76,12 +76,12 @@ def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
     folder = index.filename.removesuffix(_INDEX)
     for key, claimed in storages.items():
         held = entries.get(f"{folder}data/{key}")
-        if held is not None:  # else there is nothing to be read, which PyTorch says
+        if held is not None:  # without an entry PyTorch raises
             check_claim(claimed, held.file_size)
 
 
 def _older_storages(file: BinaryIO) -> dict[str, int]:
-    """Those of all pickles of the older container; what comes behind them are the numbers themselves."""
+    """Return the storages that the pickles of the older container name; the tensors' bytes follow them."""
     found: dict[str, int] = {}
     for _ in range(_OLDER_PICKLES):
         found |= _storages(file)
@@ -89,26 +89,26 @@ def _older_storages(file: BinaryIO) -> dict[str, int]:
 
 
 def _storages(stream: Any) -> dict[str, int]:
-    """The bytes of each storage that one pickle names, by its key."""
+    """Return the bytes of each storage that one pickle names, by its key."""
     counter = _Counter(stream)
-    with contextlib.suppress(EOFError):  # PyTorch, too, has allocated so much when it gets there
+    with contextlib.suppress(EOFError):  # PyTorch has allocated as much when it reaches the end
         counter.load()
     return counter.storages
 
 
 class _Counter(_Unpickler):  # type: ignore[misc]
-    """Reads a pickle for its storages alone."""
+    """Unpickler that only collects the sizes of storages."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__(stream)
         self.storages: dict[str, int] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Never the object of that name."""
+        """Return a stand-in, never the object of that name."""
         return _Kind(_SIZES.get(name, 1)) if name.endswith("Storage") else _Nothing
 
     def persistent_load(self, pid: Any) -> Any:
-        """Count a storage."""
+        """Add a storage; the largest size of a key counts."""
         if isinstance(pid, tuple) and len(pid) >= 5 and pid[0] in ("storage", b"storage"):
             kind, key, _, numbers = pid[1:5]
             if not isinstance(numbers, int) or numbers < 0:
@@ -119,14 +119,14 @@ class _Counter(_Unpickler):  # type: ignore[misc]
 
 
 class _Kind:
-    """A kind of storage, of numbers of `size` bytes."""
+    """Stand-in for a storage class whose elements have `size` bytes."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
 
 class _Nothing:
-    """Takes everything that a pickle does to an object, and keeps nothing of it."""
+    """Stand-in for any other object: accepts every operation of a pickle and does nothing."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         pass
@@ -144,10 +144,10 @@ class _Nothing:
         return iter(())
 
     def append(self, value: Any) -> None:
-        """Take it."""
+        """Do nothing."""
 
     def extend(self, values: Any) -> None:
-        """Take them."""
+        """Do nothing."""
 
     def add(self, value: Any) -> None:
-        """Take it."""
+        """Do nothing."""

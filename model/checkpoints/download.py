@@ -1,4 +1,4 @@
-"""Fetches weights of the catalogue into the cache folder, checked against their pinned digest."""
+"""Download weights of the catalogue into the cache folder and check them against their pinned digest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def download_weights(
     rules: TransferRules = HTTPS_ONLY,
     progress: Progress | None = None,
 ) -> Path:
-    """The file of `entry`, downloaded unless it is there already, as pinned; returns its path.
+    """Return the path of the file of `entry`, downloaded unless it is there and as pinned.
 
     A file that is there without a pin (copied by hand) is pinned; one that differs from its pin is
     downloaded anew. Bundled weights need no download. `progress` gets bytes done and bytes in all (None
@@ -47,7 +47,7 @@ def download_weights(
 
 
 def is_offline() -> bool:
-    """Whether LIVEMASK_OFFLINE forbids the network: any value but none, 0, false and no does."""
+    """Return True if LIVEMASK_OFFLINE forbids the network: it is set, and not to 0, false or no."""
     return os.environ.get("LIVEMASK_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
 
 
@@ -100,7 +100,7 @@ def _require_digest(entry: CatalogEntry, file: Path, complaint: str) -> None:
 
 
 def _require_weights(file: Path, complaint: str) -> None:
-    """Raise DownloadError on a file that PyTorch cannot read: once pinned, it would be believed for good."""
+    """Raise DownloadError on a file that PyTorch cannot read: once pinned, it would be trusted for good."""
     from model.checkpoints.file import load, outline  # with PyTorch, which takes seconds and is rarely needed
 
     try:

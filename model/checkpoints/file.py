@@ -1,7 +1,7 @@
-"""Reading a weights file that nobody vouches for.
+"""Read and write weights files; files of unknown origin are read safely.
 
-Code in a pickle is never run, and all that a file claims to hold is compared with its size before anything
-of that size is allocated (`model.checkpoints.claims`).
+Code in a pickle is never run, and the sizes that a file declares are compared with its own size before memory
+is allocated for them (`model.checkpoints.claims`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from model.atomic import draft
 from model.checkpoints.claims import check_claim, check_claims, index_of, is_archive
 from model.errors import CheckpointError
 
-# far more than any checkpoint needs; a file can name one list a thousand times, or within itself
+# far more than any checkpoint needs; a forged file may name one list a thousand times, or within itself
 MAX_PARTS = 1_000_000
 MAX_DEPTH = 32
 
-# of a file that was refused, this much is searched for the name of the code in it
+# bytes of a refused file that are searched for the name of the code in it
 _SEARCHED = 1 << 20
 _NAMED_GLOBAL = re.compile(r"\bGLOBAL ([\w.]{1,100})")
 _PRINTABLE = re.compile(r"[\w.]{1,100}")
@@ -40,9 +40,10 @@ _PLAIN = (str, bytes, int, float, type(None), torch.device, torch.dtype)
 
 
 def outline(path: Path) -> Any:
-    """What the file holds, with tensors that have a shape but no storage; nothing of their size is read.
+    """Return the file's content with tensors that have a shape but no data; their data are not read.
 
-    Raises CheckpointError on a file that `torch.load` cannot read, or that claims more than it can hold.
+    Raises CheckpointError on a file that `torch.load` cannot read, that declares more bytes than it has, or
+    that holds anything but tensors, numbers and text.
     """
     with _refusal(path), _checked(path) as file, FakeTensorMode():
         content = _load(file)
@@ -51,18 +52,19 @@ def outline(path: Path) -> Any:
 
 
 def load(path: Path) -> Any:
-    """What the file holds, tensors on the CPU. Raises CheckpointError as `outline`, which comes first.
+    """Return the file's content, tensors on the CPU. Call `outline` first, which checks the parts.
 
-    What is counted and what is read then are one open file, whatever becomes of its name meanwhile.
+    Raises CheckpointError as `outline` does. Sizes are checked and data read from one open file,
+    even if it is replaced meanwhile.
     """
     with _refusal(path), _checked(path) as file:
         return _load(file)
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
-    """Write what `load` gives back; a file of that name is replaced only when the new one is complete.
+    """Write a file for `load`; an existing one is replaced only when the new one is complete.
 
-    Raises OSError and RuntimeError where it cannot be written; nothing is left then.
+    Raises OSError or RuntimeError when it cannot be written.
     """
     with draft(path) as unfinished:
         torch.save(content, unfinished)
@@ -70,7 +72,7 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _checked(path: Path) -> Iterator[BinaryIO]:
-    """The open file, at its start, which can hold what it claims to hold."""
+    """Yield the open file, at its start, once the sizes that it declares have been checked."""
     with path.open("rb") as file:
         check_claims(file, _size(file))
         file.seek(0)
@@ -82,7 +84,7 @@ def _size(file: BinaryIO) -> int:
 
 
 def _load(file: BinaryIO) -> Any:
-    # PyTorch warns of what it then refuses; the refusal is told once, as an error
+    # PyTorch warns of what it then refuses; the error is enough
     with warnings.catch_warnings(action="ignore"):
         return torch.load(file, map_location="cpu", weights_only=True)
 
@@ -104,7 +106,7 @@ def _reason(path: Path, error: Exception) -> str:
     if not isinstance(error, pickle.UnpicklingError):
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         return f"{broken} ({first}); download or copy it again"
-    # PyTorch's own words advise to run what the file holds: they are never quoted
+    # PyTorch's own message advises to run the code in the file: it is never quoted
     named = _NAMED_GLOBAL.search(str(error))
     code = named[1] if named else _first_global(path)
     if code:
@@ -113,11 +115,11 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def _first_global(path: Path) -> str | None:
-    """What code the file names first, as far as it can be read; nothing is executed."""
+    """Return the first global in the file's pickles that is not PyTorch's own; nothing is executed."""
     strings: list[str] = []
     try:
         stream = io.BytesIO(pickled(path))
-        while True:  # an older container is several pickles one after another
+        while True:  # an older container holds several pickles
             for operation, argument, _ in pickletools.genops(stream):
                 if "UNICODE" in operation.name:
                     strings.append(str(argument))
@@ -125,14 +127,14 @@ def _first_global(path: Path) -> str | None:
                     name = ".".join(str(argument).split() if argument else strings[-2:])
                     if not _HARMLESS_GLOBAL.match(name):
                         return name if _PRINTABLE.fullmatch(name) else "with a name that is none"
-    except Exception:  # no pickle, a broken one, or the end of it
+    except Exception:  # no pickle, a broken one, or its end
         return None
 
 
 def pickled(path: Path) -> bytes:
-    """The first megabyte of the file's pickle, which nobody unpickles.
+    """Return the first megabyte of the file's pickle, as bytes.
 
-    Raises CheckpointError and whatever `zipfile` raises on a broken archive, and OSError.
+    Raises OSError, CheckpointError, and whatever `zipfile` raises on a broken archive.
     """
     with path.open("rb") as file:
         if not is_archive(file):
@@ -143,7 +145,7 @@ def pickled(path: Path) -> bytes:
 
 
 def _check_parts(content: Any, file_size: int) -> None:
-    """Refuse what is not plain data, and tensors that the file cannot hold, such as views of one number."""
+    """Raise CheckpointError on anything but plain data, and on tensors larger than the file."""
     for value in _parts(content):
         if isinstance(value, Tensor):
             if value.layout is not torch.strided or value.is_quantized:
@@ -156,7 +158,7 @@ def _check_parts(content: Any, file_size: int) -> None:
 
 
 def _parts(content: Any) -> Iterator[Any]:
-    """The content and everything in it, one by one."""
+    """Yield the content and everything in it."""
     waiting = [(content, 0)]
     count = 0
     while waiting:

@@ -1,8 +1,7 @@
 """Weights of Mask R-CNN on disk: torchvision's published files, and the project's own with class names.
 
-A file is read as any other that nobody vouches for (`model.checkpoints.file`): code in it is never run, and
-shapes are compared with the network's before any weight is read. torchvision loads only where a network is
-built.
+Files are read safely (`model.checkpoints.file`): code in them is never run, and shapes are compared with the
+network's before any weight is read. torchvision is imported only when a network is built.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from model.checkpoints.file import load, outline, pickled, save
+from model.checkpoints.weights import check_shapes, check_values, may_be_absent
 from model.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT, are_class_names
 from model.errors import CheckpointError
@@ -33,7 +33,7 @@ _NORM_EPS = 1e-5
 _MARK = b"roi_heads.mask_predictor."  # no other model's parameters are called so
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
 _ONLY_V2 = "roi_heads.box_head.0.0.weight"
-# what torchvision's files of before release 0.13 call the same parameters
+# parameter names in torchvision's files from before release 0.13
 _OLD_NAMES = (
     (
         re.compile(r"backbone\.fpn\.(inner|layer)_blocks\.(\d+)\.(weight|bias)"),
@@ -46,13 +46,13 @@ _OLD_MASK_HEAD = re.compile(r"roi_heads\.mask_head\.mask_fcn(\d+)\.(weight|bias)
 
 @dataclass(frozen=True)
 class MaskRcnnConfig:
-    """What a Mask R-CNN of torchvision is, beside its weights.
+    """Configuration of a torchvision Mask R-CNN.
 
     variant:     one of `VARIANTS`
     class_names: as for every model, background left out
-    labels:      which of the network's outputs each class is; 0 is the background
-    outputs:     how many outputs the network's classifier has
-    image_size:  what the shorter side of a frame is resized to, in pixels
+    labels:      index of each class among the network's outputs; 0 is the background
+    outputs:     number of outputs of the network's classifier
+    image_size:  length of the shorter side of a resized frame, in pixels
     norm_eps:    of the frozen batch norms, which only the first variant has: 0 in torchvision's published
                  file, which was trained before there was any
     """
@@ -66,17 +66,17 @@ class MaskRcnnConfig:
 
     @property
     def name(self) -> str:
-        """What to call the model."""
+        """Name of the model."""
         return self.variant
 
     @property
     def longest_side(self) -> int:
-        """What the longer side of a frame is resized to at most, in pixels: torchvision's 1333 to 800."""
+        """Maximum length of the longer side of a resized frame, in pixels: torchvision's 1333 to 800."""
         return round(self.image_size * 1333 / 800)
 
 
 def coco_config(variant: str) -> MaskRcnnConfig:
-    """What torchvision published as this variant: COCO's 80 classes at COCO's own numbers."""
+    """Return the configuration of torchvision's published weights: 80 classes at COCO's own ids."""
     eps = 0.0 if variant == VARIANTS[0] else _NORM_EPS
     return MaskRcnnConfig(variant, COCO_CLASSES, COCO_CATEGORY_IDS, _COCO_LABELS, norm_eps=eps)
 
@@ -84,15 +84,15 @@ def coco_config(variant: str) -> MaskRcnnConfig:
 def own_config(
     variant: str, class_names: tuple[str, ...], image_size: int = 800, norm_eps: float = _NORM_EPS
 ) -> MaskRcnnConfig:
-    """A network of one's own classes, numbered from 1."""
+    """Return the configuration of a network for other classes, numbered from 1."""
     labels = tuple(range(1, len(class_names) + 1))
     return MaskRcnnConfig(variant, class_names, labels, len(class_names) + 1, image_size, norm_eps)
 
 
 def is_mask_rcnn(path: Path) -> bool:
-    """Whether a weights file names the parameters of a Mask R-CNN; True says nothing of its being whole.
+    """Return True if a weights file names the parameters of a Mask R-CNN; False if it cannot be read.
 
-    Looks at the first megabyte of names alone, which takes a millisecond. False for what cannot be read.
+    Reads the first megabyte of names only, so the file may still be broken.
     """
     try:
         return _MARK in pickled(path)
@@ -101,23 +101,21 @@ def is_mask_rcnn(path: Path) -> bool:
 
 
 def read_mask_rcnn(path: Path) -> tuple[MaskRcnnConfig, dict[str, Tensor]]:
-    """The configuration of a file, and its weights under torchvision's present names, on the CPU.
+    """Return the configuration of a file and its weights, float32 on the CPU, by torchvision's present names.
 
-    A file of the project says itself what it is. Of torchvision's, the keys say which variant it is, and
-    there have to be COCO's classes: a file does not name them. Raises CheckpointError.
+    The project's files hold their configuration. The keys of torchvision's files tell the variant; as they
+    hold no class names, they must have COCO's number of outputs. Raises CheckpointError.
     """
     sketch = outline(path)
     if not isinstance(sketch, dict):
         raise CheckpointError(f"{path}: expected a table of tensors, got {type(sketch).__name__}")
     native = sketch.get("format") == FORMAT
     config = _own(path, sketch) if native else _published(path, sketch)
-    expected = _expected(config)
-    _compare(path, _weights(path, sketch, native), expected, config.name)
+    expected = empty_network(config).state_dict()
+    check_shapes(path, _weights(path, sketch, native), expected, config.name)
     state = _weights(path, load(path), native)
-    for key, value in state.items():
-        if value.is_meta or not value.float().isfinite().all():
-            raise CheckpointError(f"{path}: {key}: it holds no values, or some that are not finite")
-    counts = {key: torch.zeros((), dtype=torch.int64) for key in expected if _may_be_absent(key)}
+    check_values(path, state)
+    counts = {key: torch.zeros((), dtype=torch.int64) for key in expected if may_be_absent(key)}
     return config, counts | {key: value.float() for key, value in state.items()}
 
 
@@ -150,7 +148,7 @@ def save_mask_rcnn(
 
 
 def empty_network(config: MaskRcnnConfig) -> MaskRCNN:
-    """torchvision's network, with its parameters on the meta device: shapes without memory."""
+    """Return torchvision's network with its parameters on the meta device: shapes without memory."""
     from torchvision.models.detection import MaskRCNN, maskrcnn_resnet50_fpn_v2
     from torchvision.models.detection.anchor_utils import AnchorGenerator
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
@@ -165,8 +163,8 @@ def empty_network(config: MaskRcnnConfig) -> MaskRCNN:
             network = maskrcnn_resnet50_fpn_v2(
                 weights=None, weights_backbone=None, num_classes=config.outputs, **sizes
             )
-    # anchors are no parameters: made on the meta device they would stay there. Sizes and ratios of the paper
-    # on feature pyramids, one size a level
+    # anchors are not parameters and would stay on the meta device if they were made there; sizes and ratios
+    # of the paper on feature pyramids, one size a level
     network.rpn.anchor_generator = AnchorGenerator(
         tuple((size,) for size in (32, 64, 128, 256, 512)), ((0.5, 1.0, 2.0),) * 5
     )
@@ -213,13 +211,13 @@ def _published(path: Path, sketch: Mapping[str, Any]) -> MaskRcnnConfig:
 
 
 def _weights(path: Path, content: Mapping[str, Any], native: bool) -> dict[str, Any]:
-    """The table of tensors under present names; counts that a frozen norm does not keep are left out."""
+    """Return the tensors by present names, without the batch counts that frozen norms do not keep."""
     weights = content.get("weights") if native else content
     if not isinstance(weights, Mapping):
         raise CheckpointError(
             f"{path}: key 'weights' should be a table of tensors, got {type(weights).__name__}"
         )
-    return {_present_name(str(key)): value for key, value in weights.items() if not _may_be_absent(str(key))}
+    return {_present_name(str(key)): value for key, value in weights.items() if not may_be_absent(str(key))}
 
 
 def _present_name(key: str) -> str:
@@ -229,30 +227,3 @@ def _present_name(key: str) -> str:
     if match := _OLD_MASK_HEAD.fullmatch(key):
         return f"roi_heads.mask_head.{int(match[1]) - 1}.0.{match[2]}"
     return key
-
-
-def _expected(config: MaskRcnnConfig) -> dict[str, Tensor]:
-    return dict(empty_network(config).state_dict())
-
-
-def _compare(path: Path, weights: Mapping[str, Any], expected: Mapping[str, Tensor], name: str) -> None:
-    """Raise CheckpointError on the first key that is missing, of another shape, or surplus."""
-    for key, wanted in expected.items():
-        if _may_be_absent(key):
-            continue
-        got = weights.get(key)
-        shape = list(got.shape) if isinstance(got, Tensor) and got.is_floating_point() else None
-        if shape != list(wanted.shape):
-            found = "it is missing" if got is None else f"got {shape or type(got).__name__}"
-            raise CheckpointError(f"{path}: {key}: expected {list(wanted.shape)} for {name}, but {found}")
-    surplus = next((key for key in weights if key not in expected), None)
-    if surplus is not None:
-        raise CheckpointError(f"{path}: {surplus}: not a part of {name}; are these weights of another model?")
-    claimed = sum(weights[key].nbytes for key in weights)
-    if claimed > path.stat().st_size:
-        raise CheckpointError(f"{path}: its weights claim {claimed} bytes, which the file does not have")
-
-
-def _may_be_absent(key: str) -> bool:
-    # nothing depends on how many batches a norm has seen, and frozen ones do not count them
-    return key.endswith("num_batches_tracked")

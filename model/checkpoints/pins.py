@@ -1,6 +1,6 @@
-"""Digests of downloaded weights: pinned when a file is first seen, checked from then on.
+"""Digests of downloaded weights: recorded when a file is first seen, and checked from then on.
 
-The pins live in `weights.lock.json` in the cache folder. Nobody publishes digests of the official files,
+The pins are kept in `weights.lock.json` in the cache folder. Nobody publishes digests of the official files,
 so the first one seen is the one that is trusted; a file that later differs from it is never used.
 """
 
@@ -29,7 +29,7 @@ PINS_FILE = "weights.lock.json"
 
 @dataclass(frozen=True)
 class Pin:
-    """What a file was when it was first seen: SHA-256 in hex, bytes, origin, and the date (ISO 8601, UTC)."""
+    """Record of a file when first seen: SHA-256 in hex, bytes, origin, and the date (ISO 8601, UTC)."""
 
     sha256: str
     size: int
@@ -37,21 +37,20 @@ class Pin:
     first_seen: str
 
     def matches(self, file: Path) -> bool:
-        """Whether `file` holds exactly the pinned bytes."""
+        """Return True if `file` holds exactly the pinned bytes. Raises OSError."""
         return file.stat().st_size == self.size and sha256_of(file) == self.sha256
 
 
 def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, in hex. Raises OSError."""
+    """Return the SHA-256 of a file's bytes, in hex. Raises OSError."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_pins(folder: Path) -> dict[str, Pin]:
-    """The pins of a cache folder by catalogue name; none where nothing was pinned yet.
+    """Return the pins of a cache folder by catalogue name; empty when nothing was pinned.
 
-    Raises DownloadError when the lock file cannot be understood: to go on without it would be to trust
-    whatever comes next.
+    Raises DownloadError when the lock file cannot be read: to go on without it would mean to trust any file.
     """
     path = folder / PINS_FILE
     try:
@@ -67,7 +66,7 @@ def read_pins(folder: Path) -> dict[str, Pin]:
 
 
 def check_pin(folder: Path, name: str, file: Path) -> None:
-    """Raise DownloadError unless something was pinned as `name` and `file`, if it can be read, is that."""
+    """Raise DownloadError unless `file` can be read and has the digest that was pinned as `name`."""
     pin = read_pins(folder).get(name)
     if pin is None:
         raise DownloadError(
@@ -81,7 +80,7 @@ def check_pin(folder: Path, name: str, file: Path) -> None:
 
 
 def pin_or_check(folder: Path, name: str, file: Path, address: str) -> Pin:
-    """Pin `file` as `name` if nothing is pinned yet, else check it; returns the pin that holds.
+    """Pin `file` as `name` if nothing is pinned, else check it, and return the pin.
 
     Raises DownloadError when `file` differs from the pin, which then stays as it was, and OSError when
     the lock file cannot be written.
@@ -99,9 +98,9 @@ def pin_or_check(folder: Path, name: str, file: Path, address: str) -> Pin:
 
 @contextlib.contextmanager
 def exclusive(guard: Path, *, wait: bool) -> Iterator[None]:
-    """Hold the lock that the file `guard` stands for; the system frees it even if this process dies.
+    """Hold a lock on the file `guard`; the system frees it even if this process dies.
 
-    Raises BlockingIOError without `wait` when someone else holds it.
+    Raises BlockingIOError when another process holds it and `wait` is False.
     """
     with guard.open("ab") as stream:
         _lock(stream.fileno(), wait)

@@ -1,7 +1,7 @@
-"""One file over HTTPS into a `.part` beside its place: resumable, bounded in size, never half believed.
+"""Download one file over HTTPS into a `.part` file: resumable, and bounded in size.
 
-What has arrived stays when the connection breaks, along with the server's entity tag, so that the next
-try asks for the rest only and only of the same version (RFC 9110, sections 13.1.5 and 14).
+The bytes received stay when the connection breaks, with the server's entity tag, so that the next try asks
+only for the rest and only of the same version (RFC 9110, sections 13.1.5 and 14).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d+)")
 
 @dataclass(frozen=True)
 class TransferRules:
-    """What a transfer may do: URL schemes, bytes a file, and seconds of silence before it gives up."""
+    """Limits of a transfer: URL schemes, bytes a file, and seconds of silence before it gives up."""
 
     schemes: tuple[str, ...] = ("https",)
     max_bytes: int = 1 << 30
@@ -44,7 +44,7 @@ HTTPS_ONLY = TransferRules()
 
 @dataclass(frozen=True)
 class _Partial:
-    """What an earlier try left: how many bytes, and of which version of the file."""
+    """State left by an earlier try: number of bytes, and the entity tag of the file's version."""
 
     offset: int
     etag: str
@@ -52,7 +52,7 @@ class _Partial:
 
 @dataclass(frozen=True)
 class _Body:
-    """Where an answer's bytes begin in the file, and the whole file's length (None: not announced)."""
+    """Offset of an answer's bytes in the file, and the file's length (None: not announced)."""
 
     offset: int
     total: int | None
@@ -61,12 +61,12 @@ class _Body:
 def fetch(
     address: str, part: Path, rules: TransferRules = HTTPS_ONLY, progress: Progress | None = None
 ) -> None:
-    """Make `part` the complete file at `address`, going on from where an earlier try stopped.
+    """Download the file at `address` into `part`, resuming where an earlier try stopped.
 
-    `progress` gets the bytes that are there and the whole length in bytes (None if not announced). The
-    caller sees to it that nobody else writes to `part`. Raises DownloadError; after a broken connection
-    `part` stays for the next try, while bytes that cannot belong to the file are removed. OSError when
-    the disk refuses.
+    `progress` gets the bytes received and the file's length in bytes (None if not announced). The caller
+    ensures that nothing else writes to `part`. Raises DownloadError; after a broken connection `part` stays
+    for the next try, while bytes that cannot belong to the file are removed. Raises OSError when `part`
+    cannot be written.
     """
     _require_scheme(address, rules)
     transfer = _Transfer(address, part, rules, progress or (lambda done, total: None))
@@ -76,7 +76,7 @@ def fetch(
 
 
 def discard(part: Path) -> None:
-    """Remove a part and what is known about it."""
+    """Remove a part and the record of its origin."""
     part.unlink(missing_ok=True)
     _sidecar(part).unlink(missing_ok=True)
 
@@ -89,10 +89,10 @@ class _Transfer:
     progress: Progress
 
     def attempt(self, partial: _Partial | None) -> bool:
-        """Ask once and take what comes; False when the server knows nothing that would follow `partial`."""
+        """Send one request and store the answer; False when `partial` cannot be resumed."""
         with self._ask(partial) as answer:
             if partial is not None and answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                # nothing lies behind the part: it is the whole file, or it was never one of this file
+                # no bytes follow the part: it is the whole file, or not a part of this file
                 end = _UNSATISFIED_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
                 return end is not None and int(end[1]) == partial.offset
             body = self._judge(answer, partial)
@@ -147,7 +147,7 @@ class _Transfer:
         return int(span[2])
 
     def _append(self, answer: HTTPResponse, body: _Body) -> int:
-        """Add the answer to the part and return the bytes there: at most one chunk beyond the limit."""
+        """Append the answer to the part and return its size: at most one chunk beyond the limit."""
         done = body.offset
         limit = self._limit(body)
         with self.part.open("ab") as file:
@@ -161,7 +161,7 @@ class _Transfer:
 
     def _receive(self, answer: HTTPResponse) -> bytes:
         try:
-            # read1 hands over what has arrived, so that a break in mid-chunk loses nothing
+            # read1 returns what has arrived, so that a break within a chunk loses nothing
             return answer.read1(_CHUNK)
         except (OSError, HTTPException) as error:
             raise DownloadError(f"{self.address}: the connection broke ({_words(error)}); {_KEPT}") from error
@@ -190,7 +190,7 @@ def _words(error: Exception) -> str:
 
 
 class _EveryStatus(urllib.request.HTTPErrorProcessor):
-    """Hands error answers over like any other, so that one place judges them all."""
+    """Returns error answers like any other, so that one place checks them all."""
 
     def http_response(self, request: urllib.request.Request, response: object) -> object:
         assert isinstance(response, HTTPResponse)

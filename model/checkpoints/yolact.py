@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from model.checkpoints.file import load, outline, save
+from model.checkpoints.weights import check_shapes, check_values
 from model.config import PRESETS, YolactConfig
 from model.config_limits import check_limits
 from model.errors import CheckpointError, ConfigError
@@ -24,7 +25,7 @@ from model.network.yolact import Yolact, build_yolact, square_boxes
 FORMAT = "livemask"
 VERSION = 1
 
-# prefixes of the parameter names here, and what the published files call the parts
+# prefixes of the parameter names here -> those in the published files
 _OFFICIAL_PREFIXES = {
     "protonet.": "proto_net.",
     "head.": "prediction_layers.0.",
@@ -37,10 +38,10 @@ _SURPLUS = re.compile(r"backbone\.layer\d|fpn\.downsample_layers\.[2-9]")
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The content of a file that passed all checks.
+    """Content of a file that passed all checks.
 
     `state` maps this project's parameter names to tensors on the CPU, in the file's own precision;
-    `training` is whatever the training loop needs to go on, or None; `licence` and `notes` are text.
+    `training` is the state of a training run, or None; `licence` and `notes` are text.
     """
 
     config: YolactConfig
@@ -51,19 +52,19 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Yolact:
-    """The network of a native or a published file: float32, on the CPU, in evaluation mode.
+    """Return the network of a native or a published file: float32, on the CPU, in evaluation mode.
 
-    `config` replaces the file's own; a published file, which has none, falls back on its name
+    `config` replaces the file's own; a published file has none and is recognised by its name
     (`<config>_<epoch>_<iteration>.pth`). Raises CheckpointError naming the first offending key.
     """
     return build_from(read_checkpoint(path, config))
 
 
 def build_from(checkpoint: Checkpoint) -> Yolact:
-    """The network of a checkpoint that was read: float32, on the CPU, in evaluation mode.
+    """Return the network of a checkpoint: float32, on the CPU, in evaluation mode.
 
-    Of a run's last state it is the averaged network, which is what the run would end with. Raises
-    CheckpointError when the average is not one of this network.
+    A run's last state gives the averaged network. Raises CheckpointError when the averaged weights are not
+    those of this network.
     """
     config = checkpoint.config
     with torch.device("meta"):
@@ -75,9 +76,9 @@ def build_from(checkpoint: Checkpoint) -> Yolact:
 
 
 def best_state(checkpoint: Checkpoint) -> Mapping[str, Tensor]:
-    """The weights to use: of a run's last state the averaged ones.
+    """Return the weights for inference: the averaged ones where the file is a run's last state.
 
-    Raises CheckpointError when the average is not one of this network.
+    Raises CheckpointError when the averaged weights are not those of this network.
     """
     average = (checkpoint.training or {}).get("ema")
     if average is None:
@@ -96,18 +97,14 @@ def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Che
     path = Path(path)
     sketch, native = _sketch(path)
     config = (_native_config if native else _official_config)(path, sketch, config)
-    expected = _expected(path, config, native)
-    _compare(path, _weights(path, sketch, native), expected, config.name)
+    parameters = _parameters(path, config)
+    keys = {name: name if native else official_name(name) for name in parameters}  # ours -> the file's
+    expected = {keys[name]: value for name, value in parameters.items()}
+    check_shapes(path, _weights(path, sketch, native), expected, config.name)
     content = load(path)
     weights = _weights(path, content, native)
-    absent = next((k for k in expected if k in weights and weights[k].is_meta), None)
-    if absent is not None:
-        raise CheckpointError(f"{path}: {absent}: the file describes it, but does not hold it")
-    _require_finite(path, {k: v for k, v in weights.items() if k in expected})
-    state = {
-        ours: weights.get(theirs, torch.zeros((), dtype=torch.int64))
-        for theirs, (ours, _) in expected.items()
-    }
+    check_values(path, weights)
+    state = {name: weights.get(key, torch.zeros((), dtype=torch.int64)) for name, key in keys.items()}
     if not native:
         return Checkpoint(config, state, "", "", None)
     training = content.get("training")
@@ -117,14 +114,14 @@ def read_checkpoint(path: str | Path, config: YolactConfig | None = None) -> Che
 
 
 def read_config(path: str | Path) -> YolactConfig:
-    """The configuration of a file, without its weights. Raises CheckpointError as `load_checkpoint` does."""
+    """Read the configuration of a file, without its weights. Raises CheckpointError."""
     path = Path(path)
     sketch, native = _sketch(path)
     return (_native_config if native else _official_config)(path, sketch, None)
 
 
 def _sketch(path: Path) -> tuple[dict[str, Any], bool]:
-    """The file's table with tensors that hold nothing, and whether the file is native."""
+    """Return the file's table with tensors without data, and True if the file is native."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; `models list` shows the weights there are")
     sketch = outline(path)
@@ -144,8 +141,8 @@ def save_checkpoint(
 ) -> None:
     """Write a native file; a file of that name is replaced only when the new one is complete.
 
-    `half` stores the convolutions' weights in float16, half the size, good enough for inference; biases
-    and norms, which are few, stay as they are.
+    `half` stores the convolutions' weights in float16: half the size, for inference. Biases and norms stay as
+    they are.
     """
     path = Path(path)
     weights = {k: _stored(v, half) for k, v in state.items()}
@@ -199,7 +196,7 @@ def _official_config(path: Path, sketch: dict[str, Any], config: YolactConfig | 
 
 
 def _weights(path: Path, content: dict[str, Any], native: bool) -> dict[str, Any]:
-    """The table of tensors, without the surplus keys of old published files."""
+    """Return the table of tensors, without the surplus keys of old published files."""
     if not native:
         return {str(key): value for key, value in content.items() if not _SURPLUS.match(str(key))}
     weights = content.get("weights")
@@ -210,69 +207,19 @@ def _weights(path: Path, content: dict[str, Any], native: bool) -> dict[str, Any
     return weights
 
 
-def _expected(path: Path, config: YolactConfig, native: bool) -> dict[str, tuple[str, Tensor]]:
-    """For each key that the file should have: the parameter's name here, and its shape as a tensor."""
+def _parameters(path: Path, config: YolactConfig) -> dict[str, Tensor]:
+    """Return the network's parameters by name, as tensors on the meta device."""
     try:
         with torch.device("meta"):
-            state = build_yolact(config).state_dict()
+            return dict(build_yolact(config).state_dict())
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return {name if native else official_name(name): (name, value) for name, value in state.items()}
 
 
 def official_name(name: str) -> str:
-    """What the published files call the parameter of that name."""
+    """Return the published files' name of a parameter."""
     prefix = next((p for p in _OFFICIAL_PREFIXES if name.startswith(p)), "")
     return _OFFICIAL_PREFIXES.get(prefix, "") + name.removeprefix(prefix)
-
-
-def _compare(
-    path: Path, weights: dict[str, Any], expected: dict[str, tuple[str, Tensor]], config_name: str
-) -> None:
-    """Raise CheckpointError on the first key that is missing, of another shape, or surplus."""
-    for key, (_, wanted) in expected.items():
-        got = weights.get(key)
-        if not isinstance(got, Tensor):
-            if _may_be_absent(key) and got is None:
-                continue
-            found = "it is missing" if got is None else f"got {type(got).__name__}"
-            raise CheckpointError(
-                f"{path}: {key}: expected {list(wanted.shape)} for {config_name}, but {found}"
-            )
-        if got.shape != wanted.shape or got.is_floating_point() != wanted.is_floating_point():
-            raise CheckpointError(
-                f"{path}: {key}: expected {list(wanted.shape)} {_kind(wanted)} for {config_name}, "
-                f"got {list(got.shape)} {_kind(got)}"
-            )
-    for key in weights:
-        if key not in expected:
-            raise CheckpointError(
-                f"{path}: {key}: not a part of {config_name}; are these weights of another model?"
-            )
-    claimed = sum(weights[key].nbytes for key in expected if key in weights)
-    held = path.stat().st_size
-    if claimed > held:
-        raise CheckpointError(
-            f"{path}: its weights claim {claimed} bytes, but the file has {held}; it is truncated or forged"
-        )
-
-
-def _require_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
-    for key, value in weights.items():
-        # as float32: the smallest types know no such test
-        if value.is_floating_point() and not value.float().isfinite().all():
-            raise CheckpointError(
-                f"{path}: {key}: it holds values that are not finite; the training diverged"
-            )
-
-
-def _may_be_absent(key: str) -> bool:
-    # PyTorch before 0.4.1 did not count batches, and nothing depends on the count
-    return key.endswith("num_batches_tracked")
-
-
-def _kind(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _text(value: Any) -> str:

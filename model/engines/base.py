@@ -1,4 +1,4 @@
-"""What every engine offers: prepared images in, raw outputs out."""
+"""Interface of engines: prepared images in, raw outputs out."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Engine(Protocol):
 
     @property
     def precision(self) -> str:
-        """One of `PRECISIONS`, that of most of the arithmetic."""
+        """Precision of most of the arithmetic: a key of `PRECISIONS`."""
 
     @property
     def device(self) -> torch.device:
-        """Where prepared images are expected and raw outputs lie."""
+        """Device of the prepared images and the raw outputs."""
 
     @property
     def slots(self) -> int:
-        """How many batches it works on at a time; more does not make it faster."""
+        """Number of batches that are computed at a time; more do not make it faster."""
 
     def start(self, images: Tensor) -> Callable[[], RawOutputs]:
-        """Begin with a batch and return at once where the engine can; the result waits for the outputs.
+        """Start a batch, without waiting where the engine can; call the result to wait for the outputs.
 
         images: [B, 3, S, S] float32 as `model.preprocess` gives them, on `device`, unchanged until the
         outputs are there. The outputs are float32 on `device`, and stay as they are until `slots` more

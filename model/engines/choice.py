@@ -1,4 +1,4 @@
-"""Which engine, device and precision to use, and why: the fastest that there is, unless they are named."""
+"""Choice of engine, device and precision: the fastest available, unless they are named."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _INT8_INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "amx_int8", "dot", "i8mm")
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is.
+    """Hardware and software of a machine.
 
     cpu:       name of the processor
-    gpus:      how many CUDA devices PyTorch sees
+    gpus:      number of CUDA devices that PyTorch sees
     openvino:  version of OpenVINO, or None
-    fast_bf16: whether the CPU has instructions for it
-    fast_int8: likewise
+    fast_bf16: True if the CPU has instructions for bf16
+    fast_int8: True if the CPU has instructions for int8
     """
 
     cpu: str
@@ -38,7 +38,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class WeightsFacts:
-    """What decides about engines in a weights file.
+    """Properties of a weights file on which the choice of an engine depends.
 
     exported: precision of a file that `export` wrote, fp32 or int8; None for a checkpoint
     int8:     a file that `export` wrote of these very weights, in int8, or None
@@ -64,7 +64,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Surveyed:
-    """An option, and what it lacks here; None when it can be used."""
+    """An option, and the reason why it is not available here; None when it is."""
 
     option: Option
     lack: str | None
@@ -77,11 +77,11 @@ def choose(
     weights: WeightsFacts | None = None,
     machine: Machine | None = None,
 ) -> Choice:
-    """The fastest option that fits what is named; "auto" leaves it open.
+    """Return the fastest option that has the named engine, device and precision; "auto" leaves one open.
 
-    `weights` None stands for a checkpoint without an int8 file; `machine` None for this one. Raises
-    ConfigError when a name is unknown, when what is named is not there, and when names do not go together:
-    nothing is ever put in the place of what is named.
+    `weights` None stands for a checkpoint without an int8 file, `machine` None for this machine. Raises
+    ConfigError when a name is unknown, not available here, or does not go with the others: what is named is
+    never replaced by something else.
     """
     _check_name("engine", engine, ENGINES)
     _check_name("precision", precision, PRECISIONS)
@@ -106,13 +106,13 @@ def choose(
 
 
 def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) -> list[Surveyed]:
-    """All options, fastest first, and what each of them lacks; the arguments are those of `choose`."""
+    """Return all options, fastest first, with what each lacks here; arguments as in `choose`."""
     machine = machine or look_around()
     return [Surveyed(option, _lack(option, machine, weights)) for option in OPTIONS]
 
 
 def look_around() -> Machine:
-    """The machine that this runs on. Loads OpenVINO where it is installed."""
+    """Return the properties of this machine. Imports OpenVINO where it is installed."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     try:
         core = openvino_core()
@@ -130,9 +130,9 @@ def look_around() -> Machine:
 
 
 def select_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first GPU, or else the CPU.
+    """Return the device of that name; "auto" is the first GPU, or the CPU where there is none.
 
-    Raises ConfigError when the name makes no sense or the device is not there: never a silent fallback.
+    Raises ConfigError when the name is not valid or the device is not available; there is no fallback.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -167,7 +167,7 @@ def _fits(option: Option, engine: str, device: torch.device | None, precision: s
 
 
 def _lack(option: Option, machine: Machine, weights: WeightsFacts | None) -> str | None:
-    """What keeps this option from being used at all."""
+    """Return the reason why an option cannot be used, or None."""
     if option.device == "cuda" and not machine.gpus:
         return "PyTorch sees no CUDA device"
     if option.engine == "openvino" and machine.openvino is None:
@@ -191,7 +191,7 @@ def _lack_of_weights(option: Option, weights: WeightsFacts | None) -> str | None
 
 
 def _no_gain(option: Option, machine: Machine) -> str | None:
-    """What makes this option slower than a later one, so that it is used only when it is named."""
+    """Return the reason why an option is slower than a later one, or None."""
     if option.precision == "int8" and not machine.fast_int8:
         return f"{machine.cpu} has no instructions for int8"
     return None

@@ -1,7 +1,7 @@
-"""Compiled models, kept in a folder of the user's own, so that the next start is a fast one.
+"""Cache of compiled models in the user's cache folder, which makes the next start fast.
 
-A cache is never needed: a folder that cannot be written to, an entry that is broken or of other code, and
-another process at the same entry all mean no more than compiling anew.
+Every failure of the cache (a folder without write access, a broken entry, one of other code) only means that
+the model is compiled again.
 """
 
 from __future__ import annotations
@@ -28,26 +28,23 @@ if TYPE_CHECKING:
     import openvino
 
 FOLDER = "compiled"
-LARGEST = 2 << 30  # bytes in the folder; what was used longest ago goes first
+LARGEST = 2 << 30  # bytes in the folder; the least recently used entries are removed first
 
 _MAGIC = b"livemask compiled 1 "
 _MODEL = ROOT / "model"
-_NOT_COMPILED = (
-    "training",
-    "evaluation",
-)  # folders of `model` that do not decide how a network becomes a model
+_NOT_COMPILED = ("training", "evaluation")  # folders of `model` on which compiled models do not depend
 
 
 @dataclass(frozen=True)
 class ModelKey:
-    """What a compiled model is made from.
+    """Identity of a compiled model.
 
     weights:    SHA-256 of the file, in hex
     name:       of that file, which for published weights says the configuration
     image_size: side of the input in pixels, the longer one where the aspect ratio is kept; None for the
                 weights' own
-    with_masks: whether it gives prototypes
-    precision:  what is computed in, as text
+    with_masks: True if it computes prototypes
+    precision:  of its arithmetic, as text
     """
 
     weights: str
@@ -58,9 +55,10 @@ class ModelKey:
 
 
 class CompiledCache:
-    """Entries are files, each with a digest of its content, written whole or not at all.
+    """Cache of files, each with a digest of its content.
 
-    `surroundings` is all that entries depend on beside their key: versions, processor, code.
+    surroundings: everything that entries depend on besides their key: versions, processor, code
+    largest:      bytes that the folder may hold
     """
 
     def __init__(self, folder: Path, surroundings: str, largest: int = LARGEST) -> None:
@@ -69,7 +67,7 @@ class CompiledCache:
         self._largest = largest
 
     def config(self, key: ModelKey) -> YolactConfig | None:
-        """The configuration that was kept for this model, with the input size in use."""
+        """Return the configuration kept for this model, with the input size in use, or None."""
         content = self._read(self._path(key, "config"))
         try:
             return None if content is None else YolactConfig.from_dict(json.loads(content))
@@ -77,11 +75,11 @@ class CompiledCache:
             return None
 
     def keep_config(self, key: ModelKey, config: YolactConfig) -> None:
-        """Keep the configuration, so that the next start need not open the weights."""
+        """Keep the configuration, so that the next start does not have to open the weights."""
         self._write(self._path(key, "config"), json.dumps(config.to_dict()).encode())
 
     def blob(self, key: ModelKey, shape: Sequence[int]) -> bytes | None:
-        """What `keep_blob` was given for this model and shape of the input."""
+        """Return the compiled model kept for this shape of the input, or None."""
         return self._read(self._path(key, _listed(shape)))
 
     def keep_blob(self, key: ModelKey, shape: Sequence[int], blob: bytes) -> None:
@@ -112,7 +110,7 @@ class CompiledCache:
             self._discard_oldest(spare=path)
 
     def _discard_oldest(self, spare: Path) -> None:
-        # partial files that a killed process left behind age, and go, like all others
+        # drafts that a killed process left are removed by their age, like all files
         files = [(path, path.stat()) for path in self._folder.iterdir()]
         held = 0
         for path, facts in sorted(files, key=lambda file: file[1].st_mtime, reverse=True):
@@ -126,11 +124,11 @@ def _head(content: bytes) -> bytes:
 
 
 class Compiler:
-    """Compiles a model for a shape of its input, or takes it from the cache. Fit for `OpenVinoEngine`.
+    """Compile a model for a shape of its input, or read it from the cache; for `OpenVinoEngine`.
 
-    build:           makes the model, for all shapes; called at most once, when the cache lacks one of them
+    build:           returns the model for all shapes; called at most once, when the cache lacks a shape
     float_precision: fp32 or bf16, for all of the model that is not int8
-    streams:         1 uses all cores for each batch; n computes n batches side by side
+    streams:         1 uses all cores for each batch; n computes n batches at a time
     """
 
     def __init__(
@@ -147,11 +145,11 @@ class Compiler:
         self._options = compile_options(float_precision, streams)
 
     def __call__(self, shape: Sequence[int]) -> openvino.CompiledModel:
-        """The model, compiled for inputs of that shape."""
+        """Return the model, compiled for inputs of that shape."""
         core = openvino_core()
         blob = self._cache.blob(self._key, shape)
         if blob is not None:
-            with contextlib.suppress(RuntimeError):  # OpenVINO's only kind: it is of another version
+            with contextlib.suppress(RuntimeError):  # the blob is of another version of OpenVINO
                 return core.import_model(blob, "CPU", self._options)
         model = self._build().clone()
         model.reshape(list(shape))
@@ -161,18 +159,18 @@ class Compiler:
 
 
 def compile_options(float_precision: str, streams: int) -> dict[str, str | int | bool]:
-    """OpenVINO's properties for a precision, fp32 or bf16, and a number of streams."""
+    """Return OpenVINO's properties for a precision, fp32 or bf16, and a number of streams."""
     return {
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[float_precision],
         "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
         "NUM_STREAMS": streams,
-        # decoding, drawing and encoding want the same cores: let the system move the threads
+        # decoding, drawing and encoding use the same cores: let the system move the threads
         "ENABLE_CPU_PINNING": False,
     }
 
 
 def compiled_cache() -> CompiledCache:
-    """The user's own, for the OpenVINO, the processor and the code that are there."""
+    """Return the user's cache for this version of OpenVINO, this processor and this code."""
     core = openvino_core()
     from openvino import __version__
 

@@ -1,4 +1,4 @@
-"""OpenVINO as an engine, on the CPU: the fastest there."""
+"""OpenVINO engine: the fastest one on a CPU."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ Compile = Callable[[Shape], "openvino.CompiledModel"]
 
 
 class OpenVinoEngine:
-    """Runs compiled models, one for each shape of the input, made when that shape first comes. See `Engine`.
+    """Runs a compiled model for each shape of the input, compiled when the shape first occurs. See `Engine`.
 
-    `compile_model` makes them; `model.engines.compiled_cache` offers one. They take `images` and give the
-    float32 parts of `RawOutputs` by name, with or without `prototypes`. Inputs and outputs are not copied.
+    `compile_model` returns them, such as `model.engines.compiled_cache.Compiler`. Their input is `images`,
+    their outputs the float32 parts of `RawOutputs` by name, with or without `prototypes`. Inputs and outputs
+    are not copied.
 
     `slots` batches are computed at a time, in threads of OpenVINO's own: 1 for models that use all cores
-    for each batch (least delay), more for models compiled with as many streams (most frames a second).
+    for each batch (lowest latency), more for models compiled with as many streams (highest throughput).
     """
 
     name = "openvino"
@@ -66,7 +67,7 @@ class _Lane:
 
 
 class _Request:
-    """One batch at a time on its way."""
+    """An inference request for one batch at a time."""
 
     def __init__(self, request: openvino.InferRequest) -> None:
         self._request = request
@@ -76,7 +77,7 @@ class _Request:
         from openvino import Tensor as Shared
 
         if self._images is not None:
-            self._request.wait()  # nobody may have asked for the batch before
+            self._request.wait()  # the former batch may not have been waited for
         self._images = images.contiguous()
         self._request.set_input_tensor(Shared(self._images.numpy(), shared_memory=True))
         self._request.start_async()

@@ -1,4 +1,4 @@
-"""PyTorch as an engine, on the CPU and on CUDA devices."""
+"""PyTorch engine, for the CPU and CUDA devices."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TorchEngine:
 
     On the CPU `start` computes at once; on CUDA it only enqueues work on the current stream.
 
-    `network` is that copy: whoever reads the outputs finds anchors and mask IoU network there, on the
-    device and always float32. `cuda_graphs` records the pass once for each batch size and then replays it,
+    `network` is that copy, the decoder of the outputs: anchors and mask IoU network are on the device and
+    always float32. `cuda_graphs` records the pass once for each batch size and then replays it,
     which saves the launches; outputs are copied out of the graph's memory. It was never run on a GPU.
 
     Raises ConfigError when the device does not compute in that precision.
@@ -87,7 +87,7 @@ class TorchEngine:
 
 
 class _Graph(NamedTuple):
-    """A recorded pass, with the memory that it reads from and writes to."""
+    """A recorded pass, with its input and output memory."""
 
     images: Tensor
     graph: torch.cuda.CUDAGraph

@@ -90,7 +90,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Metrics:
+class CocoMetrics:
     """What was measured on `images` images. `masks` is None when model or labels have boxes only."""
 
     boxes: Figures
@@ -104,7 +104,7 @@ def coco_metrics(
     class_names: Sequence[str],
     resamples: int = 0,
     seed: int = 0,
-) -> Metrics:
+) -> CocoMetrics:
     """Box and mask figures of detections, over every image of `ground_truth`.
 
     ground_truth: what `load_ground_truth` read, or a selection of it
@@ -163,14 +163,14 @@ def coco_results(
 
 def measure(
     ground_truth: COCO, results: CocoResults, classes: ClassMatch, resamples: int = 0, seed: int = 0
-) -> Metrics:
+) -> CocoMetrics:
     """The figures of results in the COCO server's format, for the matched classes alone."""
 
     def figures(records: list[Record], kind: Literal["bbox", "segm"]) -> Figures:
         return _figures(_evaluated(ground_truth, records, kind, classes), classes, resamples, seed)
 
     masks = None if objects_without_mask(ground_truth, classes) else results.masks
-    return Metrics(
+    return CocoMetrics(
         boxes=figures(results.boxes, "bbox"),
         masks=None if masks is None else figures(masks, "segm"),
         images=len(ground_truth.dataset["images"]),

@@ -1,4 +1,4 @@
 """Exporting: the network as a file that other runtimes read, in float32 or in 8-bit integers.
 
-Importing OpenVINO or NNCF sends usage statistics unless `telemetry.refuse_telemetry` was called before.
+Call `model.engines.openvino_core.refuse_telemetry` before importing OpenVINO or NNCF: they report their use.
 """

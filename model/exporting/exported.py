@@ -14,8 +14,7 @@ from model.atomic import draft_folder
 from model.checkpoints.pins import sha256_of
 from model.config import AnchorConfig, YolactConfig
 from model.config_limits import check_limits
-from model.engines.openvino_core import openvino_core
-from model.engines.telemetry import refuse_telemetry
+from model.engines.openvino_core import openvino_core, refuse_telemetry
 from model.errors import CheckpointError, ConfigError, SinkError
 from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES, input_sides
 

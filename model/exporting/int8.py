@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from model.engines.telemetry import refuse_telemetry
+from model.engines.openvino_core import refuse_telemetry
 
 if TYPE_CHECKING:
     import openvino

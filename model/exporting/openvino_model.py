@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from model.config import YolactConfig
-from model.engines.telemetry import refuse_telemetry
+from model.engines.openvino_core import refuse_telemetry
 from model.input_shape import PADDED_TO
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from model.training.optimizer import build_optimizer, enter, freeze
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, promote, write_weights
 from model.training.train_step import TrainStep, can_learn, resting, wrapped
-from model.training.watcher import Losses, StepReport, Watcher
+from model.training.watcher import Losses, StepReport, TrainingWatcher
 
 
 class Trainer:
@@ -52,7 +52,7 @@ class Trainer:
         recipe: Recipe,
         batches: Callable[[Stage, int], Iterable[Batch]],
         output: Path,
-        watcher: Watcher,
+        watcher: TrainingWatcher,
         device: torch.device,
         save_every: int = 500,
         licence: str = "",

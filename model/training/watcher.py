@@ -25,7 +25,7 @@ class StepReport:
     waited: float
 
 
-class Watcher(Protocol):
+class TrainingWatcher(Protocol):
     """Who is told how the run goes, on the first device's process; notices come on any."""
 
     def on_step(self, report: StepReport) -> None:

@@ -13,11 +13,11 @@ def harmless(stem: str) -> str:
     return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", stem).strip(". ")
 
 
-def stem_of(info: SourceInfo) -> str:
-    """What to call the frames of a source after: its file, or "frame" where there is none."""
+def frames_stem(info: SourceInfo) -> str:
+    """Return the stem of the source's file for the names of its frames; "frame" where there is no file."""
     return (harmless(info.path.stem) if info.path else "") or "frame"
 
 
 def numbered(info: SourceInfo, frame: Frame) -> str:
     """What to call a frame that has no name of its own, without a suffix: `clip_000041`."""
-    return f"{stem_of(info)}_{frame.index:06d}"
+    return f"{frames_stem(info)}_{frame.index:06d}"

@@ -233,7 +233,7 @@ def test_what_knows_yolact_alone_says_that_these_are_weights_of_another_model(pu
         (lambda state: state.update({"rpn.head.bbox_pred.bias": "twelve"}), "got str"),
         (
             lambda state: state.update({"rpn.head.bbox_pred.bias": torch.full((12,), torch.nan)}),
-            "some that are not finite",
+            "values that are not finite",
         ),
         (
             lambda state: state.update({"roi_heads.box_predictor.cls_score.weight": torch.zeros(2, 1024)}),

@@ -80,7 +80,7 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
-class Window:
+class CropWindow:
     """The rectangle of an image that a picture shows, in whole pixels of the image.
 
     It may reach outside the image. `mirror` swaps left and right.
@@ -97,7 +97,7 @@ class Window:
 class View:
     """A window and which of the image's objects [N] bool it shows."""
 
-    window: Window
+    window: CropWindow
     kept: NDArray[np.bool_]
 
 
@@ -116,7 +116,7 @@ def whole_view(
     x, mirror = 0, _mirrored(config, rng)
     if mirror and width > record.width:
         x = record.width - width  # the padding stays at the right
-    return View(Window(x, 0, width, height, mirror), np.ones(len(record.instances), bool))
+    return View(CropWindow(x, 0, width, height, mirror), np.ones(len(record.instances), bool))
 
 
 def ssd_view(record: ImageRecord, config: AugmentConfig, rng: np.random.Generator) -> View:
@@ -125,7 +125,7 @@ def ssd_view(record: ImageRecord, config: AugmentConfig, rng: np.random.Generato
     Objects whose centre lies inside stay, and at least one that is no crowd must. The minimum-IoU
     condition is left out: it had no effect in that training.
     """
-    canvas = Window(0, 0, record.width, record.height)
+    canvas = CropWindow(0, 0, record.width, record.height)
     if rng.random() < config.expand_probability:
         canvas = _expanded(canvas, config.max_expand, rng)
     view = _ssd_crop(record, canvas, rng)
@@ -219,23 +219,23 @@ def _mirrored(config: AugmentConfig, rng: np.random.Generator) -> bool:
     return bool(rng.random() < config.mirror_probability)
 
 
-def _with_mirror(window: Window, mirror: bool) -> Window:
-    return Window(window.x, window.y, window.width, window.height, mirror)
+def _with_mirror(window: CropWindow, mirror: bool) -> CropWindow:
+    return CropWindow(window.x, window.y, window.width, window.height, mirror)
 
 
 def _crowd_array(record: ImageRecord) -> NDArray[np.bool_]:
     return np.array([i.crowd for i in record.instances], dtype=bool)
 
 
-def _expanded(whole: Window, largest: float, rng: np.random.Generator) -> Window:
+def _expanded(whole: CropWindow, largest: float, rng: np.random.Generator) -> CropWindow:
     """A canvas up to `largest` times as wide and high, the image somewhere on it."""
     ratio = rng.uniform(1, largest)
     width, height = int(whole.width * ratio), int(whole.height * ratio)
     left, top = rng.uniform(0, width - whole.width), rng.uniform(0, height - whole.height)
-    return Window(-int(left), -int(top), width, height)
+    return CropWindow(-int(left), -int(top), width, height)
 
 
-def _ssd_crop(record: ImageRecord, canvas: Window, rng: np.random.Generator) -> View:
+def _ssd_crop(record: ImageRecord, canvas: CropWindow, rng: np.random.Generator) -> View:
     boxes, crowd = box_array(record), _crowd_array(record)
     everything = View(canvas, np.ones(len(boxes), bool))
     if crowd.all():  # nothing that a crop could keep
@@ -248,7 +248,7 @@ def _ssd_crop(record: ImageRecord, canvas: Window, rng: np.random.Generator) -> 
                 continue
             x = canvas.x + int(rng.uniform(0, canvas.width - width))
             y = canvas.y + int(rng.uniform(0, canvas.height - height))
-            crop = Window(x, y, max(int(width), 1), max(int(height), 1))
+            crop = CropWindow(x, y, max(int(width), 1), max(int(height), 1))
             low, high = (crop.x, crop.y), (crop.x + crop.width, crop.y + crop.height)
             kept = np.all((centres > low) & (centres < high), axis=1)
             if (kept & ~crowd).any():
@@ -268,7 +268,7 @@ def _jittered(
     config: AugmentConfig,
     shape: tuple[int, int],
     rng: np.random.Generator,
-) -> Window:
+) -> CropWindow:
     factor = rng.uniform(*scale)
     stretch = math.exp(rng.uniform(-0.5, 0.5) * math.log(config.aspect))
     whole_width, whole_height = float(record.width), float(record.height)
@@ -279,11 +279,11 @@ def _jittered(
     # from flush with one side to flush with the other, whichever of window and image is the larger
     x = round(rng.random() * (record.width - width))
     y = round(rng.random() * (record.height - height))
-    return Window(x, y, width, height)
+    return CropWindow(x, y, width, height)
 
 
 def _worth_keeping(
-    boxes: NDArray[np.float64], crowd: NDArray[np.bool_], window: Window, config: AugmentConfig
+    boxes: NDArray[np.float64], crowd: NDArray[np.bool_], window: CropWindow, config: AugmentConfig
 ) -> NDArray[np.bool_]:
     """Which objects [N] the window shows enough of; of a crowd anything is enough."""
     low, high = (window.x, window.y), (window.x + window.width, window.y + window.height)

@@ -14,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from model.training.data.annotations import ImageRecord, Instance
-from model.training.data.augment import AugmentConfig, View, Window
+from model.training.data.augment import AugmentConfig, CropWindow, View
 from model.training.data.rle import decode_mask, decode_masks
 from model.training.data.targets import Targets
 
@@ -136,7 +136,9 @@ def _first_and_last(lines: Tensor) -> tuple[Tensor, Tensor]:
     return numbers.argmax(dim=1), lines.shape[1] - numbers.flip(1).argmax(dim=1)
 
 
-def _map_points(points: NDArray[np.floating], window: Window, size: tuple[int, int]) -> NDArray[np.float64]:
+def _map_points(
+    points: NDArray[np.floating], window: CropWindow, size: tuple[int, int]
+) -> NDArray[np.float64]:
     """Points [n, 2] (x, y) of the image as points of the picture."""
     height, width = size
     scale = np.array([width / window.width, height / window.height])
@@ -147,7 +149,7 @@ def _map_points(points: NDArray[np.floating], window: Window, size: tuple[int, i
 
 
 def _draw_masks(
-    instances: list[Instance], record: ImageRecord, window: Window, size: tuple[int, int]
+    instances: list[Instance], record: ImageRecord, window: CropWindow, size: tuple[int, int]
 ) -> Tensor:
     """Masks [N, height, width] uint8. Polygons are drawn at the picture's size, never at the image's."""
     drawn = [n for n, instance in enumerate(instances) if instance.polygons]
@@ -163,7 +165,7 @@ def _draw_masks(
     return masks
 
 
-def _draw_polygons(instances: list[Instance], window: Window, size: tuple[int, int]) -> Tensor:
+def _draw_polygons(instances: list[Instance], window: CropWindow, size: tuple[int, int]) -> Tensor:
     height, width = size
     lengths = []
     for instance in instances:
@@ -176,7 +178,7 @@ def _draw_polygons(instances: list[Instance], window: Window, size: tuple[int, i
 
 def _cut_image(
     image: Tensor,
-    window: Window,
+    window: CropWindow,
     size: tuple[int, int],
     config: AugmentConfig,
     recolour: Callable[[Tensor], Tensor],
@@ -191,7 +193,7 @@ def _cut_image(
 
 def cut(
     image: Tensor,
-    window: Window,
+    window: CropWindow,
     picture: Tensor,
     interpolation: InterpolationMode,
     recolour: Callable[[Tensor], Tensor] = lambda pixels: pixels,

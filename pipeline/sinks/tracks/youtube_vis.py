@@ -9,7 +9,7 @@ from typing import Any
 
 from model.errors import SinkError
 from pipeline.frame import Result
-from pipeline.sinks.frame_names import stem_of
+from pipeline.sinks.frame_names import frames_stem
 from pipeline.sinks.tracks.base import (
     Tally,
     categories_of,
@@ -102,7 +102,7 @@ class _HoldsTracks:
                 len(self._names), category_of(result, number), area, found
             )
         # readers take the folder for the video's name
-        self._names.append(f"{stem_of(self._info)}/{frame_name(self._info, result.frame)}")
+        self._names.append(f"{frames_stem(self._info)}/{frame_name(self._info, result.frame)}")
         return ""
 
     def told(self) -> str:

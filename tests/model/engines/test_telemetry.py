@@ -20,7 +20,7 @@ def watch(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
         sent.append((event, str(arguments)))
 sys.addaudithook(watch)
-from model.engines.telemetry import refuse_telemetry
+from model.engines.openvino_core import refuse_telemetry
 refuse_telemetry()
 import {library}
 for thread in threading.enumerate():
