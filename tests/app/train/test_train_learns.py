@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from app.cli import main
-from model.evaluation.coco_eval import Metrics, coco_metrics
+from model.evaluation.coco_eval import CocoMetrics, coco_metrics
 from model.evaluation.ground_truth import load_ground_truth
 from model.predictor import load_predictor
 from tests.shapes_data import CLASSES, write_shapes
@@ -19,7 +19,7 @@ def shapes(tmp_path_factory):
     return write_shapes(tmp_path_factory.mktemp("shapes"), images=8, side=160)
 
 
-def learned(shapes, output, *arguments) -> Metrics:
+def learned(shapes, output, *arguments) -> CocoMetrics:
     """What the final weights of a run find in the images that they were trained on."""
     common = ("--backbone", "scratch", "--device", "cpu", "--batch-size", 8, "--save-every", 10_000)
     run = ("train", "--data", shapes, "--output", output, *common, *arguments)
