@@ -32,7 +32,12 @@ from model.evaluation.sequence_eval import (
 from model.predictor import Predictor
 from model.training.data.image_files import read_size
 from model.training.data.label_images import read_label_image
+from pipeline.detectors.build import build_detector
+from pipeline.frame import Frame
+from pipeline.metrics.run import Metrics
 from pipeline.sources.images import find_media, read_image
+from pipeline.sources.sequence import FRAME_RATE
+from pipeline.tracking.options import FollowOptions
 
 _FRAMES, _MASKS = "frames", "masks"
 _LAYOUT = f"a sequence has {_FRAMES}/NAME.jpg and {_MASKS}/NAME.png"
@@ -56,7 +61,7 @@ class SequenceMeasurement:
     settings:          the settings of detection, as plain values
     by_frame:          the figures of each frame, by its file name
     images_per_second: reading, detecting and measuring together, by wall clock
-    milliseconds:      median time of one call of the predictor, from a frame to its detections
+    milliseconds:      median time from a frame to its detections, with their tracks
     """
 
     settings: Mapping[str, Any]
@@ -97,12 +102,12 @@ def find_sequence(folder: Path, limit: int | None = None) -> VideoSequence:
 
 
 def measure_sequence(sequence: VideoSequence, predictor: Predictor) -> SequenceMeasurement:
-    """Detect in every frame, follow the object, and measure what was found of it.
+    """Detect and track in every frame, as in any video; follow the object, and measure what was found of it.
 
     Raises SourceError on a frame that cannot be read, and DataError on such a mask.
     """
     # not timed: the first call is slow, as libraries load and algorithms are chosen
-    predictor(np.zeros((sequence.height, sequence.width, 3), np.uint8))
+    predictor([np.zeros((sequence.height, sequence.width, 3), np.uint8)])
     seconds: list[float] = []
     started = time.perf_counter()
     with progress_bar() as progress:
@@ -180,14 +185,15 @@ def _first_object(sequence: VideoSequence) -> NDArray[np.bool_]:
 def _by_frame(
     sequence: VideoSequence, frames: Iterable[Path], predictor: Predictor, seconds: list[float]
 ) -> dict[str, FrameFigures]:
-    """The figures of each frame; `seconds` gets the time of each call of the predictor."""
+    """The figures of each frame; `seconds` gets the time that detection and tracking took."""
     follower = Follower(_first_object(sequence))
     figures = {}
-    for path, mask in zip(frames, sequence.masks, strict=True):
-        frame = read_image(path)
+    detector = build_detector(predictor, Metrics(), follow=FollowOptions())
+    for index, (path, mask) in enumerate(zip(frames, sequence.masks, strict=True)):
+        image = read_image(path)
         began = time.perf_counter()
-        detections = predictor(frame)
+        (result,) = detector.submit([Frame(image, index, index, 1 / FRAME_RATE, began)])()
         seconds.append(time.perf_counter() - began)
         truth = _read_mask(mask, sequence.width, sequence.height)
-        figures[path.name] = measure_frame(follower, detections, truth)
+        figures[path.name] = measure_frame(follower, result.detections, truth)
     return figures

@@ -31,7 +31,6 @@ from pipeline.sources.base import Source
 from pipeline.sources.sequence import open_images
 from pipeline.stages import RunOptions
 from pipeline.tracking.options import FollowOptions
-from pipeline.tracking.stabiliser import STRENGTHS
 
 if TYPE_CHECKING:
     from model.instance_predictor import InstancePredictor, LoadedPredictor
@@ -138,10 +137,9 @@ class _Network:
         """What detects in this input, and the facts about it."""
         if setting.jitter is not None:
             assert video.truth is not None
-            given, strength = self._args.score_threshold, STRENGTHS[setting.stabilise]
+            given = self._args.score_threshold
             threshold = DEFAULT_THRESHOLD if given is None else given
-            keep = 1.0 if strength is None else strength.keep
-            shaken = ShakenTruth(video.truth, setting.jitter, threshold, keep)
+            shaken = ShakenTruth(video.truth, setting.jitter, threshold)
             return shaken, {"jitter": JITTER | {"seed": setting.jitter}, "score_threshold": threshold}
         return self._network(1 if video.source.is_live else streams_for_files())
 

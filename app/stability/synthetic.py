@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.stability.synthetic import JitteredTruth, JitterOptions
+from pipeline.tracking.base import KEEP
 
 if TYPE_CHECKING:
     from app.stability.truth import Truth
@@ -36,11 +37,10 @@ JITTER: dict[str, Any] = dataclasses.asdict(AMOUNTS)
 class ShakenTruth:
     """Known masks, shaken, as an `InstancePredictor`: frames have to come in their order, each once."""
 
-    def __init__(self, truth: Truth, seed: int, score_threshold: float, keep: float = 1.0) -> None:
-        """keep: share of the threshold, 0..1, down to which masks are given, for tracks to go on with."""
+    def __init__(self, truth: Truth, seed: int, score_threshold: float) -> None:
         self._source = JitteredTruth(_masks(truth), seed, AMOUNTS)
         self._threshold = score_threshold
-        self._least = keep * score_threshold
+        self._least = KEEP * score_threshold  # what tracks go on with is given too
 
     @property
     def class_names(self) -> tuple[str, ...]:

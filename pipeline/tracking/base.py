@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOST = 1.0  # seconds that a track may be missed before it ends
+KEEP = 0.5  # share of the score threshold, 0..1, down to which a track goes on
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from model.options import DetectOptions
 from model.postprocessing import Found, without_empty_places
 from model.raw_outputs import RawOutputs
 from pipeline.frame import Frame
+from pipeline.tracking.base import KEEP
 from pipeline.tracking.identity import Following, Instances
 from pipeline.tracking.options import FollowOptions
 from pipeline.tracking.shapes import shapes_of
@@ -34,8 +35,8 @@ class FoundFollower:
         self._following.change(options)
 
     def widened(self, options: DetectOptions) -> DetectOptions:
-        """What `suppress` has to look for: tracks may go on with less than begins one."""
-        return dataclasses.replace(options, threshold_scale=self._following.keep * options.threshold_scale)
+        """What `suppress` has to look for: tracks go on down to `KEEP` of what begins one."""
+        return dataclasses.replace(options, threshold_scale=KEEP * options.threshold_scale)
 
     @torch.no_grad()
     def __call__(

@@ -50,12 +50,6 @@ class Following:
         self._stabiliser = _stabiliser(options)
 
     @property
-    def keep(self) -> float:
-        """The share of the score threshold, 0..1, down to which a track goes on."""
-        strength = STRENGTHS[self._options.stabilise]
-        return 1.0 if strength is None else strength.keep
-
-    @property
     def changes(self) -> bool:
         """Whether more than ids is given."""
         return self._stabiliser is not None

@@ -29,7 +29,6 @@ class Strength:
     sway: the same for a body's centre and size
     bend: the same for coefficients, of their norm
     dent: the same for a shape, of its range, in each place
-    keep: the share of the score threshold, 0..1, down to which a track goes on
     """
 
     box: float
@@ -41,7 +40,6 @@ class Strength:
     sway: float
     bend: float
     dent: float
-    keep: float
 
 
 # measured on people before webcams and on moving objects of which the ground truth was shaken: light takes
@@ -58,7 +56,6 @@ STRENGTHS: dict[str, Strength | None] = {
         sway=0.2,
         bend=0.2,
         dent=0.6,
-        keep=0.6,
     ),
     "strong": Strength(
         box=0.2,
@@ -70,7 +67,6 @@ STRENGTHS: dict[str, Strength | None] = {
         sway=0.2,
         bend=0.3,
         dent=0.4,
-        keep=0.5,
     ),
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +36,28 @@ class Bright:
     config: YolactConfig = CONFIG
     engine: NoEngine = ENGINE
 
-    def __call__(self, frame: NDArray[np.uint8]) -> Detections:
+    @property
+    def score_threshold(self) -> float:
+        return min(self.options.thresholds(self.config))
+
+    def __call__(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        return [self._found(frame) for frame in frames]
+
+    def _found(self, frame: NDArray[np.uint8]) -> Detections:
         rows, columns = np.nonzero(frame[..., 0] > UNSURE // 2)
         score = float(frame.max()) / 255 - 0.3
-        if not len(rows) or score < min(self.options.thresholds(self.config)):
+        if not len(rows) or score < self.score_threshold:
             return no_detections(frame.shape[:2], self.config.class_names)
         x, y = int(columns.min()), int(rows.min())
+        right, bottom = int(columns.max()) + 1, int(rows.max()) + 1
         scores = np.array([score], np.float32)
         return Detections(
             image_size=frame.shape[:2],
-            boxes=np.zeros((1, 4), np.float32),
+            boxes=np.array([[x, y, right, bottom]], np.float32),
             scores=scores,
             classes=np.zeros(1, np.int64),
             class_names=self.config.class_names,
-            crops=(MaskCrop(x, y, np.ones((rows.max() - y + 1, columns.max() - x + 1), bool)),),
+            crops=(MaskCrop(x, y, np.ones((bottom - y, right - x), bool)),),
             box_scores=scores,
         )
 

@@ -14,6 +14,7 @@ from model.options import DetectOptions
 from model.postprocessing import Found, add_masks, to_detections
 from model.raw_outputs import RawOutputs
 from pipeline.frame import Frame
+from pipeline.tracking.base import KEEP
 from pipeline.tracking.following import (
     DetectionsFollower,
     FoundFollower,
@@ -22,7 +23,6 @@ from pipeline.tracking.following import (
     make_follower,
 )
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
-from pipeline.tracking.stabiliser import STRENGTHS
 from tests.pipeline.tracking.sightings import SIZE, Box, box_at, detections, frame_at
 from tests.small_networks import decoding
 
@@ -85,7 +85,7 @@ def test_what_is_found_gets_ids_that_stay(either: FollowOptions):
 
 
 def test_without_stabilising_nothing_but_the_ids_is_new(follower: FoundFollower):
-    assert follower.widened(OPTIONS) == OPTIONS
+    assert follower.widened(OPTIONS).threshold_scale == KEEP
     for i in range(3):
         before = found(box_at(40 + 5 * i), box_at(150 - i), scores=[0.8, 0.4], empty=1)
         after = follower(before, raw(), THRESHOLDS, [frame_at(i)])
@@ -125,10 +125,10 @@ def test_an_empty_frame_is_nothing_special(either: FollowOptions):
     assert ids == [[], [0], [], [], [0]]
 
 
-def test_a_track_goes_on_with_less_than_it_takes_to_begin_one():
-    one = make_follower(LIGHT)
+def test_a_track_goes_on_with_less_than_it_takes_to_begin_one(either: FollowOptions):
+    one = make_follower(either)
     widened = one.widened(OPTIONS)
-    lowered = 0.3 * STRENGTHS["light"].keep
+    lowered = 0.3 * KEEP
     assert widened.thresholds(decoding().config) == pytest.approx([lowered] * 3)
     assert dataclasses.replace(widened, threshold_scale=1.0) == OPTIONS
     weak = [0.9, 0.2]
@@ -184,7 +184,6 @@ def test_ids_go_on_with_other_options_and_smoothing_begins_anew():
     assert after.track_ids.tolist() == [[0]]
     np.testing.assert_allclose(after.boxes, here.boxes, atol=1e-6)
     one.change(FollowOptions())
-    assert one.widened(OPTIONS) == OPTIONS
     with pytest.raises(ConfigError, match="very"):
         one.change(FollowOptions(stabilise="very"))
 
