@@ -9,7 +9,7 @@ from model.config import DEFAULT_THRESHOLD
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
 from model.errors import ConfigError
-from model.options import NMS_KINDS
+from model.options import MIN_MASK_REGION, NMS_KINDS
 from pipeline.sinks.tracks import TRACK_FORMATS
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
 
@@ -36,8 +36,16 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
         "--nms",
         choices=NMS_KINDS,
         default=NMS_KINDS[0],
-        help="how duplicates are removed: Fast NMS, Fast NMS across classes, or exact NMS "
-        "(default: %(default)s)",
+        help="how duplicates are removed: Fast NMS, Fast NMS across classes, exact NMS, or Soft-NMS, which "
+        "lowers their scores (default: %(default)s)",
+    )
+    group.add_argument(
+        "--min-mask-region",
+        type=fraction,
+        default=MIN_MASK_REGION,
+        metavar="SHARE",
+        help="drop stray regions of a mask that are smaller than this share of its largest one, 0 to 1; "
+        "0 keeps all (default: %(default)s)",
     )
     add_class_argument(group, "look for these classes only (default: all)")
 
@@ -82,6 +90,7 @@ def predictor_options(args: argparse.Namespace) -> dict[str, Any]:
         "max_detections": args.top_k,
         "nms": args.nms,
         "classes": args.classes,
+        "min_mask_region": args.min_mask_region,
     }
 
 
@@ -96,14 +105,14 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--no-track",
         action="store_true",
-        help="look at each frame by itself: colours and ids do not stay with an instance",
+        help="look at each frame by itself: colours and ids do not stay with an instance. With tracks an "
+        "instance stays while it scores at least half the threshold",
     )
     group.add_argument(
         "--stabilise",
         choices=STABILISE_KINDS,
         default=STABILISE_KINDS[0],
-        help="keep masks from jittering from frame to frame; a track then goes on while it scores half "
-        "the threshold or a little more (default: %(default)s)",
+        help="keep masks from jittering from frame to frame (default: %(default)s)",
     )
     group.add_argument(
         "--tracks-as",

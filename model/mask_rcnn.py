@@ -26,12 +26,12 @@ from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.detections import Detections, MaskCrop
 from model.engines.choice import Choice, select_device
 from model.errors import ConfigError
-from model.options import NMS_KINDS, class_indices
+from model.options import MIN_MASK_REGION, NMS_KINDS, class_indices
 
 Frame = NDArray[np.uint8]
 
 MOST_DETECTIONS = 100  # as published
-_NMS_KINDS = tuple(kind for kind in NMS_KINDS if kind != "class-agnostic")
+_NMS_KINDS = ("fast", "exact")
 
 
 class MaskRcnnPredictor:
@@ -176,14 +176,15 @@ def load_mask_rcnn(
     precision: str = "auto",
     streams: int = 1,
     batch: int = 1,
+    min_mask_region: float = MIN_MASK_REGION,
 ) -> MaskRcnnPredictor:
     """A predictor for a file of Mask R-CNN's weights; the keywords are those of `load_predictor`.
 
     image_size: what the shorter side of a frame is resized to; None for what the weights were trained with
     nms:        the model has one of its own, exact and within each class; "fast" stands for it too
 
-    `streams` and `batch` change nothing. Raises ConfigError on settings that the model does not know,
-    CheckpointError on a file that cannot be used.
+    `streams`, `batch` and `min_mask_region` change nothing. Raises ConfigError on settings that the model
+    does not know, CheckpointError on a file that cannot be used.
     """
     _refuse_foreign(nms, crop_masks, engine, precision)
     _check_range(score_threshold, max_detections, image_size)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression: Fast NMS (paper, section 4), its class-agnostic form, and exact greedy NMS.
+"""Non-maximum suppression: Fast NMS (paper, section 4), its class-agnostic form, exact greedy NMS, Soft-NMS.
 
 The fast forms have a fixed shape for a given input, no loop and no host synchronisation. Each function takes
 
@@ -20,6 +20,7 @@ from torch import Tensor
 from model.boxes import pairwise_iou
 from model.config import DetectionConfig
 
+_SOFT_IOU = 0.3  # as published
 _NOTHING = -1.0  # the score of a place that holds no detection; below every probability
 
 
@@ -84,6 +85,33 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     return Kept(anchors, classes, empty, empty > _NOTHING)
 
 
+def soft_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
+    """Linear Soft-NMS for each class (Bodla et al., ICCV 2017, arXiv 1704.04503).
+
+    The best detection lowers the scores of its class that overlap it by an IoU of more than 0.3, by the share
+    that is the IoU; then the best of what is left does, and so on. The confidence threshold holds for each
+    class, before and after. It takes a step a detection; only on the CPU does it end when nothing is left.
+    """
+    candidates = scores.masked_fill(scores <= config.confidence_threshold, _NOTHING)
+    left, anchors = _best(candidates, config.nms_top_k)  # [B, C, k]
+    corners = rows_at(boxes, anchors)  # [B, C, k, 4]
+    images, count = torch.arange(len(left), device=left.device), left.shape[-1]
+    places, best = [], []
+    for _ in range(min(config.max_detections, left[0].numel())):
+        place = left.flatten(1).argmax(dim=1)  # [B]; of equal ones the first
+        c, i = place // count, place % count
+        places.append(place)
+        best.append(left[images, c, i])
+        if left.device.type == "cpu" and bool((best[-1] == _NOTHING).all()):
+            break
+        overlap = pairwise_iou(corners[images, c, i][:, None], corners[images, c]).squeeze(1)  # [B, k]
+        lowered = left[images, c] * torch.where(overlap > _SOFT_IOU, 1 - overlap, 1.0)
+        lowered[images, i] = _NOTHING
+        left[images, c] = lowered.masked_fill(lowered <= config.confidence_threshold, _NOTHING)
+    place, result = torch.stack(places, dim=1), torch.stack(best, dim=1)  # [B, D]
+    return Kept(anchors.flatten(1).gather(1, place), place // count, result, result > _NOTHING)
+
+
 def doubles(boxes: Tensor, kept: Kept, sure: Tensor, iou_threshold: float) -> Tensor:
     """Returns which of the sure detections lie on a better one of another class: [B, D] bool.
 
@@ -131,4 +159,5 @@ NMS: dict[str, Callable[[Tensor, Tensor, DetectionConfig], Kept]] = {
     "fast": fast_nms,
     "class-agnostic": class_agnostic_fast_nms,
     "exact": exact_nms,
+    "soft": soft_nms,
 }

@@ -9,7 +9,8 @@ from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.errors import ConfigError
 from model.names import did_you_mean
 
-NMS_KINDS = ("fast", "class-agnostic", "exact")
+NMS_KINDS = ("fast", "class-agnostic", "exact", "soft")
+MIN_MASK_REGION = 0.1
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class DetectOptions:
     threshold of each class; no class's is over `threshold_limit`, and `threshold_scale` multiplies what comes
     of it, both in 0..1; `max_detections` is 1..100; `nms` one of `NMS_KINDS`; `classes` the indices to look
     for, None for all; `crop_masks` False leaves masks uncropped, which shows how prototypes localise (paper,
-    section 5, figure 5) and where they leak.
+    section 5, figure 5) and where they leak. A connected region of a cropped mask goes that is smaller than
+    `min_mask_region`, 0..1, of the largest one of its mask; 0 keeps all.
     """
 
     score_threshold: float | None = None
@@ -30,6 +32,7 @@ class DetectOptions:
     crop_masks: bool = True
     threshold_scale: float = 1.0
     threshold_limit: float = 1.0
+    min_mask_region: float = MIN_MASK_REGION
 
     def thresholds(self, config: YolactConfig) -> tuple[float, ...]:
         """The score, 0..1, that a detection of each of the C classes exceeds."""
@@ -45,6 +48,8 @@ class DetectOptions:
             raise ConfigError(f"the score threshold must be 0 to 1, got {self.score_threshold}")
         if not 1 <= self.max_detections <= most:
             raise ConfigError(f"at most 1 to {most} detections can be asked for, got {self.max_detections}")
+        if not 0 <= self.min_mask_region <= 1:
+            raise ConfigError(f"the least region of a mask must be 0 to 1, got {self.min_mask_region}")
         if self.nms not in NMS_KINDS:
             raise ConfigError(f"no NMS is named {self.nms!r}; there are {', '.join(NMS_KINDS)}")
         if self.classes is not None and not (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from model.boxes import decode, decode_distances
@@ -16,12 +16,13 @@ from model.config import YolactConfig
 from model.decoding import Decoder, for_frames
 from model.detections import Detections
 from model.input_shape import input_shape
-from model.masks import assemble, crop_bounds, enlarge, in_place, inside, place_sums
+from model.masks import assemble, crop_bounds, enlarge, in_place, inside
 from model.network.anchors import within_content
 from model.network.heads import MaskIoUNet
 from model.nms import NMS, doubles, rows_at
-from model.options import DetectOptions
+from model.options import MIN_MASK_REGION, DetectOptions
 from model.raw_outputs import RawOutputs
+from model.regions import without_small_regions
 
 _ROUNDING = 1e-3  # far more than the softmax rounds
 
@@ -53,20 +54,23 @@ def postprocess(
     nms: str = "fast",
     classes: tuple[int, ...] | None = None,
     crop_masks: bool = True,
+    min_mask_region: float = MIN_MASK_REGION,
 ) -> list[Detections]:
     """One `Detections` an image. image_sizes: (height, width) of each frame in pixels.
 
     The other arguments are those of `DetectOptions`. Raises ConfigError when one is out of range, and
     ValueError when frames are letterboxed and of several shapes.
     """
-    options = DetectOptions(score_threshold, max_detections, nms, classes, crop_masks)
+    options = DetectOptions(
+        score_threshold, max_detections, nms, classes, crop_masks, min_mask_region=min_mask_region
+    )
     options.check(network.config)
     if len({input_shape(network.config, size) for size in image_sizes}) > 1:
         raise ValueError(f"frames of one batch are of one shape; got {list(image_sizes)}")
     if image_sizes:
         raw, network = for_frames(raw, network, image_sizes[0])
     found = find(raw, network, options)
-    return to_detections(found, image_sizes, network.config.class_names)
+    return to_detections(found, image_sizes, network.config.class_names, options)
 
 
 def find(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
@@ -102,17 +106,20 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
         scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
     # a box that is not finite is void, and must not suppress others either
     candidates = boxes.nan_to_num(0.0, 0.0, 0.0)
+    limits = replace(config.detection, confidence_threshold=_least_score(config, options))
     if options.classes is None:
-        kept = NMS[options.nms](candidates, scores, config.detection)
+        kept = NMS[options.nms](candidates, scores, limits)
     else:
         chosen = _class_index(options.classes, scores.device)
-        kept = NMS[options.nms](candidates, scores[:, chosen], config.detection)
+        kept = NMS[options.nms](candidates, scores[:, chosen], limits)
         kept = kept._replace(classes=chosen[kept.classes])
     picked = rows_at(boxes, kept.anchors)
     thresholds = _per_class(options.thresholds(config), scores.device)
     valid = kept.valid & (kept.scores > thresholds[kept.classes]) & picked.isfinite().all(-1)
     if config.detection.double_iou_threshold < 1:
-        own = _per_class(DetectOptions().thresholds(config), scores.device)
+        own = _per_class(
+            DetectOptions(threshold_scale=options.threshold_scale).thresholds(config), scores.device
+        )
         sure = kept.valid & (kept.scores > own[kept.classes])
         picked_well = rows_at(candidates, kept.anchors)
         valid &= ~doubles(picked_well, kept, sure, config.detection.double_iou_threshold)
@@ -129,9 +136,7 @@ def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOption
     A class scores over t only if its logit exceeds the background's, or 0 where there is none, by more than
     the logit of t.
     """
-    thresholds = options.thresholds(config)
-    wanted = thresholds if options.classes is None else [thresholds[c] for c in options.classes]
-    threshold = max(min(wanted), config.detection.confidence_threshold)
+    threshold = _least_score(config, options)
     margin = float(torch.tensor(threshold).logit())
     if config.anchor_free is not None:
         ahead = class_logits.amax(-1)  # [B, A]
@@ -139,6 +144,13 @@ def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOption
         ahead = class_logits[..., 1:].amax(-1) - class_logits[..., 0]
     rows = (ahead > margin - _ROUNDING).any(0).nonzero().squeeze(1)
     return rows if len(rows) else rows.new_zeros(1)
+
+
+def _least_score(config: YolactConfig, options: DetectOptions) -> float:
+    """What a detection scores more than that can be shown, whatever its class."""
+    thresholds = options.thresholds(config)
+    wanted = thresholds if options.classes is None else [thresholds[c] for c in options.classes]
+    return max(min(wanted), config.detection.confidence_threshold)
 
 
 @torch.no_grad()
@@ -178,47 +190,19 @@ def without_empty_places(found: Found) -> Found:
 
 
 def to_detections(
-    found: Found, image_sizes: Sequence[tuple[int, int]], class_names: tuple[str, ...]
+    found: Found,
+    image_sizes: Sequence[tuple[int, int]],
+    class_names: tuple[str, ...],
+    options: DetectOptions | None = None,
 ) -> list[Detections]:
-    """The part that runs on the host: downloads what was found and cuts masks out at the frame's size."""
+    """The part that runs on the host: downloads what was found and cuts masks out at the frame's size.
+
+    Small regions of cropped masks are dropped here, see `DetectOptions`; none without options.
+    """
     host = _map(found, lambda part: part.cpu())
+    least = options.min_mask_region if options is not None and options.crop_masks else 0.0
     images = zip(range(len(host.scores)), image_sizes, strict=True)
-    return [_record(host, image, size, class_names) for image, size in images]
-
-
-class MaskParts(NamedTuple):
-    """What the masks of one image were made of: `sigmoid(prototypes · coefficients + places)`, cropped.
-
-    prototypes:   [Hp, Wp, K] float32, 0 or more
-    coefficients: [N, K] float32, -1..1, a row for each of the image's detections in their order
-    places:       [N, Hp, Wp] float32, what an anchor-free network adds by a pixel's place in the box; or None
-    """
-
-    prototypes: NDArray[np.float32]
-    coefficients: NDArray[np.float32]
-    places: NDArray[np.float32] | None
-
-
-def mask_parts(found: Found, raw: RawOutputs) -> list[MaskParts]:
-    """Return what the masks of each image were made of (paper, section 3.1), copied to the host.
-
-    found: by `add_masks` with `keep_coefficients`, of these outputs
-
-    Raises ValueError without coefficients.
-    """
-    if raw.prototypes is None or found.coefficients is None:
-        raise ValueError("no coefficients are left; call add_masks with keep_coefficients, and with masks")
-    # an engine writes its next outputs over these
-    prototypes = raw.prototypes.detach().to("cpu", copy=True)
-    height, width, count = prototypes.shape[1:]
-    parts = []
-    for one, rows, boxes, valid in zip(
-        prototypes, found.coefficients.cpu(), found.boxes.cpu(), found.valid.cpu(), strict=True
-    ):
-        learned, terms = rows[valid, :count], rows[valid, count:]
-        places = place_sums(terms, boxes[valid], (height, width)).numpy() if terms.shape[1] else None
-        parts.append(MaskParts(one.numpy(), learned.numpy(), places))
-    return parts
+    return [_record(host, image, size, class_names, least) for image, size in images]
 
 
 def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
@@ -267,7 +251,7 @@ def _rescored(found: Found, cropped: Tensor, mask_iou_net: MaskIoUNet) -> Found:
 
 
 def _record(
-    found: Found, image: int, image_size: tuple[int, int], class_names: tuple[str, ...]
+    found: Found, image: int, image_size: tuple[int, int], class_names: tuple[str, ...], min_region: float
 ) -> Detections:
     height, width = image_size
     here = found.valid[image]
@@ -276,7 +260,8 @@ def _record(
     crops = None
     if found.masks is not None and found.bounds is not None:
         pairs = zip(found.masks[image][here], found.bounds[image][here].tolist(), strict=True)
-        crops = tuple(enlarge(mask, tuple(bounds), height, width) for mask, bounds in pairs)
+        whole = ((without_small_regions(mask.numpy(), min_region), bounds) for mask, bounds in pairs)
+        crops = tuple(enlarge(torch.from_numpy(mask), tuple(b), height, width) for mask, b in whole)
     return Detections(
         image_size=(height, width),
         boxes=torch.minimum(boxes.clamp(min=0), limits).numpy().astype(np.float32),

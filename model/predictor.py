@@ -23,7 +23,7 @@ from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
 from model.input_shape import InputShape, input_shape
 from model.loading import open_weights, weights_facts
-from model.options import DetectOptions, class_indices
+from model.options import MIN_MASK_REGION, DetectOptions, class_indices
 from model.postprocessing import find, to_detections
 from model.preprocessing import preprocess
 
@@ -134,10 +134,10 @@ class Predictor:
         raw, decoder = for_frames(self.engine.start(self.prepare(frames))(), self.decoder, sizes[0])
         if self.device.type != "cpu":
             found = find(raw, decoder, self.options)
-            return to_detections(found, sizes, self.config.class_names)
+            return to_detections(found, sizes, self.config.class_names, self.options)
         alone = [find(raw.image(number), decoder, self.options) for number in range(len(frames))]
         return [
-            to_detections(found, [size], self.config.class_names)[0]
+            to_detections(found, [size], self.config.class_names, self.options)[0]
             for found, size in zip(alone, sizes, strict=True)
         ]
 
@@ -165,6 +165,7 @@ def load_predictor(
     precision: str = "auto",
     streams: int = 1,
     batch: int = 1,
+    min_mask_region: float = MIN_MASK_REGION,
 ) -> Predictor:
     """A predictor for weights: a file, a name of the catalogue, or None for the weights that are shipped.
 
@@ -199,6 +200,7 @@ def load_predictor(
         nms,
         class_indices(classes, source.config.class_names),
         crop_masks,
+        min_mask_region=min_mask_region,
     )
     options.check(source.config)
     return Predictor(*source.build(streams, batch), options, with_masks, choice)

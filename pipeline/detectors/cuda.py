@@ -146,7 +146,9 @@ class CudaDetector:
         slot.wait()
         host.restart(monotonic())
         sizes = [frame.size for frame in frames]
-        detections = to_detections(slot.found, sizes, self._predictor.config.class_names)
+        detections = to_detections(
+            slot.found, sizes, self._predictor.config.class_names, self._predictor.options
+        )
         host.lap("masks")
         annotated: Sequence[Image | None] = [None] * len(frames)
         if self._style is not None:

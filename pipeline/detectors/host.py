@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from model.decoding import Decoder, for_frames
-from model.postprocessing import Found, add_masks, mask_parts, suppress, to_detections
+from model.mask_parts import mask_parts
+from model.postprocessing import Found, add_masks, suppress, to_detections
 from model.predictor import Predictor
 from model.raw_outputs import RawOutputs
 from pipeline.detectors.base import Pending, StageClock
@@ -79,7 +80,7 @@ class HostDetector:
         options = self._predictor.options
         found = self._suppressed(raw, decoder, frame, clock)
         found = add_masks(found, raw, decoder, options, keep_coefficients=self._inspect)
-        (here,) = to_detections(found, [frame.size], self._predictor.config.class_names)
+        (here,) = to_detections(found, [frame.size], self._predictor.config.class_names, options)
         inspection = self._inspection(found, raw)
         clock.lap("masks")
         return Result(frame, here, clock.timings(), inspection=inspection)

@@ -31,6 +31,7 @@ def test_every_argument_reaches_the_predictor_under_its_own_name() -> None:
         *("--weights", "w.pt", "--device", "cuda:1", "--score-threshold", "0.5", "--top-k", "7"),
         *("--engine", "torch", "--precision", "bf16"),
         *("--nms", "exact", "--classes", "person, traffic light", "--image-size", "320"),
+        *("--min-mask-region", "0.25"),
     )
     assert options == {
         "weights": "w.pt",
@@ -41,6 +42,7 @@ def test_every_argument_reaches_the_predictor_under_its_own_name() -> None:
         "max_detections": 7,
         "nms": "exact",
         "classes": ("person", "traffic light"),
+        "min_mask_region": 0.25,
         "image_size": 320,
     }
 

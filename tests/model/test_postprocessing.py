@@ -249,3 +249,18 @@ def test_outputs_that_still_carry_gradients_are_read_all_the_same():
 def test_as_many_frame_sizes_as_images_are_asked_for():
     with pytest.raises(ValueError, match="zip"):
         postprocess(raw_outputs(DECODER, []), DECODER, [(1, 1), (2, 2)])
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [({}, {8}), ({"min_mask_region": 0.0}, {2, 8}), ({"crop_masks": False}, {2, 8})],
+)
+def test_small_regions_of_cropped_masks_go_unless_all_are_wanted(options: dict[str, Any], columns: set[int]):
+    prototypes = torch.zeros(16, 16, DECODER.config.num_prototypes)
+    prototypes[..., 0] = -10
+    prototypes[:, 8, 0] = prototypes[7, 2, 0] = 10  # a pillar, and a cell apart from it
+
+    raw = raw_outputs(DECODER, [((0.0, 0.0, 1.0, 1.0), {0: 0.9})], prototypes)
+    (result,) = postprocess(raw, DECODER, [(16, 16)], **options)
+
+    assert set(np.nonzero(result.masks[0])[1].tolist()) == columns

@@ -29,6 +29,7 @@ _NMS_TIPS = {
     "fast": "Within each class, by one matrix of overlaps (Fast NMS of the YOLACT paper)",
     "class-agnostic": "Over all classes at once: one place holds one instance",
     "exact": "Within each class, one instance after the other",
+    "soft": "Within each class, what overlaps a better instance scores less (Soft-NMS)",
 }
 _STABILISE = (
     ("off", "Off", "Every picture by itself"),

@@ -47,7 +47,8 @@ def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Pr
     """The network with the settings that need no other one.
 
     private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
-             can be, and no person that another class's box would suppress. `wanted_rows` leaves it out again.
+             can be, whole masks, and no person that another class's box would suppress. `wanted_rows`
+             leaves it out again.
 
     Classes that it does not know are left out, see `with_known_classes`. Raises ConfigError on what makes no
     sense for this network.
@@ -61,6 +62,7 @@ def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Pr
         threshold_limit=PRIVATE_THRESHOLD,
         max_detections=network.config.detection.max_detections,
         nms="fast" if settings.nms == "class-agnostic" else settings.nms,
+        min_mask_region=0.0,
     )
 
 
