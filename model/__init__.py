@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from model.checkpoints.sharpmask import load_sharpmask as load_sharpmask
     from model.checkpoints.yolact import load_checkpoint as load_checkpoint
     from model.config import PRESETS as PRESETS
     from model.config import YolactConfig as YolactConfig
@@ -23,10 +24,23 @@ if TYPE_CHECKING:
     from model.predictor import load_predictor as load_predictor
     from model.preprocessing import preprocess as preprocess
     from model.raw_outputs import RawOutputs as RawOutputs
+    from model.sharpmask.config import SHARPMASK_PRESETS as SHARPMASK_PRESETS
+    from model.sharpmask.config import SharpMaskConfig as SharpMaskConfig
+    from model.sharpmask.network import SharpMask as SharpMask
+    from model.sharpmask.proposals import propose as propose
     from model.training.data.targets import Targets as Targets
     from model.training.loss import YolactLoss as YolactLoss
+    from model.training.proposal_loss import proposal_mask_loss as proposal_mask_loss
+    from model.training.proposal_loss import proposal_score_loss as proposal_score_loss
 
 _HOMES = {
+    "SHARPMASK_PRESETS": "model.sharpmask.config",
+    "SharpMask": "model.sharpmask.network",
+    "SharpMaskConfig": "model.sharpmask.config",
+    "load_sharpmask": "model.checkpoints.sharpmask",
+    "propose": "model.sharpmask.proposals",
+    "proposal_mask_loss": "model.training.proposal_loss",
+    "proposal_score_loss": "model.training.proposal_loss",
     "Detections": "model.detections",
     "LiveMaskError": "model.errors",
     "MaskCrop": "model.detections",

@@ -1,0 +1,35 @@
+"""Symmetric padding, which repeats the edge itself: c b a | a b c."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def symmetric_pad(x: Tensor, width: int) -> Tensor:
+    """Return `x` [..., H, W] with `width` mirrored pixels on each side: [..., H + 2 width, W + 2 width].
+
+    No gradient passes through the mirrored pixels, as in the released networks. H and W are at least `width`.
+    """
+    for dim in (-1, -2):
+        size = x.shape[dim]
+        before, after = x.narrow(dim, 0, width), x.narrow(dim, size - width, width)
+        if width > 1:
+            before, after = before.flip(dim), after.flip(dim)
+        x = torch.cat([before.detach(), x, after.detach()], dim)
+    return x
+
+
+class SymmetricConv2d(nn.Conv2d):
+    """A square convolution of odd side whose input is padded symmetrically."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, side: int = 3, stride: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, side, stride, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, C, H, W]. Returns [B, C', ceil(H / stride), ceil(W / stride)]."""
+        padded = symmetric_pad(x, self.kernel_size[0] // 2)
+        return F.conv2d(padded, self.weight, self.bias, self.stride)
