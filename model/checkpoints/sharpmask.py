@@ -53,6 +53,16 @@ def load_sharpmask(path: str | Path, config: SharpMaskConfig | None = None) -> S
     `state_dict`, with or without `module.` before each name) needs `config`. Raises CheckpointError naming
     the first key that is missing, of another shape or not a part of the network.
     """
+    return read_sharpmask(path, config)[0]
+
+
+def read_sharpmask(
+    path: str | Path, config: SharpMaskConfig | None = None
+) -> tuple[SharpMask, dict[str, Any] | None]:
+    """Return the network of a file, and what its training needs to go on or None.
+
+    Raises CheckpointError as `load_sharpmask` does.
+    """
     path = Path(path)
     sketch = _sketch(path)
     native = sketch.get("format") == FORMAT
@@ -63,13 +73,17 @@ def load_sharpmask(path: str | Path, config: SharpMaskConfig | None = None) -> S
         network = build_sharpmask(config)
     expected = network.state_dict()
     _compare(path, _renamed(path, sketch, native), expected, config.name)
-    weights = {ours: value for ours, (_, value) in _renamed(path, load(path), native).items()}
-    state = {name: weights[name].float() for name in expected}
+    content = load(path)
+    weights = {ours: value for ours, (_, value) in _renamed(path, content, native).items()}
+    state = {name: _loaded(weights[name]) for name in expected}
     bad = next((name for name, value in state.items() if not value.isfinite().all()), None)
     if bad is not None:
         raise CheckpointError(f"{path}: {bad}: it holds values that are not finite; the training diverged")
     network.load_state_dict(state, assign=True)
-    return network.eval()
+    training = content.get("training") if native else None
+    if not isinstance(training, dict | None):
+        raise CheckpointError(f"{path}: key 'training' should be a table, got {type(training).__name__}")
+    return network.eval(), training
 
 
 def read_sharpmask_config(path: str | Path) -> SharpMaskConfig:
@@ -153,13 +167,18 @@ def _our_name(name: str) -> str:
     return name
 
 
+def _loaded(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
+
+
 def _compare(
     path: Path, weights: Mapping[str, tuple[str, Any]], expected: Mapping[str, Tensor], config_name: str
 ) -> None:
     """Raise CheckpointError on the first key that is missing, of another shape, or surplus."""
     for name, wanted in expected.items():
         key, got = weights.get(name, (name, None))
-        if not isinstance(got, Tensor) or got.shape != wanted.shape or not got.is_floating_point():
+        fits = isinstance(got, Tensor) and got.is_floating_point() == wanted.is_floating_point()
+        if not fits or got.shape != wanted.shape:
             found = f"got {list(got.shape)}" if isinstance(got, Tensor) else "but it is missing"
             raise CheckpointError(f"{path}: {key}: expected {list(wanted.shape)} for {config_name}, {found}")
     for name, (key, _) in weights.items():

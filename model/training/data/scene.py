@@ -78,7 +78,7 @@ def render(
     `recolour` sees the image's own pixels and never the fill. Objects that leave no trace are dropped.
     """
     instances = [i for i, kept in zip(record.instances, view.kept, strict=True) if kept]
-    masks = _draw_masks(instances, record, view.window, size)
+    masks = draw_masks(instances, record, view.window, size)
     boxes = _map_points(np.array([i.box for i in instances]).reshape(-1, 2), view.window, size).reshape(-1, 4)
     if view.window.mirror:
         boxes = boxes[:, [2, 1, 0, 3]]
@@ -148,10 +148,13 @@ def _map_points(
     return mapped
 
 
-def _draw_masks(
+def draw_masks(
     instances: list[Instance], record: ImageRecord, window: CropWindow, size: tuple[int, int]
 ) -> Tensor:
-    """Masks [N, height, width] uint8. Polygons are drawn at the picture's size, never at the image's."""
+    """Return masks [N, height, width] uint8 of 0 and 1 of the objects, as far as they lie within the window.
+
+    Polygons are drawn at the picture's size, never at the image's.
+    """
     drawn = [n for n, instance in enumerate(instances) if instance.polygons]
     if drawn and len(drawn) == len(instances):
         return _draw_polygons(instances, window, size)
