@@ -51,7 +51,7 @@ class ProposalRecipe:
 
     def learning_rate_at(self, iteration: int) -> float:
         """Return the learning rate of an iteration, from 0."""
-        passed = [factor for share, factor in self.drops if iteration >= share * self.iterations]
+        passed = [factor for share, factor in self.drops if iteration >= round(share * self.iterations)]
         return self.learning_rate * (passed[-1] if passed else 1.0)
 
     @property
@@ -117,6 +117,7 @@ class ProposalTrainer:
 
     def run(self) -> None:
         """Train to the end, or until `stop` is called. Raises TrainingError on a loss that is not finite."""
+        self.last.parent.mkdir(parents=True, exist_ok=True)
         self._train_mode()
         started = time.perf_counter()
         for batch in self.batches(self.iteration):
