@@ -171,13 +171,14 @@ class ProposalTrainer:
         self._optimizer.zero_grad(set_to_none=True)
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.iteration)  # of dropout
         name, loss = patch_loss(self.network, batch, self.recipe, self.device)
-        if not bool(loss.isfinite()):
+        value = float(loss.detach())
+        if not math.isfinite(value):
             raise TrainingError(
-                f"iteration {self.iteration}: the {name} loss is {float(loss):g}; lower the learning rate"
+                f"iteration {self.iteration}: the {name} loss is {value:g}; lower the learning rate"
             )
         loss.backward()
         self._optimizer.step()
-        return {name: float(loss) / (len(batch) if name == "mask" else 1)}
+        return {name: value / (len(batch) if name == "mask" else 1)}
 
 
 def trained_parts(network: SharpMask, recipe: ProposalRecipe) -> list[nn.Module]:
