@@ -7,7 +7,7 @@ batch is a pure function of the seed and its number.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,16 +115,17 @@ class PatchBatches(Dataset[PatchBatch]):
         images = (images - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
         return PatchBatch(images, torch.stack([target for _, target in made]))
 
-    def _retried(self, make: object, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        assert callable(make)
-        for _ in range(_REPLACEMENTS):
+    def _retried(
+        self, make: Callable[[np.random.Generator], tuple[Tensor, Tensor]], rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `make` does; where its image cannot be decoded, another one takes its place."""
+        for attempt in range(1, _REPLACEMENTS + 1):
             try:
-                patch: tuple[Tensor, Tensor] = make(rng)
+                return make(rng)
             except ValueError as error:
-                last = error
-                continue
-            return patch
-        raise DataError(f"{_REPLACEMENTS} images in a row cannot be decoded; the last one: {last}")
+                if attempt == _REPLACEMENTS:
+                    raise DataError(f"{attempt} images in a row cannot be decoded, the last: {error}") from error
+        raise AssertionError("every attempt returns or raises")
 
     def _mask_patch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return a patch around an object [3, P, P] uint8, and its mask [T, T] of -1 and 1."""
