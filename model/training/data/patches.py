@@ -20,7 +20,7 @@ from model.errors import DataError
 from model.sharpmask.config import SharpMaskConfig
 from model.sharpmask.pyramid import GREY, MEAN, STD
 from model.training.data.annotations import AnnotationSet, ImageRecord, Instance
-from model.training.data.augment import Window
+from model.training.data.augment import CropWindow
 from model.training.data.image_cache import BYTES, ImageCache
 from model.training.data.image_files import decode_rgb
 from model.training.data.scene import cut, draw_masks
@@ -66,10 +66,10 @@ class _Crop:
     side: float
     mirror: bool
 
-    def window(self, part: float = 1.0) -> Window:
+    def window(self, part: float = 1.0) -> CropWindow:
         """The square in whole pixels, or `part` of it about the same centre."""
         side = max(1, round(self.side * part))
-        return Window(round(self.x - side / 2), round(self.y - side / 2), side, side, self.mirror)
+        return CropWindow(round(self.x - side / 2), round(self.y - side / 2), side, side, self.mirror)
 
 
 class PatchBatches(Dataset[PatchBatch]):
@@ -124,7 +124,7 @@ class PatchBatches(Dataset[PatchBatch]):
                 return make(rng)
             except ValueError as error:
                 if attempt == _REPLACEMENTS:
-                    raise DataError(f"{attempt} images in a row cannot be decoded, the last: {error}") from error
+                    raise DataError(f"{attempt} images in a row cannot be decoded: {error}") from error
         raise AssertionError("every attempt returns or raises")
 
     def _mask_patch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
