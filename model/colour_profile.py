@@ -1,4 +1,4 @@
-"""Pictures of other colour spaces than sRGB, such as Display P3 of phones, Adobe RGB, or CMYK of print."""
+"""Convert images of other colour spaces to sRGB: Display P3 of phones, Adobe RGB, CMYK of print."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from itertools import product
 import numpy as np
 from PIL import Image, ImageCms
 
-_SPACES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "CMYK", "L": "GRAY"}  # of a profile that fits a mode
+_SPACES = {
+    "RGB": "RGB",
+    "RGBA": "RGB",
+    "CMYK": "CMYK",
+    "L": "GRAY",
+}  # mode -> colour space that a profile must have
 _LEVELS = (0, 51, 102, 153, 204, 255)
 _NOTICEABLE = 2  # levels of 255; a profile that changes nothing by more is sRGB under another name
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """The picture in sRGB, as its ICC profile says; itself where it has none, or one of no use.
+    """Convert a picture to sRGB by its ICC profile; return it as it is without a usable one.
 
-    picture: RGB, RGBA, CMYK or L of 8 bits; any other comes back as it is. RGBA keeps its alpha, and all else
-             becomes RGB
+    picture: RGB, RGBA, CMYK or L of 8 bits; any other is returned as it is. RGBA keeps its alpha, the others
+             become RGB
     """
     profile = picture.info.get("icc_profile")
     if not profile or picture.mode not in _SPACES:
@@ -27,13 +32,13 @@ def to_srgb(picture: Image.Image) -> Image.Image:
     if transform is None:
         return picture
     converted = ImageCms.applyTransform(picture, transform)
-    assert converted is not None  # which it is only where a picture is changed in its place
+    assert converted is not None  # None is returned for in-place conversions only
     return converted
 
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile to sRGB; None where it is malformed, of another kind of pixels, or changes nothing."""
+    """Build the transform to sRGB; None if a profile is malformed, does not fit, or changes nothing."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space.strip() != _SPACES[mode]:

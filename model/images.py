@@ -1,6 +1,6 @@
-"""From a file to pixels: the one conversion that training and inference share, so that both see the same.
+"""Decode image files, in the same way for training and inference.
 
-Photographs and pictures of the web only. Pillow would read more, but some of it by way of other programs.
+Only the formats of photographs and of the web are read. Pillow reads more, some of them by other programs.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from model.colour_profile import to_srgb
 from model.errors import SourceError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
-"""Pillow's names of the formats that are read; a file's header decides, not its name. AVIF wants Pillow 11.3,
-HEIF (what phones call HEIC) the package pillow-heif; see `readable`."""
+"""Pillow's names of the formats that are read; a file's header decides, not its name. AVIF needs Pillow 11.3,
+HEIF (HEIC of phones) the package pillow-heif; see `readable`."""
 
 MAX_PIXELS = 100_000_000
-"""The largest image that is decoded; one of this size takes about 1 GB of memory on its way."""
+"""Pixels of the largest image that is decoded, which takes about 1 GB of memory."""
 
 _GREY_16_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _LIMIT = f"is too large; at most {MAX_PIXELS // 10**6} million pixels are read, so scale it down first"
@@ -32,7 +32,7 @@ _LIMIT = f"is too large; at most {MAX_PIXELS // 10**6} million pixels are read, 
 
 @cache
 def readable() -> tuple[str, ...]:
-    """Those of `FORMATS` that can be read here."""
+    """Return those of `FORMATS` that the installed packages read."""
     with contextlib.suppress(ImportError):
         importlib.import_module("pillow_heif").register_heif_opener()
     Image.init()
@@ -41,12 +41,12 @@ def readable() -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """The picture of an image file, of which only the header has been read.
+    """Open an image file, of which only the header is read.
 
     Raises SourceError when it has more than `MAX_PIXELS` or floating-point pixels, and whatever Pillow
     raises, here and as the picture is decoded, when the file is absent, no image or broken.
     """
-    # Pillow warns of odd metadata, which is not the reader's concern, and of size, which is checked here
+    # Pillow warns of odd metadata, which do not matter here, and of size, which is checked here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -58,11 +58,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
 
 def to_rgb(picture: Image.Image) -> NDArray[np.uint8]:
-    """The pixels [H, W, 3] uint8 RGB, an array of their own.
+    """Return the pixels, [H, W, 3] uint8 RGB, as a new array.
 
-    Grey images get three equal channels; transparent pixels show white, as on paper; of 16 bits the upper
-    8 stay. Colours are those of sRGB: what has an ICC profile of another space is converted, except grey of
-    16 bits.
+    Grey images get three equal channels; transparent pixels show white, as on paper; 16 bits are
+    reduced to the upper 8. The colours are sRGB: images with an ICC profile of another space are converted,
+    except grey ones of 16 bits.
     """
     if picture.mode in _GREY_16_BIT:
         grey = np.clip(np.asarray(picture), 0, 65535) >> 8

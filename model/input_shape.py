@@ -28,7 +28,7 @@ class InputShape:
 
 
 def input_shape(config: YolactConfig, frame_size: tuple[int, int]) -> InputShape:
-    """The input for a frame of (height, width) pixels.
+    """Return the input shape for a frame of (height, width) pixels.
 
     Where the configuration keeps the aspect ratio, the longer side becomes `config.image_size`, the other
     one follows to within `CONTENT_STEP` / 2 pixels, and both are padded to multiples of `PADDED_TO`.

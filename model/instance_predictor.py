@@ -1,4 +1,4 @@
-"""What finds instances in pictures, whatever is behind it: YOLACT, a two-stage model, recorded masks."""
+"""Interface of instance predictors: YOLACT, a two-stage model, or recorded masks."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class InstancePredictor(Protocol):
-    """Turns pictures into detections. `model.predictor.Predictor` is one. One thread at a time may use it."""
+    """Turns frames into detections, such as `model.predictor.Predictor`. For one thread at a time."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names that `Detections.classes` count, background left out."""
+        """Names that `Detections.classes` are indices into, without background."""
 
     @property
     def score_threshold(self) -> float:
-        """What a detection scores more than, 0..1."""
+        """Score that a detection must exceed, 0..1."""
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """The detections of each frame, in their order.
+        """Return the detections of each frame, in their order.
 
-        frames: any number of [H, W, 3] uint8 BGR, of any sizes. Nobody writes to them.
+        frames: any number of [H, W, 3] uint8 BGR, of any sizes. They are not changed.
         """
 
 

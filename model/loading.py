@@ -1,8 +1,8 @@
-"""From a weights file to the engine that runs it and the decoder that reads its outputs.
+"""Load a weights file: the engine that runs it and the decoder of its outputs.
 
-Two steps, so that settings can be compared with the configuration before anything costly happens: a source
-knows the configuration, and builds when it is told to. Heavy modules load only where they are needed: a
-start from the cache of compiled models never builds a network in PyTorch.
+There are two steps, so that settings can be checked against the configuration before anything costly happens:
+a source knows the configuration, and its `build` makes the engine. Heavy modules are imported where they are
+needed: a start from the cache of compiled models builds no network in PyTorch.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ EXPORTED_SUFFIXES = (".xml", ".onnx")
 
 
 class NetworkSource(Protocol):
-    """Weights that were looked at and can be made to run."""
+    """Weights that were opened, with the means to build their engine."""
 
     @property
     def config(self) -> YolactConfig:
         """The configuration, with the input size in use."""
 
     def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
-        """The engine, ready for batches of `batch` images, and the decoder of its outputs.
+        """Build the engine, ready for batches of `batch` images, and the decoder of its outputs.
 
-        streams: batches that are computed side by side, where the engine can
+        streams: batches that are computed at a time, where the engine can
         """
 
 
 def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
-    """What decides about engines in a weights file. Raises CheckpointError when it is a broken export."""
+    """Return what the choice of an engine depends on. Raises CheckpointError on a broken exported file."""
     if path.suffix.lower() in EXPORTED_SUFFIXES:
         return WeightsFacts(path, exported=_facts(path).precision)
     return WeightsFacts(path, int8=_int8_of(path, image_size))
@@ -56,11 +56,11 @@ def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
 def open_weights(
     weights: WeightsFacts, choice: Choice, machine: Machine, image_size: int | None, with_masks: bool
 ) -> NetworkSource:
-    """The source for what was chosen. Raises CheckpointError and ConfigError."""
+    """Open weights for the chosen engine. Raises CheckpointError and ConfigError."""
     if choice.engine == "torch":
         return _OnTorch(weights.path, choice, image_size, with_masks)
     floats = choice.precision
-    if floats == "int8":  # of the rest, which is not int8
+    if floats == "int8":  # precision of the layers that are not int8
         floats = "bf16" if machine.fast_bf16 else "fp32"
     if weights.exported is not None:
         model: _Model = _ExportedModel(weights.path, None, image_size, with_masks)
@@ -106,14 +106,14 @@ class _OnOpenVino:
         compiler = Compiler(self._model.build, self._key, self._cache, self._float_precision, streams)
         engine = OpenVinoEngine(compiler, self._precision, slots=streams)
         square = (self.config.image_size, self.config.image_size)
-        if not self.config.keeps_aspect_ratio:  # else the first frame tells
+        if not self.config.keeps_aspect_ratio:  # else the first frame decides
             engine.prepare_for((batch, 3, *square))
         anchors = starting_boxes(self.config, InputShape(square, square))
         return engine, Decoding(self.config, anchors, mask_iou_net)
 
 
 class _Model(Protocol):
-    """What OpenVINO can run, read only when it is asked for."""
+    """Interface of models for OpenVINO, which are read when needed."""
 
     def key(self, precision: str) -> ModelKey: ...
 
@@ -125,7 +125,7 @@ class _Model(Protocol):
 
 
 class _CheckpointModel:
-    """Converted from a checkpoint's network."""
+    """A model converted from a checkpoint's network."""
 
     def __init__(self, path: Path, image_size: int | None, with_masks: bool) -> None:
         self._path = path
@@ -145,7 +145,7 @@ class _CheckpointModel:
         from model.checkpoints.yolact import build_from
         from model.exporting.openvino_model import to_openvino
 
-        # what was read for the configuration is used once, and not held on to
+        # the checkpoint read for the configuration is used once and then freed
         checkpoint, self._checkpoint = self._checkpoint or _read(self._path, self._image_size), None
         return to_openvino(build_from(checkpoint), self._with_masks)
 
@@ -154,7 +154,7 @@ class _CheckpointModel:
 
 
 class _ExportedModel:
-    """Read from a file that `export` wrote; `weights` are those it was made from, if they are there."""
+    """A model from a file that `export` wrote; `weights` is the file it was made from, if known."""
 
     def __init__(self, path: Path, weights: Path | None, image_size: int | None, with_masks: bool) -> None:
         self._path = path
@@ -217,7 +217,7 @@ def _mask_iou_net(checkpoint: Checkpoint) -> MaskIoUNet:
 
 
 def _facts(path: Path) -> Facts:
-    """What an exported file says of itself. Raises CheckpointError."""
+    """Read the metadata of an exported file. Raises CheckpointError."""
     from model.exporting.exported import read_exported, read_facts
 
     if path.suffix.lower() != ".xml":
@@ -229,7 +229,7 @@ def _facts(path: Path) -> Facts:
 
 
 def _int8_of(weights: Path, image_size: int | None) -> Path | None:
-    """The int8 file beside these weights, if it is of them and for the input size that is wanted."""
+    """Return the int8 file made from these weights for this input size, or None."""
     from model.exporting.exported import int8_beside
 
     path = int8_beside(weights)
@@ -243,7 +243,7 @@ def _int8_of(weights: Path, image_size: int | None) -> Path | None:
 
 
 def _own_image_size(weights: Path) -> int:
-    """The input size of a checkpoint; kept in the cache, because finding out takes a second."""
+    """Return the input size of a checkpoint; cached, because reading it takes a second."""
     from model.checkpoints.yolact import read_config
 
     cache = compiled_cache()

@@ -1,4 +1,4 @@
-"""From prototypes and coefficients to masks: linear assembly, cropping, and enlargement to the frame."""
+"""Masks from prototypes and coefficients: linear assembly, cropping, and resizing to the frame."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from model.detections import MaskCrop
 
 CROP_PADDING = 1.0  # prototype pixels around a box (as released)
-PLACE_SCALE = 8.0  # so that a coefficient of 1 outweighs what prototypes say
+PLACE_SCALE = 8.0  # so that a coefficient of 1 outweighs the prototypes
 LEAST_HALF_SIDE = 0.004  # of a box, relative to the image: a pixel or two
 
 
 def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
-    """sigmoid(P Cᵀ), one matrix product (paper, equation 1).
+    """Compute sigmoid(P Cᵀ), one matrix product (paper, equation 1).
 
     prototypes: [B, Hp, Wp, K]; coefficients: [B, N, K]. Returns [B, N, Hp, Wp] in 0..1.
     """
@@ -26,12 +26,12 @@ def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
 
 
 def in_place(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return prototypes and coefficients whose product says, too, what belongs by its place in the box.
+    """Extend prototypes and coefficients by a polynomial of each pixel's position in the box.
 
     prototypes:   [B, Hp, Wp, K]
     coefficients: [B, N, K + 6], the last six of 1, u, v, u², v² and uv times `PLACE_SCALE`; u and v run from
                   -1 to 1 across the box. Without those six both are returned as they are
-    boxes:        [B, N, 4] x1 y1 x2 y2, relative to what the prototypes show
+    boxes:        [B, N, 4] x1 y1 x2 y2, relative to the prototypes
 
     Where people overlap, prototypes show all of them; a sum that falls off towards a side or a corner of the
     box leaves one. Returns [B, Hp, Wp, K + 6], whose last six are 1, x, y, x², y² and xy of a pixel, 0..1,
@@ -50,7 +50,7 @@ def in_place(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> tuple[T
 
 
 def place_sums(terms: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return what places alone add to the sums of `in_place`: [N, Hp, Wp].
+    """Return the share of the position terms in the logits of `in_place`: [N, Hp, Wp].
 
     terms: [N, 6], the last coefficients; boxes: [N, 4] relative; size: (Hp, Wp)
     """
@@ -86,7 +86,7 @@ def _of_the_image(terms: Tensor, boxes: Tensor) -> Tensor:
 
 
 def crop_bounds(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Where masks of prototype size are cropped: [..., 4] x1 y1 x2 y2 in prototype pixels, not rounded.
+    """Return the bounds of cropped masks: [..., 4] x1 y1 x2 y2 in prototype pixels, not rounded.
 
     boxes: [..., 4] relative corners, in any order. Scaled, padded by one pixel, clamped to the map.
     """
@@ -96,14 +96,14 @@ def crop_bounds(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def _padded(edges: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """edges: [..., 2] relative, along one axis. Returns the lower and the upper bound, [...] each."""
+    """Return the lower and the upper bound, [...] each, of edges [..., 2], relative, along one axis."""
     low = edges.amin(dim=-1) * cells - CROP_PADDING
     high = edges.amax(dim=-1) * cells + CROP_PADDING
     return low.clamp(0, cells), high.clamp(0, cells)
 
 
 def inside(bounds: Tensor, height: int, width: int) -> Tensor:
-    """bounds: [..., 4] as `crop_bounds` gives. Returns [..., height, width] bool: x1 ≤ x < x2, y likewise."""
+    """Return [..., height, width] bool, True inside bounds [..., 4]: x1 ≤ x < x2 and y1 ≤ y < y2."""
     x = torch.arange(width, device=bounds.device, dtype=bounds.dtype)
     y = torch.arange(height, device=bounds.device, dtype=bounds.dtype)
     x1, y1, x2, y2 = bounds[..., None].unbind(-2)  # [..., 1] each
@@ -113,7 +113,7 @@ def inside(bounds: Tensor, height: int, width: int) -> Tensor:
 
 
 def crop(masks: Tensor, boxes: Tensor) -> Tensor:
-    """Zero outside the padded boxes. masks: [..., Hp, Wp]; boxes: [..., 4] relative corners."""
+    """Set masks [..., Hp, Wp] to 0 outside their padded boxes [..., 4], relative corners."""
     height, width = masks.shape[-2:]
     return masks * inside(crop_bounds(boxes, height, width), height, width)
 
@@ -121,11 +121,11 @@ def crop(masks: Tensor, boxes: Tensor) -> Tensor:
 def enlarge(
     mask: Tensor, bounds: tuple[float, float, float, float], frame_height: int, frame_width: int
 ) -> MaskCrop:
-    """One mask at the frame's size, > 0.5, computed only where it can hold pixels.
+    """Resize one mask to the frame and threshold it at 0.5, computed only where it can hold pixels.
 
-    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels). Gives the
-    pixels that bilinear enlargement of the whole mask (half-pixel centres) gives. That is a product with
-    one interpolation matrix from either side, so rows and columns outside the crop need no work.
+    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels). The
+    result equals bilinear resizing of the whole mask with half-pixel centres: a product with an interpolation
+    matrix on either side, of which only the rows and columns of the crop are computed.
     """
     x1, y1, x2, y2 = bounds
     rows = _reach(y1, y2, mask.shape[0], frame_height)
@@ -138,7 +138,7 @@ def enlarge(
 
 
 def _reach(low: float, high: float, cells: int, pixels: int) -> slice:
-    """The frame pixels that cells of index low ≤ i < high reach: half a cell more than their own."""
+    """Return the frame pixels that cells low ≤ i < high influence: half a cell more than their own."""
     scale = pixels / cells
     start = int((low - 0.5) * scale - 0.5)
     stop = int((high + 1.5) * scale - 0.5) + 1
@@ -147,7 +147,7 @@ def _reach(low: float, high: float, cells: int, pixels: int) -> slice:
 
 @lru_cache(maxsize=16)
 def _interpolation(pixels: int, cells: int) -> Tensor:
-    """[pixels, cells] float32: the weight of each cell in each pixel under bilinear enlargement."""
+    """Return the weights of bilinear resizing, [pixels, cells] float32."""
     position = ((torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
     index = torch.arange(cells, dtype=torch.float64)
     return (1 - (position[:, None] - index).abs()).clamp(min=0).float()

@@ -1,4 +1,4 @@
-"""Which way up a photograph is: as its pixels are stored, and as its EXIF orientation says it is seen."""
+"""EXIF orientation of photographs: pixels as stored, and turned upright."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _UNDOES = {
 
 
 def stored_size(picture: Image.Image) -> tuple[int, int, bool]:
-    """Width and height of the pixels as stored, and whether EXIF turns them by a quarter.
+    """Return width and height of the pixels as stored, and True if EXIF turns them by a quarter.
 
-    picture: as `model.images.opened` gives it, of which no pixel has been read
+    picture: as `model.images.opened` yields it, before its pixels are read
     """
     turned = _orientation(picture) in _QUARTER_TURNED
     width, height = picture.size
@@ -33,7 +33,7 @@ def stored_size(picture: Image.Image) -> tuple[int, int, bool]:
 
 
 def turned_upright(picture: Image.Image) -> Image.Image:
-    """The picture as it is seen. A broken EXIF block costs the turn, not the picture."""
+    """Return the picture turned upright; not turned where its EXIF block is broken."""
     picture.load()
     if _turns_itself(picture):
         return picture
@@ -41,12 +41,12 @@ def turned_upright(picture: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(picture)
     except MemoryError:
         raise
-    except Exception:  # whatever the broken block leads its reader to
+    except Exception:  # a broken block may raise anything
         return picture
 
 
 def as_stored(picture: Image.Image) -> Image.Image:
-    """The picture as its pixels are stored; none of them may have been read yet."""
+    """Return the picture as its pixels are stored; its pixels must not have been read before."""
     orientation = _orientation(picture)
     picture.load()
     if _turns_itself(picture) and orientation in _UNDOES:
@@ -55,7 +55,7 @@ def as_stored(picture: Image.Image) -> Image.Image:
 
 
 def _turns_itself(picture: Image.Image) -> bool:
-    """Whether Pillow turns the picture as it decodes it."""
+    """Return True if Pillow turns the picture when it decodes it."""
     return picture.format == "TIFF"
 
 
@@ -64,5 +64,5 @@ def _orientation(picture: Image.Image) -> int:
         return int(picture.getexif().get(_TAG, 1))
     except MemoryError:
         raise
-    except Exception:  # a broken EXIF block says nothing
+    except Exception:  # a broken EXIF block counts as none
         return 1

@@ -1,4 +1,4 @@
-"""From frames to the network's input: the one place where BGR becomes RGB and where padding is added."""
+"""Convert frames to the network's input: the only place where BGR becomes RGB and padding is added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.input_shape import input_shape
 
 
 def preprocess(frames: Tensor, config: YolactConfig) -> Tensor:
-    """Returns the network's input for frames of one size: [B, 3, h, w] float32, normalised RGB.
+    """Return the network's input for frames of one size: [B, 3, h, w] float32, normalised RGB.
 
     frames: [B, H, W, 3] uint8 BGR; the result is on the same device
 
@@ -42,12 +42,12 @@ def preprocess(frames: Tensor, config: YolactConfig) -> Tensor:
 
 
 def normalise(images: Tensor, config: YolactConfig) -> Tensor:
-    """images: [B, 3, H, W] RGB, 0..255, any dtype. Returns the network's input, float32, same shape."""
+    """Normalise images [B, 3, H, W], RGB in 0..255 of any dtype: float32 of the same shape."""
     return _normalise_(images.to(torch.float32, copy=True), config)
 
 
 def _normalise_(images: Tensor, config: YolactConfig) -> Tensor:
-    """The same for float32 images, in place."""
+    """Normalise float32 images in place."""
     mean = _per_channel(config.pixel_mean, images.device)
     std = _per_channel(config.pixel_std, images.device)
     return images.sub_(mean).div_(std)
@@ -55,6 +55,6 @@ def _normalise_(images: Tensor, config: YolactConfig) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
-    """[3, 1, 1] float32; kept, because each upload would wait for the device."""
+    """Return [3, 1, 1] float32; cached, because each upload would wait for the device."""
     with torch.inference_mode(False):  # training uses it too
         return torch.tensor(values, dtype=torch.float32, device=device).view(3, 1, 1)

@@ -1,4 +1,4 @@
-"""Where the project's own files lie: its checkout, and the weights and pictures that come with it."""
+"""Paths of the project's own files: its checkout, and the weights and images in it."""
 
 from __future__ import annotations
 

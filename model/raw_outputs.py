@@ -1,4 +1,4 @@
-"""What a network says, before it is read: the record between an engine and the detection step."""
+"""Raw outputs of a network, between the engine and the detection step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class RawOutputs(NamedTuple):
-    """What the network says. All float32; rows are ordered level, y, x, anchor."""
+    """Outputs of the network, all float32; rows are ordered level, y, x, anchor."""
 
     box_deltas: Tensor  # [B, A, 4], relative to the anchors; anchor-free: distances l t r b in strides
     class_logits: Tensor  # [B, A, C + 1], background first, before the softmax; anchor-free: [B, A, C]
@@ -18,9 +18,9 @@ class RawOutputs(NamedTuple):
     box_distribution: Tensor | None = None  # [B, A, 4, bins] logits, anchor-free in training mode only
 
     def image(self, number: int) -> RawOutputs:
-        """What it says of one image of the batch, B = 1; the memory is shared.
+        """Return the outputs of one image of the batch, B = 1; the memory is shared.
 
-        On the CPU each is read by itself: PyTorch rounds the exponentials of a tensor's last few values in
-        another way than the others', and so what an image gives would depend on what came with it.
+        On the CPU each image is decoded by itself: PyTorch rounds the exponentials of a tensor's last few
+        values differently, so the result would depend on the other images of the batch.
         """
         return RawOutputs._make(part if part is None else part[number : number + 1] for part in self)

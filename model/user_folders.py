@@ -1,4 +1,4 @@
-"""Folders of the user who runs this, who need not have a home or an account, as in some containers."""
+"""Folders of the current user, who may have no home or account, as in some containers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def expanded(path: str | Path) -> Path:
-    """A path with its `~` replaced; as it is where nobody knows whose home that is."""
+    """Return a path with its `~` expanded, or as it is where the home is unknown."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -17,11 +17,11 @@ def expanded(path: str | Path) -> Path:
 
 
 def own_folder(find: Callable[[], str | Path]) -> Path:
-    """A folder of this user: what `find` gives, with `~` replaced or, without a home, a temporary one.
+    """Return the folder that `find` gives, with `~` expanded, or a temporary one where the home is unknown.
 
-    find: may raise RuntimeError for want of a home, as platformdirs does
+    find: may raise RuntimeError without a home, as platformdirs does
 
-    The temporary folder is made, for this user alone; one of that name which others can write to is left.
+    The temporary folder is created for this user only; an existing one that others can write to is not used.
     """
     try:
         return Path(find()).expanduser()
@@ -30,7 +30,7 @@ def own_folder(find: Callable[[], str | Path]) -> Path:
 
 
 def without_a_home() -> bool:
-    """Whether nobody knows this user's home and no other folder was named, so that a temporary one serves."""
+    """Return True if this user's home is unknown and LIVEMASK_HOME is not set: a temporary folder is used."""
     if os.environ.get("LIVEMASK_HOME"):
         return False
     try:

@@ -1,7 +1,7 @@
-"""How far chance in the choice of images moves an AP50: a percentile interval by the bootstrap.
+"""Bootstrap confidence intervals of AP50: percentiles over resampled sets of images.
 
-Matching detections with objects is a matter of one image, so `COCOeval` does it once; a resampled set
-of images only weighs its matches differently. An image that was drawn twice counts twice.
+Detections and objects are matched image by image, so `COCOeval` matches once; a resampled set of images only
+weights its matches differently. An image that was drawn twice counts twice.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class _ClassMatches:
 def ap50_interval(
     evaluator: COCOeval, resamples: int = 1000, level: float = 0.95, seed: int = 0, area: str = "all"
 ) -> Interval | None:
-    """The interval of AP50 when the images are drawn anew, as many as there are, with replacement.
+    """Return the interval of AP50 over resampled data sets: images drawn with replacement.
 
-    `evaluator` has evaluated; `area` is one of its `params.areaRngLbl`. None when there is nothing of that
-    size to be found in its images. The draws depend on `seed` and the number of images alone, so boxes and
-    masks and all areas see the same ones.
+    `evaluator` has evaluated; `area` is one of its `params.areaRngLbl`. None when its images show no object
+    of that size. The draws depend on `seed` and the number of images alone, so boxes and masks and all areas
+    see the same ones.
     """
     images = len(evaluator.params.imgIds)
     draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
@@ -79,7 +79,7 @@ def weighted_ap50(evaluator: COCOeval, weights: NDArray[np.int64], area: str = "
 
 
 def _matches(evaluator: COCOeval, area: str) -> Iterator[_ClassMatches]:
-    """What `evaluator` matched of each class in an area range, at its first IoU threshold (0.5)."""
+    """Yield the matches of each class in an area range, at the first IoU threshold (0.5)."""
     images, ranges = len(evaluator.params.imgIds), len(evaluator.params.areaRng)
     a = evaluator.params.areaRngLbl.index(area)
     for k in range(len(evaluator.params.catIds)):
@@ -106,7 +106,7 @@ def _class_matches(per_image: list[dict[str, Any] | None]) -> _ClassMatches:
 def _class_ap50(
     matches: _ClassMatches, weights: NDArray[np.int64], recalls: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """AP50 of one class: [B, I] weights to [B], NaN where no object is to be found."""
+    """Return AP50 of one class: [B, I] weights to [B], NaN in data sets without an object."""
     rows = max(1, _BLOCK // max(1, len(matches.hit)))
     blocks = [weights[i : i + rows] for i in range(0, len(weights), rows)]
     return np.concatenate([_block_ap50(matches, block, recalls) for block in blocks])

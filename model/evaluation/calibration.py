@@ -33,11 +33,11 @@ class Platt:
     offset: float
 
     def __call__(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated scores, [D] in 0..1; 0 and 1 stay what they are."""
+        """Return calibrated scores, [D] in 0..1; 0 and 1 are mapped to themselves."""
         return np.asarray(expit(self.slope * logit(scores) + self.offset))
 
     def of(self, score: float) -> float:
-        """The same for one score."""
+        """Return the calibrated value of one score."""
         return float(self(np.array([score]))[0])
 
 
@@ -56,15 +56,15 @@ class Thresholds:
     common: float
 
     def of(self, names: tuple[str, ...]) -> tuple[float, ...]:
-        """The threshold of each of these classes, in their order."""
+        """Return the threshold of each of these classes, in their order."""
         return tuple(self.own.get(name, self.common) for name in names)
 
 
 def fit_platt(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> Platt:
-    """The pair under which the matches are likeliest. scores: [D] 0..1; hit: [D], whether it is a match.
+    """Fit the calibration by maximum likelihood. scores: [D] in 0..1; hit: [D], True for a match.
 
-    As Platt proposes, the targets are a little off 1 and 0, so that data that a threshold separates have
-    an answer too. Raises DataError on fewer than `LEAST_DETECTIONS`, or when all or none of them match.
+    As Platt proposes, the targets differ slightly from 1 and 0, so that data that a threshold separates
+    have a solution too. Raises DataError on fewer than `LEAST_DETECTIONS`, or when all or none of them match.
     """
     right = int(hit.sum())
     if len(hit) < LEAST_DETECTIONS or right in (0, len(hit)):
@@ -89,9 +89,9 @@ def fit_platt(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> Platt:
 
 
 def held_out_scores(matches: ScoredMatches) -> NDArray[np.float64]:
-    """Calibrated scores, [D], of each half of the images by what the other half says.
+    """Return scores, [D], of each half of the images, calibrated on the other half.
 
-    Raises DataError when a half says too little.
+    Raises DataError as `fit_platt` does.
     """
     half = matches.images % 2 == 0
     scores = np.empty_like(matches.scores)
@@ -101,17 +101,17 @@ def held_out_scores(matches: ScoredMatches) -> NDArray[np.float64]:
 
 
 def log_loss(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
-    """The mean negative log likelihood of the matches, in nats."""
+    """Return the mean negative log likelihood of the matches, in nats."""
     p = np.clip(scores, _TINY, 1 - _TINY)
     return float(-np.where(hit, np.log(p), np.log1p(-p)).mean())
 
 
 def pick_thresholds(matches: ScoredMatches, least_objects: int, beta: float = 1.0) -> Thresholds:
-    """For each class the threshold of the best F measure, F1 unless `beta` says otherwise.
+    """Choose for each class the threshold with the best F measure.
 
-    Recall counts `beta` times as much as precision. Classes with fewer than `least_objects` objects share
-    the threshold that is best for all of them together, or for all classes where even they have too few:
-    one of their own would be chosen by chance.
+    Recall weighs `beta` times as much as precision. Classes with fewer than `least_objects` objects share the
+    threshold that is best for all of them together,
+    or for all classes where even they have too few: a threshold of their own would be chosen by chance.
     """
     rare = matches.objects < least_objects
     own = {
@@ -130,10 +130,9 @@ def pick_thresholds(matches: ScoredMatches, least_objects: int, beta: float = 1.
 def best_threshold(
     scores: NDArray[np.float64], hit: NDArray[np.bool_], objects: int, beta: float = 1.0
 ) -> float:
-    """The threshold, 0..1, whose detections have the best F measure.
+    """Return the threshold, 0..1, with the best F measure, half way between two scores.
 
-    It lies half way between two scores. `DEFAULT_THRESHOLD` where there is nothing to be found or nothing
-    that is right.
+    `DEFAULT_THRESHOLD` when there are no objects or no matches.
     """
     if not objects or not hit.any():
         return DEFAULT_THRESHOLD
@@ -150,7 +149,7 @@ def best_threshold(
 
 
 def confidence_after(threshold: float, platt: Platt) -> float:
-    """The image of a confidence threshold, 0..1, so that as many boxes take part in NMS as before."""
+    """Return the calibrated value of a confidence threshold, 0..1: as many boxes as before enter NMS."""
     if threshold in (0.0, 1.0):
         return threshold
     return min(max(platt.of(threshold), 0.0), math.nextafter(1.0, 0.0))

@@ -1,6 +1,6 @@
 """Box and mask average precision as pycocotools measures it: detections in, one record of figures out.
 
-Quiet and quick enough to run between two epochs; it needs neither a network nor torch.
+Prints nothing, and needs neither a network nor torch.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from model.training.data.coco.values import Id
 
 @dataclass(frozen=True)
 class ClassMatch:
-    """Which of a model's classes a data set can measure.
+    """The classes of a model that a data set has labels of.
 
     category_ids: category id of each class found, by name, in the model's order
-    missing:      the model's classes that the data set does not know
+    missing:      the model's classes that the data set does not have
     """
 
     category_ids: Mapping[str, Id]
@@ -51,7 +51,7 @@ class CocoResults:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """AP of one class in 0..1; None when no object of it is labelled. `objects` counts them, crowds not."""
+    """AP of one class in 0..1; None when no object of it is labelled. `objects` leaves crowds out."""
 
     ap: float | None
     ap50: float | None
@@ -62,7 +62,7 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Figures:
-    """COCO's figures in 0..1, each None where nothing was to be found.
+    """COCO's figures in 0..1, each None when no object counts.
 
     `ap` averages IoU thresholds 0.5 to 0.95; `small` is under 32² px of area, `large` from 96² px; `ar10`
     allows 10 detections an image and class. The intervals are None unless they were asked for.
@@ -91,7 +91,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class CocoMetrics:
-    """What was measured on `images` images. `masks` is None when model or labels have boxes only."""
+    """Figures of `images` images. `masks` is None when the model or the labels have boxes only."""
 
     boxes: Figures
     masks: Figures | None
@@ -105,16 +105,16 @@ def coco_metrics(
     resamples: int = 0,
     seed: int = 0,
 ) -> CocoMetrics:
-    """Box and mask figures of detections, over every image of `ground_truth`.
+    """Evaluate detections on every image of `ground_truth`.
 
-    ground_truth: what `load_ground_truth` read, or a selection of it
+    ground_truth: result of `load_ground_truth`, or a selection of it
     results:      (image id, its detections at the size that the file gives); an image left out counts
-                  as one where nothing was found. The iterable is read once and its masks are not kept
+                  as one without detections. The iterable is read once and its masks are not kept
     class_names:  the classes to measure, matched with the file's categories by name
     resamples:    number of bootstrap resamples for the intervals of AP50; 0 leaves them out
 
     Masks are ranked by `scores`, boxes by `box_scores`. Raises ConfigError when no class matches, and
-    DataError on an image that the ground truth does not know, or at another size than it says.
+    DataError on an image that the ground truth does not have, or of another size than it says.
     pycocotools writes flags and run-length codes into the annotations of `ground_truth`.
     """
     classes = match_classes(ground_truth, class_names)
@@ -122,9 +122,9 @@ def coco_metrics(
 
 
 def match_classes(ground_truth: COCO, class_names: Sequence[str]) -> ClassMatch:
-    """The categories that bear the names of the model's classes.
+    """Match the model's classes with the data set's categories by name.
 
-    Raises ConfigError when there is none, showing the beginning of both lists.
+    Raises ConfigError when no name is the same, with the beginning of both lists.
     """
     known = {category["name"]: category["id"] for category in ground_truth.dataset["categories"]}
     found = {name: known[name] for name in class_names if name in known}
@@ -139,7 +139,7 @@ def match_classes(ground_truth: COCO, class_names: Sequence[str]) -> ClassMatch:
 def coco_results(
     ground_truth: COCO, results: Iterable[tuple[Id, Detections]], classes: ClassMatch
 ) -> CocoResults:
-    """Detections in the COCO server's format; those of unmatched classes are left out.
+    """Convert detections to the COCO server's format; those of unmatched classes are left out.
 
     Raises DataError like `coco_metrics`.
     """
@@ -164,7 +164,7 @@ def coco_results(
 def measure(
     ground_truth: COCO, results: CocoResults, classes: ClassMatch, resamples: int = 0, seed: int = 0
 ) -> CocoMetrics:
-    """The figures of results in the COCO server's format, for the matched classes alone."""
+    """Evaluate results in the COCO server's format, for the matched classes only."""
 
     def figures(records: list[Record], kind: Literal["bbox", "segm"]) -> Figures:
         return _figures(_evaluated(ground_truth, records, kind, classes), classes, resamples, seed)
@@ -178,18 +178,18 @@ def measure(
 
 
 def objects_without_mask(ground_truth: COCO, classes: ClassMatch) -> int:
-    """How many objects of the matched classes are labelled by their box alone; one rules masks out."""
+    """Count the objects of the matched classes that have no mask; a single one excludes mask figures."""
     return sum(not record["segmentation"] for record in measured_objects(ground_truth, classes))
 
 
 def measured_objects(ground_truth: COCO, classes: ClassMatch) -> list[Record]:
-    """The annotations of the matched classes, crowds too."""
+    """Return the annotations of the matched classes, crowds included."""
     measured = set(classes.category_ids.values())
     return [record for record in ground_truth.dataset["annotations"] if record["category_id"] in measured]
 
 
 def loaded_results(ground_truth: COCO, records: Sequence[Record]) -> COCO:
-    """Results as pycocotools wants them; its own loader takes no empty list and writes into the records."""
+    """Load results into pycocotools, whose own loader takes no empty list and changes the records."""
     if records:
         return ground_truth.loadRes([dict(record) for record in records])
     return indexed({**ground_truth.dataset, "annotations": []})
@@ -225,7 +225,7 @@ def _evaluated(
 
 def _figures(evaluator: COCOeval, classes: ClassMatch, resamples: int, seed: int) -> Figures:
     def interval(area: str) -> Interval | None:
-        # one seed, so that all are of the same resampled data sets
+        # one seed, so that all intervals use the same resampled data sets
         return ap50_interval(evaluator, resamples, seed=seed, area=area) if resamples else None
 
     # precision [T, R, C, A, M] and recall [T, C, A, M]: IoU, recall, class, area, most detections
@@ -264,13 +264,13 @@ def _per_class(evaluator: COCOeval, classes: ClassMatch) -> dict[str, ClassFigur
 
 
 def _by_threshold(precision: NDArray[np.float64], evaluator: COCOeval) -> dict[str, Any]:
-    """AP over all IoU thresholds and at single ones, of precisions [T, …]."""
+    """Return AP over all IoU thresholds and at single ones, of precisions [T, …]."""
     at = {f"ap{t}": int(np.argmin(abs(evaluator.params.iouThrs - t / 100))) for t in (50, 70, 75)}
     return {"ap": _mean(precision), **{name: _mean(precision[t]) for name, t in at.items()}}
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
-    """The mean where something was to be found; COCOeval says -1 elsewhere."""
+    """Return the mean of the values that are not -1, which COCOeval gives where no object counts."""
     counted = values[values > -1]
     return float(counted.mean()) if counted.size else None
 

@@ -1,4 +1,4 @@
-"""Ground truth for an evaluation, as pycocotools takes it, whatever format the labels came in."""
+"""Ground truth of an evaluation, as pycocotools takes it, of labels in any format."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class ImagePlace:
-    """The file of an image, and whether its labels belong to it as turned by its EXIF orientation.
+    """File of an image; `upright` says that labels belong to it as turned by its EXIF orientation.
 
-    `fault` says why it cannot be measured on: missing, broken or of another size; empty where it can.
+    `fault` is the reason why it cannot be used (missing, broken or of another size), or empty.
     """
 
     path: Path
@@ -37,12 +37,12 @@ class ImagePlace:
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """Labels, and where their images are.
+    """Labels and the places of their images.
 
-    file:    what was read: a json, or a folder
+    file:    the json or folder that was read
     truth:   the labels
-    find:    where the image of an id is
-    skipped: what was left out of the labels
+    find:    returns the place of an image by id
+    skipped: labels that were left out
     """
 
     file: Path
@@ -57,15 +57,15 @@ class GroundTruth:
         return images
 
     def place(self, image: Record) -> ImagePlace:
-        """Where an image of it is."""
+        """Return the place of an image."""
         return self.find(image["id"])
 
     def confined(self, truth: COCO) -> GroundTruth:
-        """The same with a selection of its images."""
+        """Return a copy with a selection of the images."""
         return replace(self, truth=truth)
 
     def require_images(self, hint: str) -> None:
-        """Raise DataError, which names the first ones and gives a hint, when an image has a fault."""
+        """Raise DataError when images have a fault; the message names the first ones and ends with `hint`."""
         faults = [(place.path, place.fault) for place in map(self.place, self.images) if place.fault]
         if faults:
             shown = "; ".join(f"{path}: {fault}" for path, fault in faults[:_SHOWN])
@@ -76,17 +76,18 @@ class GroundTruth:
 
 
 def load_ground_truth(path: Path) -> COCO:
-    """The labels of a COCO json, indexed, without a look at its images, but for those of an unstated size.
+    """Read the labels of a COCO json; images are opened only where the json does not state their size.
 
-    What an annotation lacks is filled in: `iscrowd` 0, the box of its mask, the area of its mask (of its box
-    where it has no mask). Annotations are renumbered from 1, because to `COCOeval` an object of id 0 is one
-    that was never matched. Raises DataError as `read_coco_file` does, and when no annotation can be used.
+    Missing values of an annotation get defaults, `iscrowd` 0, the box of its mask, the area of its mask (of
+    its box where it has no mask). Annotations are renumbered from 1, because `COCOeval` takes an object of id
+    0 for one that was not matched. Raises DataError as `read_coco_file` does, and when no annotation can be
+    used.
     """
     return _truth(read_coco_file(path))
 
 
 def coco_ground_truth(path: Path, images: Path | None = None) -> GroundTruth:
-    """The labels of a COCO json, and its images, of each of which the header is read when it is asked for.
+    """Read the labels of a COCO json; the header of an image is read when its place is asked for.
 
     images: the folder of the images, None for the usual places
 
@@ -129,7 +130,7 @@ def _truth(found: CocoFile) -> COCO:
 
 
 def indexed(data: Record) -> COCO:
-    """A `COCO` of these records, made without printing; `data` holds the three lists of a COCO json."""
+    """Return a `COCO` of the three lists of a COCO json, without its printing."""
     coco = COCO()
     coco.dataset = {"info": {}, **data}
     with contextlib.redirect_stdout(io.StringIO()):
@@ -143,10 +144,10 @@ def select_images(
     source: Collection[str] = (),
     limit: int | None = None,
 ) -> COCO:
-    """The first `limit` images whose `coverage` and `source` are among those given; empty means any.
+    """Select the first `limit` images whose `coverage` and `source` are among those given; empty means any.
 
-    Raises ConfigError on a value that no image has, naming those there are, and DataError when the
-    filters together leave no image.
+    Raises ConfigError on a value that no image has, with the known values, and DataError when no image is
+    left.
     """
     every: Sequence[Record] = ground_truth.dataset["images"]
     images = every
@@ -159,17 +160,14 @@ def select_images(
 
 
 def partly_labelled(ground_truth: COCO, class_names: Collection[str]) -> list[Record]:
-    """The images whose `coverage` says that objects of these classes may be there without a label.
-
-    See `stated_coverage`.
-    """
+    """Return the images whose `coverage` says that objects of these classes may be unlabelled."""
     return [
         image for image in ground_truth.dataset["images"] if not _covers(image.get("coverage"), class_names)
     ]
 
 
 def subset(ground_truth: COCO, image_ids: Iterable[Any]) -> COCO:
-    """The same ground truth confined to these images; the records are shared, not copied."""
+    """Return the ground truth of these images only; the records are shared, not copied."""
     keep = set(image_ids)
     data = ground_truth.dataset
     return indexed(

@@ -1,4 +1,4 @@
-"""What the detections over a threshold are worth: how many are right, how much is found, what is made up."""
+"""Precision, recall and false detections over a threshold, and the reliability of scores."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from model.evaluation.scored_matches import ScoredMatches
 
 BINS = 10
 LEAST_SCORE = 0.05
-"""Reliability leaves out what scores less: there is so much of it that it would hide the rest."""
+"""Reliability ignores detections of lower scores, which are so many that they would hide the others."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Detections that score more than a threshold, and what they are worth; shares in 0..1.
+    """Counts and shares, 0..1, of the detections that score more than a threshold.
 
     threshold:      None where it differs from class to class
-    detections:     how many there are, those that lie in crowds left out
+    detections:     number of detections, without those in crowds
     matches:        those that match a labelled object
-    precision:      matches / detections, None where there is none
-    objects:        labelled objects, crowds not counted
-    recall:         matches / objects, the share that is found
+    precision:      matches / detections, None without detections
+    objects:        labelled objects, without crowds
+    recall:         matches / objects
     f1:             harmonic mean of both
     without:        images that are labelled in full and show no object of the class
-    phantoms:       those of them in which one is found
+    phantoms:       those of them with a detection of the class
     phantom_share:  phantoms / without
 
     Of all classes together `without` counts images that are labelled in full for all of them, and
-    `phantoms` those in which some class is found that they do not show.
+    `phantoms` those with a detection of a class that they do not show.
     """
 
     threshold: float | None
@@ -48,7 +48,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """`Counts` of all classes together and of each; `kind` is what was compared with the labels."""
+    """`Counts` of all classes together and of each; `kind` is "mask" or "box"."""
 
     kind: str
     all: Counts
@@ -57,10 +57,10 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Bin:
-    """Detections whose score is from `low` up to `high`; the means are None where there is none.
+    """Detections with a score from `low` up to `high`; the means are None without detections.
 
     score: their mean score
-    match: the share that matches a labelled object; the same as `score` where scores are calibrated
+    match: share that matches a labelled object; equals `score` when scores are calibrated
     """
 
     low: float
@@ -72,10 +72,10 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far scores are probabilities, of the `detections` that score `LEAST_SCORE` or more.
+    """Calibration of the scores of `detections` that score `LEAST_SCORE` or more.
 
-    expected_error: |score - match| of the bins, weighed by their detections (expected calibration error);
-                    None where there is no detection
+    expected_error: mean |score - match| of the bins, weighted by their detections (expected calibration
+                    error); None without detections
     """
 
     detections: int
@@ -84,7 +84,7 @@ class Reliability:
 
 
 def operating_point(matches: ScoredMatches, thresholds: Sequence[float]) -> OperatingPoint:
-    """The counts of detections that score more than the threshold of their class, one for each of C."""
+    """Count the detections that score more than the threshold of their class, [C] thresholds."""
     limits = np.asarray(thresholds, np.float64)
     shown = matches.select(matches.scores > limits[matches.classes])
     found = np.zeros_like(matches.empty)
@@ -105,7 +105,7 @@ def operating_point(matches: ScoredMatches, thresholds: Sequence[float]) -> Oper
 
 
 def reliability(matches: ScoredMatches, least: float = LEAST_SCORE) -> Reliability:
-    """The reliability of all detections that score `least` or more, in `BINS` bins of one width."""
+    """Return the reliability of the detections that score `least` or more, in `BINS` bins of equal width."""
     judged = matches.select(matches.scores >= least)
     places = np.minimum((judged.scores * BINS).astype(np.int64), BINS - 1)
     bins = tuple(_bin(b, judged.scores[places == b], judged.hit[places == b]) for b in range(BINS))

@@ -1,8 +1,7 @@
-"""Which detections match a labelled object, whatever their score: the ground of thresholds and reliability.
+"""Match detections of any score with labelled objects, to choose thresholds and measure reliability.
 
-A detection matches an object of its class that it covers with an IoU of 0.5 or more, each object once, the
-best score first. As that asks better detections alone, the matches of those over a threshold are the same
-whether or not the rest is looked at. Crowds are neutral, as in COCO.
+A detection matches an object of its class from an IoU of 0.5 on, each object once, the best score first.
+Matches over a threshold do not depend on the detections below it. Crowds are neutral, as in COCO.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ MATCH_IOU = 0.5
 
 @dataclass(frozen=True, eq=False)
 class ScoredMatches:
-    """D detections of C classes in I images, and the objects that there are to be found.
+    """D detections of C classes in I images, and the labelled objects.
 
     Where an image is not labelled in full for a class, neither detections nor objects of it are counted.
 
-    kind:    what was compared with the labels
+    kind:    masks or boxes were compared with the labels
     scores:  [D] float64, the class probability
     classes: [D] int, index into `names`
     images:  [D] int, index of the image
-    hit:     [D] bool, whether the detection matches an object
-    objects: [C] int, objects that are no crowd
-    empty:   [C, I] bool, whether the image is labelled in full for the class and shows none of it
-    covered: [C, I] bool, whether it is labelled in full for the class
+    hit:     [D] bool, True if the detection matches an object
+    objects: [C] int, labelled objects without crowds
+    empty:   [C, I] bool, True if the image is labelled in full for the class and shows none of it
+    covered: [C, I] bool, True if the image is labelled in full for the class
     """
 
     kind: Literal["mask", "box"]
@@ -53,17 +52,17 @@ class ScoredMatches:
     covered: NDArray[np.bool_]
 
     def select(self, which: NDArray[np.bool_]) -> ScoredMatches:
-        """The same objects and images with those of the detections that [D] bool chooses."""
+        """Return a copy with the detections where `which` [D] is True."""
         columns = ("scores", "classes", "images", "hit")
         return dataclasses.replace(self, **{key: getattr(self, key)[which] for key in columns})
 
     def with_scores(self, scores: NDArray[np.float64]) -> ScoredMatches:
-        """The same matches with other scores, [D], in the same order of rank."""
+        """Return a copy with other scores, [D], of the same ranking."""
         return dataclasses.replace(self, scores=scores)
 
 
 def scored_matches(ground_truth: COCO, results: CocoResults, classes: ClassMatch) -> ScoredMatches:
-    """Every detection of the matched classes with what it matches: by masks where both sides have them."""
+    """Match every detection of the matched classes, by masks where detections and labels have them."""
     kind: Literal["mask", "box"] = "mask"
     records = results.masks
     if records is None or objects_without_mask(ground_truth, classes):
@@ -94,7 +93,7 @@ def _evaluated(
 def _columns(
     evaluator: COCOeval, classes: ClassMatch, covered: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Score, class, image and hit of each detection that counts."""
+    """Return score, class, image and hit of each detection that counts."""
     index_of = {category: i for i, category in enumerate(classes.category_ids.values())}
     place_of = {image["id"]: i for i, image in enumerate(evaluator.cocoGt.dataset["images"])}
     rows: list[tuple[float, int, int, bool]] = []
@@ -118,7 +117,7 @@ def _columns(
 def _labels(
     ground_truth: COCO, classes: ClassMatch
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
-    """`covered`, `objects` and `empty` of `ScoredMatches`."""
+    """Return `covered`, `objects` and `empty` of `ScoredMatches`."""
     images = ground_truth.dataset["images"]
     stated = [stated_coverage(image.get("coverage")) for image in images]
     covered = np.array(

@@ -1,9 +1,9 @@
-"""How well one object is found through a video: region similarity, DAVIS's measure of a sequence.
+"""Region similarity of one object in a video, DAVIS's measure of a sequence.
 
 Perazzi et al., "A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation", CVPR 2016,
 where region similarity is J, the IoU of the object's mask with its ground truth. A detector finds many
-objects and DAVIS labels one: `Follower` picks that one. It is told where the object is in the first frame, as
-in DAVIS's semi-supervised task, and nothing of the ground truth after that.
+objects and DAVIS labels one: `Follower` picks that one. It gets the ground truth of the first frame only,
+as in DAVIS's semi-supervised task.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from model.detections import Detections, MaskCrop, mask_iou
 RECALL_IOU = 0.5
 """A frame counts as recalled when its IoU is above this."""
 OVERLAP = 0.3
-"""The least IoU of masks of one object in two frames; that of boxes in SORT (Bewley et al., 2016), for in a
-crowd a neighbour's mask touches too."""
+"""Minimum IoU of masks of one object in two frames; the value of SORT (Bewley et al., 2016) for boxes,
+since neighbours' masks overlap too in a crowd."""
 
 
 @dataclass(frozen=True)
 class FrameFigures:
-    """What was found of the object in one frame.
+    """Result of one frame.
 
     iou:        region similarity, 0..1
-    missed:     the object is there and no detection was its match, so that `iou` is 0
+    missed:     True if the object is visible and no detection matches it; `iou` is 0 then
     class_name: of the match, None without one
     score:      of the match, None without one
     """
@@ -41,13 +41,13 @@ class FrameFigures:
 
 @dataclass(frozen=True)
 class SequenceFigures:
-    """Figures of a whole sequence, over all its frames, the missed ones too, where nothing else is said.
+    """Figures of a sequence, over all its frames unless stated otherwise.
 
     mean_iou, median_iou: region similarity, 0..1
     recall:               share of frames with an IoU above `RECALL_IOU`, 0..1
-    davis_mean_iou, davis_recall: the same two as DAVIS's code for the semi-supervised task works them out,
-                          without the first frame, whose mask is given there, and the last; None of fewer
-                          than 3 frames
+    davis_mean_iou, davis_recall: the same as DAVIS's code for the semi-supervised task computes them:
+                          without the first frame, whose mask is given, and the last; None for fewer than
+                          3 frames
     """
 
     mean_iou: float
@@ -60,16 +60,16 @@ class SequenceFigures:
 
 
 class Follower:
-    """Picks the detection that is the object, frame by frame, by what it was in the frames before.
+    """Picks the detection of the object frame by frame, by its overlap with the former match.
 
-    start: [H, W] bool, where the object is in the first frame
+    start: [H, W] bool, the object's mask in the first frame
     """
 
     def __init__(self, start: NDArray[np.bool_]) -> None:
         self._last = MaskCrop(0, 0, start)
 
     def match(self, detections: Detections) -> int | None:
-        """The index of the best-scoring detection whose mask overlaps the last match by `OVERLAP`, or None.
+        """Return the index of the best detection whose mask overlaps the last match by `OVERLAP`, or None.
 
         Before the first match the start counts as the last one; after a miss the last match stays.
         The frames must come in their order and all be of one size. Raises ValueError when the detections
@@ -85,10 +85,10 @@ class Follower:
 
 
 def measure_frame(follower: Follower, detections: Detections, truth: NDArray[np.bool_]) -> FrameFigures:
-    """Follow the object into the next frame and compare its match with `truth`, [H, W] bool.
+    """Match the object in the next frame and compare the match with `truth`, [H, W] bool.
 
-    [H, W] is the `image_size` of the detections. Where the object is gone and nothing is taken for it, the
-    frame is no miss and its IoU is 1. Raises ValueError on another shape, or when there are no masks.
+    [H, W] is the `image_size` of the detections. Where the object is not visible and nothing matches, the
+    frame is not missed and its IoU is 1. Raises ValueError on another shape, or when there are no masks.
     """
     if truth.shape != detections.image_size:
         raise ValueError(f"expected ground truth of shape {detections.image_size}, got {truth.shape}")
@@ -105,7 +105,7 @@ def measure_frame(follower: Follower, detections: Detections, truth: NDArray[np.
 
 
 def summarise(frames: Sequence[FrameFigures]) -> SequenceFigures:
-    """The figures of a sequence from those of its frames. Raises ValueError when there are none."""
+    """Summarise the frames of a sequence. Raises ValueError when there are none."""
     if not frames:
         raise ValueError("a sequence without frames has no figures")
     ious = np.array([frame.iou for frame in frames])
@@ -122,7 +122,7 @@ def summarise(frames: Sequence[FrameFigures]) -> SequenceFigures:
 
 
 def region_similarity(crop: MaskCrop, truth: NDArray[np.bool_]) -> float:
-    """IoU of a mask with `truth`, [H, W] bool, the frame that the crop lies in; 1 when both are empty."""
+    """Return the IoU of a mask with `truth`, [H, W] bool of the whole frame; 1 when both are empty."""
     height, width = crop.pixels.shape
     beneath = truth[crop.y : crop.y + height, crop.x : crop.x + width]
     shared = np.count_nonzero(crop.pixels & beneath)

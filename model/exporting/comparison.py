@@ -1,9 +1,8 @@
-"""How far one model's detections are from those of another, on the same images.
+"""Compare the detections of two models on the same images.
 
-What counts is what a user sees: detections that score more than their class's threshold. They are paired, so
-that an error is one of a box or a mask and not one of their order. One that rounding moves across the
-threshold has a partner still, which is looked for at half the threshold too; how often that happens is a
-figure of its own.
+The detections that a user sees are compared: those that score more than their class's threshold. They are
+paired, so that their order does not matter. Partners are looked for down to half the threshold, so that a
+detection that rounding moves across the threshold still has one; `Agreement.shown` counts these cases.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from model.detections import Detections, MaskCrop, mask_iou
 from model.errors import ConfigError
 
 PARTNER_IOU = 0.5
-"""Boxes that overlap less than this are of two objects."""
+"""Minimum IoU of the boxes of a pair."""
 
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """One image: what both models see of it.
+    """Comparison of one image.
 
     expected, found: detections of the reference, and of the other model, above their thresholds
-    lost, invented:  how many of them have no partner
-    shown_by_both:   pairs of which both are above their threshold
-    box_errors:      one a pair, the largest distance of two sides in pixels of the network's input
+    lost, invented:  number of them without a partner
+    shown_by_both:   pairs whose two scores exceed the threshold
+    box_errors:      of each pair, largest distance of two sides in pixels of the network's input
     relative_errors: the same as a share of the box's longer side
-    mask_ious:       one a pair, at the image's own size; None in boxes-only mode
-    score_changes:   one a pair, other minus reference, in -1..1
+    mask_ious:       of each pair, at the image's own size; None in boxes-only mode
+    score_changes:   of each pair, other minus reference, in -1..1
     """
 
     expected: int
@@ -53,15 +52,15 @@ class ImageComparison:
 
 @dataclass(frozen=True)
 class Agreement:
-    """All images together. Figures without a pair of detections are None, as are masks of boxes alone.
+    """Figures of all images together; None without a pair, and for masks in boxes-only mode.
 
-    matched:    share of all detections of both that have a partner, 0..1
-    shown:      the same with a partner that is above its threshold too, so that users see both
+    matched:    share of the detections of both models with a partner, 0..1
+    shown:      the same with a partner that exceeds its threshold too
     box error:  pixels of the network's input, and as a share of the box's longer side
-    mask_iou:   an image's is the mean of its pairs; `mean` and `worst` are over images with a pair
-    score_error_mean, score_shift: mean of the size of changes, and of the changes, which is not 0 where
-                scores become higher or lower altogether
-    losses:     reference minus other, in 0..1, where there are labels
+    mask_iou:   mean and minimum over images of the mean of their pairs
+    score_error_mean, score_shift: mean of the absolute changes, and of the changes, which differs from 0
+                when scores rise or fall on the whole
+    losses:     reference minus other, in 0..1, when there are labels
     """
 
     images: int
@@ -84,7 +83,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What still counts as the same model; `Agreement` says what its figures are."""
+    """Limits of an `Agreement` within which two models count as the same."""
 
     matched: float
     shown: float
@@ -96,7 +95,7 @@ class Tolerance:
     ap_loss: float
 
     def changed(self, values: Mapping[str, float]) -> Tolerance:
-        """With other limits. Raises ConfigError on a name that is none of its own."""
+        """Return a copy with other limits. Raises ConfigError on an unknown name."""
         known = [field.name for field in dataclasses.fields(self)]
         for name in values:
             if name not in known:
@@ -104,7 +103,7 @@ class Tolerance:
         return dataclasses.replace(self, **values)
 
     def faults(self, agreement: Agreement) -> list[str]:
-        """What is out of tolerance, one line each; an agreement about no detection is one."""
+        """Return the figures out of tolerance, one line each; no detection at all is one."""
         if not agreement.detections:
             return ["nothing was detected in any image, which proves nothing; choose images with objects"]
         a = agreement
@@ -145,13 +144,13 @@ TOLERANCES: dict[str, Tolerance] = {
         relative_error_mean=0.02,
         mask_iou_mean=0.95,
         mask_iou_worst=0.5,
-        # a softmax is sure of most of what it sees, where errors vanish; a calibrated sigmoid seldom is
+        # a softmax is mostly saturated, where errors vanish; a calibrated sigmoid seldom is
         score_error_mean=0.03,
         score_shift=0.01,
         ap_loss=0.01,
     ),
 }
-"""What is expected by default of an exported model of each precision against PyTorch in float32."""
+"""Default tolerance of an exported model of each precision against PyTorch in float32."""
 
 
 def compare(
@@ -161,12 +160,12 @@ def compare(
     keeps_aspect_ratio: bool = False,
     thresholds: Sequence[float] = (),
 ) -> ImageComparison:
-    """The detections of one image by two models; `image_size` is the side of the network's input in pixels,
-    the longer one where it keeps the aspect ratio.
+    """Compare the detections of one image by two models.
 
-    thresholds: the score that a detection of each class exceeds to be shown; none stand for the default
+    image_size: side of the network's input in pixels, the longer one where it keeps the aspect ratio
+    thresholds: the score that a detection of each class must exceed; empty stands for the default
 
-    What scores less than half of that does not count.
+    Detections that score less than half of the threshold are ignored.
     """
     limits = np.array(thresholds or [DEFAULT_THRESHOLD] * len(reference.class_names))
     pairs = _pairs(reference, other, limits)
@@ -189,7 +188,7 @@ def compare(
 
 
 def summarise(images: Sequence[ImageComparison]) -> Agreement:
-    """The figures of all images together."""
+    """Summarise the comparisons of all images."""
     errors = list(chain.from_iterable(image.box_errors for image in images))
     relative = list(chain.from_iterable(image.relative_errors for image in images))
     scores = list(chain.from_iterable(image.score_changes for image in images))
@@ -220,7 +219,7 @@ def _figure(function: Any, values: Sequence[float]) -> float | None:
 
 
 def _pairs(reference: Detections, other: Detections, limits: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Indices of partners of one class, nearest first, each once; one of both is above its class's limit."""
+    """Return indices of partners of one class, nearest first; at least one of both exceeds the limit."""
     if not len(reference) or not len(other):
         return []
     # half a pixel larger, so that a box without area, cut off by the frame's edge, overlaps itself
@@ -261,5 +260,5 @@ def _box_errors(
 
 
 def _agreement_of_masks(first: MaskCrop, second: MaskCrop) -> float:
-    """Their IoU; 1 for two empty masks."""
+    """Return the IoU of two masks; 1 when both are empty."""
     return mask_iou(first, second) if first.area or second.area else 1.0

@@ -1,4 +1,4 @@
-"""Exported models on disk: what they are made from is written inside them, and read back with suspicion."""
+"""Read and write exported models, which hold the facts of their origin; files are checked when read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Facts:
-    """What an exported file says of itself.
+    """Metadata of an exported file.
 
     config:  of the network, with the input size that the file is for
     digest:  SHA-256, in hex, of the weights file that it was made from
@@ -47,7 +47,7 @@ class Facts:
     licence: str = ""
 
     def to_texts(self) -> dict[str, str]:
-        """As they are stored: one text a key."""
+        """Return the facts as they are stored: one text a key."""
         return {
             "version": VERSION,
             "config": json.dumps(self.config.to_dict(), ensure_ascii=True),
@@ -58,7 +58,7 @@ class Facts:
 
     @staticmethod
     def from_texts(texts: Mapping[str, str]) -> Facts:
-        """The inverse of `to_texts`. Raises CheckpointError on what is missing or makes no sense."""
+        """Invert `to_texts`. Raises CheckpointError on missing or invalid values."""
         if texts.get("version") != VERSION:
             raise CheckpointError(f"it is of version {texts.get('version')!r}, expected {VERSION!r}")
         digest, precision = texts.get("digest", ""), texts.get("precision", "")
@@ -72,9 +72,9 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """An exported model, and what its file says of it.
+    """An exported model and its metadata.
 
-    `model` is an OpenVINO model as `to_openvino` makes it, whatever the format of the file.
+    `model` is an OpenVINO model as `to_openvino` returns it, whatever the format of the file.
     """
 
     facts: Facts
@@ -82,7 +82,7 @@ class Exported:
 
     @property
     def has_masks(self) -> bool:
-        """False when it was exported for boxes alone."""
+        """False when it was exported for boxes only."""
         return PROTOTYPES in _names(self.model)
 
 
@@ -111,9 +111,9 @@ def read_exported(path: Path) -> Exported:
 
 
 def int8_beside(weights: Path) -> Path | None:
-    """`STEM.int8.xml` beside a weights file, if it was made from that very file, or None.
+    """Return `STEM.int8.xml` beside a weights file if it was made from that very file, else None.
 
-    Only the end of the xml is read; a broken file is none.
+    Only the end of the xml is read; a broken file gives None.
     """
     path = weights.with_name(weights.stem + INT8_SUFFIX)
     try:
@@ -124,7 +124,7 @@ def int8_beside(weights: Path) -> Path | None:
 
 
 def read_facts(path: Path) -> Facts:
-    """What an `.xml` file says of itself, from its end alone. Raises CheckpointError, without the path."""
+    """Read the metadata of an `.xml` file from its end. Raises CheckpointError, without the path."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL))
@@ -181,7 +181,7 @@ def _config(text: str) -> YolactConfig:
 
 
 def _texts_of_onnx(model: openvino.Model) -> dict[str, str]:
-    """The file's `metadata_props`, which OpenVINO's reader keeps."""
+    """Return the file's `metadata_props`, which OpenVINO's reader keeps."""
     prefix = f"{SECTION}."
     if not model.has_rt_info("framework"):
         raise CheckpointError("not a model that LiveMask exported; expected the file that `export` wrote")
@@ -191,7 +191,7 @@ def _texts_of_onnx(model: openvino.Model) -> dict[str, str]:
 
 
 def _check(model: openvino.Model, config: YolactConfig) -> None:
-    """Refuse a graph that does not take and give what a network of this configuration does."""
+    """Raise CheckpointError unless inputs and outputs are those of a network of this configuration."""
     from openvino import PartialShape, Type
 
     names, free = _names(model), config.keeps_aspect_ratio
@@ -211,7 +211,7 @@ def _check(model: openvino.Model, config: YolactConfig) -> None:
 
 
 def _counts(config: AnchorConfig, image_size: int) -> tuple[int, int]:
-    """How many anchors there are, and the side of the prototypes."""
+    """Return the number of anchors and the side of the prototypes."""
     from model.network.anchors import grid_sides
 
     sides = grid_sides(image_size)

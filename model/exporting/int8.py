@@ -1,4 +1,4 @@
-"""Post-training quantisation to 8-bit integers by NNCF, and what stays in float where it costs accuracy."""
+"""Post-training quantisation to 8-bit integers by NNCF, with layers that stay in float for accuracy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from model.engines.openvino_core import refuse_telemetry
 if TYPE_CHECKING:
     import openvino
 
-# what can be kept in float -> its convolutions, as `to_openvino` names them, in the order of being tried;
-# what a network lacks is passed over.
+# layers that can be kept in float -> their convolutions as `to_openvino` names them, in the order in which
+# they are tried; those that a network lacks are skipped.
 #
 # Measured on a network with anchors for people, one at a time, on 154 images: the boxes' last convolution
 # costs most of what box AP loses, and 0.5 % of the time of a ResNet-50 with 80 classes; that of the classes
@@ -43,7 +43,7 @@ KEPT_IN_FLOAT: dict[str, str] = {
     "fpn": r"fpn\..*",
 }
 ALWAYS_KEPT = 3
-"""How many of them are kept from the start: what costs little time."""
+"""Number of them that are always kept: they cost little time."""
 
 # A box side is the mean of a distribution over whole strides; 8 bits for its summands round the side itself
 _TYPES_IN_FLOAT = ["ReduceSum"]
@@ -53,7 +53,7 @@ _TYPES_IN_FLOAT = ["ReduceSum"]
 class Quantised:
     """`model` computes in 8-bit integers but for the layers in `kept`, keys of `KEPT_IN_FLOAT`.
 
-    `accepted` is False when it was accurate enough at no step.
+    `accepted` is False when no step was accurate enough.
     """
 
     model: openvino.Model
@@ -69,10 +69,10 @@ def quantise(
 ) -> Quantised:
     """Quantise a model of `to_openvino`, keeping one layer more in float until `accept` says yes.
 
-    images: [1, 3, S, S] float32 each, as `preprocess` makes them, like what the network will see; gone
-            through more than once
-    accept: whether a quantised model is accurate enough, measured on other images
-    tell:   is told what is being tried
+    images: [1, 3, S, S] float32 each, as `preprocess` makes them, typical of the network's
+            inputs; read more than once
+    accept: returns True if a quantised model is accurate enough, measured on other images
+    tell:   called with a line of text at each step
 
     Weights are symmetric, activations asymmetric (NNCF's preset "mixed"), biases corrected.
     """
@@ -88,7 +88,7 @@ def quantise(
 
 
 def _there(model: openvino.Model, layers: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the keys of `KEPT_IN_FLOAT` that the model has convolutions of."""
+    """Return the keys of `KEPT_IN_FLOAT` of which the model has convolutions."""
     names = [node.get_friendly_name() for node in model.get_ops() if node.get_type_name() == "Convolution"]
     return tuple(key for key in layers if any(re.fullmatch(KEPT_IN_FLOAT[key], name) for name in names))
 
@@ -112,7 +112,7 @@ def _quantised(model: openvino.Model, images: Collection[Tensor], kept: tuple[st
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF from drawing on the standard output, which is for results, and from logging what it does."""
+    """Keep NNCF from writing to the standard output, which is for results, and from logging."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""From a PyTorch network to an ONNX file, by PyTorch's own exporter."""
+"""Convert a PyTorch network to an ONNX file by PyTorch's exporter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEEDED = ("onnx", "onnxscript")
 
 
 class _Outputs(nn.Module):
-    """The network's outputs as a plain tuple, of those that are wanted."""
+    """The network's outputs as a plain tuple, with or without prototypes."""
 
     def __init__(self, network: Yolact, with_masks: bool) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class _Outputs(nn.Module):
 
 
 def require_onnx(config: YolactConfig) -> None:
-    """Raise ConfigError when a network of this configuration cannot be exported here, and say why."""
+    """Raise ConfigError when a network of this configuration cannot be exported to ONNX here."""
     if config.backbone.deformable_interval:
         raise ConfigError(
             f"{config.name} has deformable convolutions, which cannot be read back from ONNX here, so the "

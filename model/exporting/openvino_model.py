@@ -1,7 +1,7 @@
-"""From a PyTorch network to OpenVINO's graph of the same arithmetic.
+"""Convert a PyTorch network to an OpenVINO model of the same arithmetic.
 
-By way of `torch.export` and OpenVINO's PyTorch frontend, and not of `openvino.convert_model`, which reports
-its use and warns of what it finds in PyTorch's newest releases.
+Uses `torch.export` and OpenVINO's PyTorch frontend instead of `openvino.convert_model`, which reports its use
+and warns with PyTorch's newest releases.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ OUTPUTS = (*BOX_OUTPUTS, PROTOTYPES)
 
 
 def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
-    """The network, in evaluation mode and with its batch norms folded away, as an OpenVINO model.
+    """Convert the network, in evaluation mode and with its batch norms folded away.
 
-    Input `images` [B, 3, S, S] float32 as `preprocess` makes it, of any B; S is the network's own. Where the
-    aspect ratio is kept it is [B, 3, h, w], of any multiples of 32. Outputs
-    float32, named `OUTPUTS`; without masks `prototypes` is left out. A convolution is named after its
-    module, such as `head.bbox_layer`, numbered where a module is used more than once.
+    The input `images` is [B, 3, S, S] float32 as `preprocess` returns it, with any B and the network's own S;
+    where the aspect ratio is kept it is [B, 3, h, w] with any multiples of 32. The outputs are float32 and
+    named `OUTPUTS`; without masks `prototypes` is left out. A convolution is named after its module, such as
+    `head.bbox_layer`, and numbered where a module is used more than once.
     """
     refuse_telemetry()
     from openvino.frontend import FrontEndManager
@@ -51,7 +51,7 @@ def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
 
 
 def without_masks(model: openvino.Model) -> openvino.Model:
-    """A copy of a model with the outputs for boxes alone; what only the prototypes need vanishes from it."""
+    """Return a copy of a model without the prototypes and the operations that only they need."""
     refuse_telemetry()
     from openvino import Model
 
@@ -63,7 +63,7 @@ def without_masks(model: openvino.Model) -> openvino.Model:
 
 
 def exported_program(network: Yolact) -> torch.export.ExportedProgram:
-    """The network's operations as `torch.export` sees them, with a batch of any size, fit for OpenVINO."""
+    """Trace the network by `torch.export`, with a batch of any size, for OpenVINO."""
     from model.network.yolact import (
         fuse_batch_norms,  # here, so that reading what was exported needs no torchvision
     )
@@ -71,7 +71,7 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     fused = fuse_batch_norms(network).cpu().to(memory_format=torch.contiguous_format)
     # two images: a batch of one would be taken for a constant
     example = torch.zeros(2, 3, *example_sides(network.config))
-    with warnings.catch_warnings(action="ignore"):  # PyTorch warns of what it uses itself
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns of its own code
         return torch.export.export(
             fused.requires_grad_(False),
             (example,),
@@ -81,18 +81,18 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
 
 
 def input_sides(config: YolactConfig) -> tuple[int, int]:
-    """Height and width of the input, in pixels; -1, which stands for any, where the aspect ratio is kept."""
+    """Return height and width of the input, in pixels; -1 for any, where the aspect ratio is kept."""
     return (-1, -1) if config.keeps_aspect_ratio else (config.image_size, config.image_size)
 
 
 def example_sides(config: YolactConfig) -> tuple[int, int]:
-    """Height and width of an input to export a network with, different ones where both are free."""
+    """Return height and width of an example input; they differ where both are free."""
     side = config.image_size
     return (side, side + PADDED_TO) if config.keeps_aspect_ratio else (side, side)
 
 
 def dynamic_sides(config: YolactConfig) -> dict[int, Any]:
-    """The dimensions of the input that are free, as `torch.export` wants them."""
+    """Return the free dimensions of the input, as `torch.export` takes them."""
     free: dict[int, Any] = {0: torch.export.Dim("batch")}
     if config.keeps_aspect_ratio:
         free |= {2: PADDED_TO * torch.export.Dim("rows"), 3: PADDED_TO * torch.export.Dim("columns")}
@@ -100,10 +100,10 @@ def dynamic_sides(config: YolactConfig) -> dict[int, Any]:
 
 
 def _in_parts(program: torch.export.ExportedProgram, config: YolactConfig) -> torch.fx.GraphModule:
-    """The program with the operations that OpenVINO knows only by their parts put in parts.
+    """Decompose the operations that OpenVINO does not support as a whole; the others are faster whole.
 
-    OpenVINO does the others better as a whole. Deformable convolutions hold more kinds of operations, which
-    PyTorch decomposes by tracing everything anew; that takes many times as long as the rest of a conversion.
+    Networks with deformable convolutions hold more kinds of operations, which PyTorch decomposes by tracing
+    again; that takes many times as long as the rest of a conversion.
     """
     aten = torch.ops.aten
     if config.backbone.deformable_interval:
@@ -143,14 +143,14 @@ def _convolution_arguments(
     dilation: Any = (1, 1),
     groups: int = 1,
 ) -> tuple[Any, ...]:
-    """Those of `aten.convolution` for those of `aten.conv2d`."""
+    """Return the arguments of `aten.convolution` for those of `aten.conv2d`."""
     transposed, output_padding = False, [0, 0]
     lists = (list(stride), list(padding), list(dilation))
     return (x, weight, bias, *lists, transposed, output_padding, groups)
 
 
 def _fold_constants(model: openvino.Model) -> None:
-    """Compute what follows from known shapes, so that a bias is a constant again."""
+    """Fold constants that follow from known shapes, so that a bias is a constant again."""
     from openvino.passes import ConstantFolding, Manager
 
     manager = Manager()

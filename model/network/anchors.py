@@ -1,4 +1,4 @@
-"""Anchor boxes and grid cells: where the network starts from when it predicts a box."""
+"""Anchor boxes and grid cells, relative to which boxes are predicted."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ANCHOR_FREE_STRIDES = (8, 16, 32)
 
 
 def grid_sides(image_size: int) -> tuple[int, ...]:
-    """Cells along one side of P3 to P7 for a square input of `image_size` pixels."""
+    """Return the cells along one side of P3 to P7 for a square input of `image_size` pixels."""
     return tuple(-(-image_size // stride) for stride in STRIDES)
 
 
 def starting_boxes(config: YolactConfig, shape: InputShape) -> Tensor:
-    """Where the boxes of a network of this configuration start from, for an input of that shape.
+    """Return the anchors, or the cells of an anchor-free network, for an input of that shape.
 
-    [A, 4] float32, cx cy w h relative to the input's content, not clipped: anchors, or the grid's cells.
+    [A, 4] float32, cx cy w h relative to the input's content, not clipped.
     """
     if config.anchors is not None:
         return make_anchors(config.anchors, shape.padded[0])
@@ -28,7 +28,7 @@ def starting_boxes(config: YolactConfig, shape: InputShape) -> Tensor:
 
 
 def make_cells(shape: InputShape) -> Tensor:
-    """The cells of an anchor-free head's levels: [A, 4] float32, cx cy w h relative to the content.
+    """Return the cells of an anchor-free head's levels: [A, 4] float32, cx cy w h relative to the content.
 
     Rows are ordered level, y, x. A cell is as large as its level's stride; those of the padding lie beyond 1.
     """
@@ -44,12 +44,12 @@ def make_cells(shape: InputShape) -> Tensor:
 
 
 def within_content(cells: Tensor) -> Tensor:
-    """[A] bool: which cells of `make_cells` belong to the content, their centre in it or on its edge."""
+    """Return [A] bool, True for the cells whose centre lies in the content or on its edge."""
     return (cells[:, :2] <= 1).all(-1)
 
 
 def make_anchors(config: AnchorConfig, image_size: int) -> Tensor:
-    """All anchors of a square input: [A, 4] float32, cx cy w h relative to the image, not clipped.
+    """Return all anchors of a square input: [A, 4] float32, cx cy w h relative to the image, not clipped.
 
     Rows are ordered level, y, x, then side, then ratio.
     """

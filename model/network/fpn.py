@@ -30,7 +30,7 @@ class FPN(nn.Module):
         initialise(self)
 
     def forward(self, c3: Tensor, c4: Tensor, c5: Tensor) -> tuple[Tensor, ...]:
-        """Returns P3 to P7, each [B, channels, h, w], P3 the largest. No ReLU on P6 and P7 (as released)."""
+        """Return P3 to P7, each [B, channels, h, w], P3 the largest. No ReLU on P6 and P7 (as released)."""
         top_down: list[Tensor] = []
         for lateral, features in zip(self.lat_layers, (c5, c4, c3), strict=True):
             x = lateral(features)

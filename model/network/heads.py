@@ -12,7 +12,7 @@ from model.network.layers import NEGATIVE_SLOPE, conv, initialise, start_at_rare
 
 
 class HeadOutputs(NamedTuple):
-    """Rows are ordered level, y, x, anchor."""
+    """Outputs of a prediction head; rows are ordered level, y, x, anchor."""
 
     box_deltas: Tensor  # [B, A, 4]
     class_logits: Tensor  # [B, A, C + 1], or [B, A, C] of an anchor-free head
@@ -38,7 +38,7 @@ class PredictionHead(nn.Module):
         initialise(self)
 
     def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
-        """levels: [B, channels, h, w] each, P3 first."""
+        """Return the outputs of all levels. levels: [B, channels, h, w] each, P3 first."""
         shared = self._shared_features(levels)
         return HeadOutputs(
             _rows([self.bbox_layer(x) for x in shared], 4),
@@ -47,10 +47,10 @@ class PredictionHead(nn.Module):
         )
 
     def _shared_features(self, levels: tuple[Tensor, ...]) -> list[Tensor]:
-        """The first convolution's features, [B, channels, h, w] a level.
+        """Return the first convolution's features, [B, channels, h, w] a level.
 
-        In training its norm sees the pixels of all levels at once. Normalised level by level they would have
-        statistics of their own, while the running ones, which count at inference, mix the levels.
+        In training the pixels of all levels are normalised together: statistics of single levels would differ
+        from the running statistics, which mix the levels and are used at inference.
         """
         block = self.upfeature[0]
         if not (self.training and isinstance(block, nn.Sequential)):
@@ -68,8 +68,8 @@ class AnchorFreeHead(nn.Module):
 
     A side's distance is a distribution over `bins` whole numbers of strides (Li et al., arXiv:2006.04388).
     Mask coefficients come from a branch of their own: a 3x3 with batch norm to `mask_channels`, then a 1x1,
-    which also sees what boxes and classes are made of: how far an object reaches is known there. The last six
-    are of places in the box, see `model.masks.in_place`.
+    which also gets the features of boxes and classes, where the extent of an object is known. The last six
+    are terms of positions in the box, see `model.masks.in_place`.
     """
 
     def __init__(
@@ -98,7 +98,10 @@ class AnchorFreeHead(nn.Module):
             start_at_rare(layer, num_classes)
 
     def forward(self, levels: tuple[Tensor, ...]) -> HeadOutputs:
-        """levels: [B, channels, h, w] each, P3 first. Box deltas are distances in strides: l t r b."""
+        """Return the outputs of all levels. levels: [B, channels, h, w] each, P3 first.
+
+        Box deltas are the distances left, top, right and bottom of a cell's centre in strides.
+        """
         towers = zip(levels, self.tower, strict=True)
         seen = [F.leaky_relu(tower(x), NEGATIVE_SLOPE) for x, tower in towers]
         outputs = [last(x) for x, last in zip(seen, self.output, strict=True)]
@@ -124,7 +127,7 @@ def _rows(maps: list[Tensor], width: int) -> Tensor:
 
 
 class MaskIoUNet(nn.Module):
-    """Guesses, from a mask alone, its IoU with the truth for each class (YOLACT++, section 6.2)."""
+    """Predicts the IoU of a mask with the ground truth for each class (YOLACT++, section 6.2)."""
 
     CHANNELS = (8, 16, 32, 64, 128)
 
@@ -140,6 +143,6 @@ class MaskIoUNet(nn.Module):
         initialise(self)
 
     def forward(self, masks: Tensor) -> Tensor:
-        """masks: [N, Hp, Wp] float, cropped probabilities. Returns [N, C] float, not negative."""
+        """Return predicted IoUs, [N, C] float, not negative. masks: [N, Hp, Wp] float, cropped, in 0..1."""
         scores: Tensor = self.maskiou_net(masks[:, None])  # [N, C, h, w]
         return F.adaptive_max_pool2d(scores, 1).flatten(1)

@@ -20,7 +20,7 @@ class ResizingPan(nn.Module):
         initialise(self)
 
     def forward(self, c3: Tensor, c4: Tensor, c5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns P3, P4 and P5, each [B, channels, h, w], P3 the largest.
+        """Return P3, P4 and P5, each [B, channels, h, w], P3 the largest.
 
         Each side of C3 is a multiple of 4, so that resizing halves and doubles exactly.
         """
@@ -34,5 +34,5 @@ class ResizingPan(nn.Module):
 
 
 def upsample(x: Tensor) -> Tensor:
-    """[B, C, h, w] -> [B, C, 2h, 2w], bilinear with half-pixel centres."""
+    """Resize [B, C, h, w] to [B, C, 2h, 2w], bilinear with half-pixel centres."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from model.network.layers import conv, initialise
 from model.network.pan import upsample
 
-_COORDINATE_UNIT = 52  # pixels of prototypes: half of what the default network's longer side has
+_COORDINATE_UNIT = 52  # prototype pixels: half of the longer side of the default network's prototypes
 
 
 class ProtoNet(nn.Sequential):
     """3x3 convolutions, x2 bilinear upsampling, one more 3x3, and a 1x1 to K prototypes; ReLU after each.
 
-    The prototypes are not negative and have no upper bound. [B, C, h, w] in, [B, K, 2h, 2w] out.
+    The prototypes are not negative and have no upper bound.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ProtoNet(nn.Sequential):
         initialise(self)
 
     def __call__(self, p3: Tensor) -> Tensor:
-        """p3: [B, C, h, w]. Returns [B, K, 2h, 2w]."""
+        """Return prototypes [B, K, 2h, 2w]. p3: [B, C, h, w]."""
         return super().__call__(p3)
 
 
@@ -51,7 +51,7 @@ class FineProtoNet(nn.Module):
     3x3 convolutions on P3 and x2 bilinear upsampling, to which a 1x1 of the fine features and one of each
     pixel's place are added; then `fine_layers` 3x3 convolutions and a 1x1 to K prototypes. Batch norm and
     ReLU follow each 3x3, ReLU the last layer. Places are relative to the centre, as in CoordConv
-    (arXiv:1807.03247): without them prototypes could tell neighbours apart by their looks alone.
+    (arXiv:1807.03247): without them prototypes could tell neighbours apart by appearance only.
     """
 
     def __init__(
@@ -77,18 +77,18 @@ class FineProtoNet(nn.Module):
         initialise(self)
 
     def forward(self, p3: Tensor, c2: Tensor) -> Tensor:
-        """p3: [B, C, h, w]; c2: [B, C', 2h, 2w]. Returns [B, K, 2h, 2w], not negative."""
+        """Return prototypes [B, K, 2h, 2w], not negative. p3: [B, C, h, w]; c2: [B, C', 2h, 2w]."""
         return self.refined(self.coarse_features(p3), c2)
 
     def coarse_features(self, p3: Tensor) -> Tensor:
-        """Returns what prototypes are refined from, [B, C'', h, w], not negative."""
+        """Return the features that `refined` starts from, [B, C'', h, w], not negative."""
         x = p3
         for layer in self.coarse:
             x = F.relu(layer(x))
         return x
 
     def refined(self, coarse: Tensor, c2: Tensor) -> Tensor:
-        """Returns the prototypes, [B, K, 2h, 2w]; coarse: as `coarse_features` gives."""
+        """Return the prototypes, [B, K, 2h, 2w]. coarse: as `coarse_features` returns it."""
         x = upsample(coarse) + self.lateral(c2)
         x = x + self.place(_coordinates(x))
         for layer in self.fine:
@@ -97,7 +97,7 @@ class FineProtoNet(nn.Module):
 
 
 def _coordinates(x: Tensor) -> Tensor:
-    """Returns each pixel's column and row from the centre, [B, 2, h, w], in units of `_COORDINATE_UNIT`."""
+    """Return each pixel's column and row from the centre, [B, 2, h, w], in units of `_COORDINATE_UNIT`."""
     # counted by a running sum: the sides are not known while a network is exported; and for each image of the
     # batch, since OpenVINO fails where a convolution of one image is added to that of several
     ones = torch.ones_like(x[:, :1], dtype=torch.float32)

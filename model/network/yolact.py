@@ -23,7 +23,7 @@ from model.raw_outputs import RawOutputs as RawOutputs
 
 
 class Yolact(nn.Module):
-    """YOLACT and YOLACT++. The parts are public: another one of the same interface can take its place.
+    """YOLACT and YOLACT++. The parts are public and can be replaced by others of the same interface.
 
     `anchors`: [A, 4] float32, cx cy w h relative to a square input; of an anchor-free head the grid's
     cells. `mask_iou_net` is None without re-scoring.
@@ -53,15 +53,15 @@ class Yolact(nn.Module):
         self.register_buffer("anchors", square_boxes(config), persistent=False)
 
     def set_image_size(self, image_size: int) -> None:
-        """Expect inputs of another side, in pixels, from now on; anchors keep their size relative to it.
+        """Set the side of the input, in pixels; anchors keep their size relative to it.
 
-        Without anchors the side is what `anchors` are computed for; the network takes any.
+        A network without anchors takes inputs of any size; the side is used for `anchors` only.
         """
         self.config = dataclasses.replace(self.config, image_size=image_size)
         self.anchors = square_boxes(self.config).to(self.anchors.device)
 
     def forward(self, images: Tensor, with_masks: bool = True) -> RawOutputs:
-        """Returns what the network says about images: see `RawOutputs`.
+        """Return the raw outputs for images.
 
         images: [B, 3, S, S] float, normalised RGB (`preprocess`), S = `config.image_size`; where the aspect
                 ratio is kept [B, 3, h, w], both multiples of 32
@@ -72,7 +72,7 @@ class Yolact(nn.Module):
         return self.interpret(self.backbone(images), with_masks)
 
     def interpret(self, features: tuple[Tensor, ...], with_masks: bool = True) -> RawOutputs:
-        """Returns what `forward` does, of features that the backbone has computed already."""
+        """Return the raw outputs for features that the backbone has computed."""
         *fine, c3, c4, c5 = features
         levels = self.fpn(c3, c4, c5)
         rows = self.head(levels)
@@ -108,15 +108,15 @@ class Yolact(nn.Module):
 
 
 def square_boxes(config: YolactConfig) -> Tensor:
-    """Returns where boxes start from in a square input of the configuration's size: [A, 4] float32."""
+    """Return the anchors or cells of a square input of the configuration's size: [A, 4] float32."""
     square = (config.image_size, config.image_size)
     return starting_boxes(config, InputShape(square, square))
 
 
 def build_yolact(config: YolactConfig) -> Yolact:
-    """A network with fresh random weights, in training mode, on the CPU.
+    """Build a network with random weights, in training mode, on the CPU.
 
-    Raises ConfigError when the configuration names a backbone that is not there.
+    Raises ConfigError on an unknown backbone, or on settings that do not fit each other.
     """
     if config.backbone.name not in BACKBONES:
         raise ConfigError(f"no backbone is named {config.backbone.name!r}; there are {', '.join(BACKBONES)}")
@@ -178,9 +178,9 @@ def _build_anchor_free(config: YolactConfig, backbone: Backbone) -> Yolact:
 
 
 def fuse_batch_norms(network: Yolact) -> Yolact:
-    """A copy in evaluation mode whose batch norms are folded into the convolutions before them.
+    """Return a copy in evaluation mode whose batch norms are folded into the convolutions before them.
 
-    It computes the same up to rounding, faster, and can no longer be trained.
+    It is faster, computes the same up to rounding, and cannot be trained.
     """
     fused = copy.deepcopy(network).eval()
     for module in list(fused.modules()):

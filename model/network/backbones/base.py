@@ -1,4 +1,4 @@
-"""What every backbone offers."""
+"""Base class of the backbones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module):
-    """Normalised RGB images in, feature maps out.
+    """A feature extractor: normalised RGB images in, feature maps out.
 
-    `channels` are those of C3, C4 and C5; `fine_channels` those of C2, 0 where it is not given.
+    `channels` are those of C3, C4 and C5; `fine_channels` those of C2, 0 when it is not returned.
     """
 
     channels: tuple[int, int, int]
     fine_channels: int = 0
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Returns C3, C4 and C5, and C2 before them if `fine_channels` is not 0.
+        """Return C3, C4 and C5, and C2 before them if `fine_channels` is not 0.
 
         images: [B, 3, H, W] float. C2 to C5 are at strides 4, 8, 16 and 32, sides rounded up.
         """
-        raise AssertionError(f"{type(self).__name__} must say how it computes its feature maps")
+        raise AssertionError(f"{type(self).__name__} does not implement forward")

@@ -22,7 +22,7 @@ class CspUnit(nn.Module):
         self.second = leaky_conv(channels // 2, channels // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: [B, C, h, w]. Returns [B, C, h, w]."""
+        """Return [B, C, h, w]. x: [B, C, h, w]."""
         first = self.first(x)
         return torch.cat([self.second(first), first], dim=1)
 
@@ -37,7 +37,7 @@ class CspStage(nn.Module):
         self.merge = leaky_conv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: [B, C, h, w]. Returns [B, 2C, h / stride, w / stride]."""
+        """Return [B, 2C, h / stride, w / stride]. x: [B, C, h, w]."""
         reduced = self.reduce(x)
         return torch.cat([self.merge(self.units(reduced)), reduced], dim=1)
 
@@ -56,7 +56,7 @@ class CspNet(Backbone):
         self.channels = (4 * width, 8 * width, 16 * width)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Returns C2 at stride 4, then C3, C4 and C5. See `Backbone.forward`."""
+        """Return C2 at stride 4, then C3, C4 and C5. See `Backbone.forward`."""
         x = self.maxpool(self.stem(images))
         features = []
         for stage in self.stages:
@@ -66,5 +66,5 @@ class CspNet(Backbone):
 
 
 def build_csp(config: BackboneConfig) -> CspNet:
-    """A `CspNet` of the configuration's width."""
+    """Return a `CspNet` of the configuration's width."""
     return CspNet(config.width)

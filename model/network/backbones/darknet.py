@@ -19,7 +19,7 @@ def _conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> 
 
 
 class DarkNetBlock(nn.Module):
-    """1x1 to half the channels, 3x3 back; the sum follows both activations and has none of its own."""
+    """1x1 to half the channels and 3x3 back, added to the input without a further activation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -27,13 +27,13 @@ class DarkNetBlock(nn.Module):
         self.conv2 = _conv(channels // 2, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: [B, C, H, W]. Returns the same shape."""
+        """Return [B, C, H, W]. x: [B, C, H, W]."""
         y: Tensor = self.conv2(self.conv1(x))
         return y + x
 
 
 class DarkNet53(Backbone):
-    """A 3x3 stem and five stages, each a stride-2 3x3 and residual blocks; stages 2 to 4 go on."""
+    """A 3x3 stem and five stages, each a stride-2 3x3 and residual blocks; stages 2 to 4 give C3 to C5."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -55,5 +55,5 @@ class DarkNet53(Backbone):
 
 
 def build_darknet53(config: BackboneConfig) -> DarkNet53:
-    """As configured; the published width is 32."""
+    """Return a `DarkNet53` of the configuration's width; the published one is 32."""
     return DarkNet53(config.width)

@@ -38,9 +38,9 @@ class DeformableConv2d(nn.Module):
         nn.init.zeros_(self.conv_offset_mask.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: [B, C, H, W]. Returns [B, C', ceil(H / stride), ceil(W / stride)]."""
+        """Return [B, C', ceil(H / stride), ceil(W / stride)]. x: [B, C, H, W]."""
         offset, mask = self.conv_offset_mask(x).split([2 * self.TAPS, self.TAPS], dim=1)
-        # deform_conv2d wants one dtype, and has no half precision on every device
+        # deform_conv2d takes one dtype, and supports half precision on some devices only
         with torch.autocast(x.device.type, enabled=False):
             out = deform_conv2d(
                 x.float(),
@@ -55,7 +55,7 @@ class DeformableConv2d(nn.Module):
 
 
 class ResNet(Backbone):
-    """Four stages of residual blocks; stages 2 to 4 (C3, C4, C5) go on."""
+    """Four stages of residual blocks; C3, C4 and C5 are the outputs of stages 2 to 4."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ def _make_deformable(stage: nn.Module, interval: int) -> None:
 
 
 def _initialise(network: nn.Module) -> None:
-    """He initialisation; the last norm of a block starts at 0, so that the block starts as identity."""
+    """Apply He initialisation; the last norm of a block starts at 0, so that the block starts as identity."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.bias is None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
