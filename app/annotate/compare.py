@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
     from pipeline.builder import Side
     from pipeline.metrics.run import Metrics
-    from pipeline.overlay.side_by_side_paint import SideBySidePaint
+    from pipeline.overlay.side_by_side import SideBySidePaint
     from pipeline.runner import OpenSource, Runner
     from pipeline.sinks.base import Sink
     from pipeline.stability.records import StabilitySummary
@@ -92,7 +92,7 @@ def _prepare(args: argparse.Namespace, painted: list[_Painted]) -> Prepare:
     """painted: gets what draws each video, and with it the figures."""
     from app.drawing import overlay_style
     from pipeline.builder import build_side_by_side
-    from pipeline.overlay.side_by_side_paint import SideBySidePaint
+    from pipeline.overlay.side_by_side import SideBySidePaint
 
     networks = _Networks(args)
 

@@ -19,10 +19,11 @@ from app.drawing import overlay_style
 from app.options import follow_options
 from app.progress import frames_bar
 from app.threads import streams_for_files
-from app.timings import progress_text, table
+from app.timings import table
 from model.batch_memory import check_frames
 from model.errors import ConfigError, LiveMaskError, SinkError, StreamLostError, is_out_of_memory
 from pipeline.builder import build_runner
+from pipeline.metrics.performance import progress_text
 from pipeline.metrics.run import Metrics
 from pipeline.metrics.trace import TraceWriter
 from pipeline.runner import OpenSource, Runner, RunReport, RunState

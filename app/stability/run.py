@@ -18,12 +18,12 @@ from app.stability.sink import Curves, MeterSink
 from app.stability.synthetic import JITTER, ShakenTruth
 from app.stability.worst import WorstFrame
 from app.threads import share_cores, streams_for_files
-from app.timings import progress_text
 from model.checkpoints.catalog import DEFAULT_WEIGHTS, resolve_weights
 from model.checkpoints.pins import sha256_of
 from model.config import DEFAULT_THRESHOLD
 from model.errors import LiveMaskError, SourceError
 from pipeline.builder import build_runner
+from pipeline.metrics.performance import progress_text
 from pipeline.metrics.run import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport
 from pipeline.sources import SourceOptions, open_source

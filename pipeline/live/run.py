@@ -19,7 +19,6 @@ from pipeline.live.files.outputs import LINES, PICTURE, VIDEO, make_folder, save
 from pipeline.live.network.networks import Networks
 from pipeline.live.playing.opening import Opener
 from pipeline.live.privacy.gate import Curtain
-from pipeline.live.scoring import PairScorer
 from pipeline.live.warnings import failed, without_secrets
 from pipeline.metrics.run import Metrics
 from pipeline.metrics.spans import RecentSpans
@@ -27,6 +26,7 @@ from pipeline.runner import Runner
 from pipeline.settings import DisplaySettings
 from pipeline.sinks.latest import LatestSink
 from pipeline.sources.base import Source, SourceInfo
+from pipeline.stability.pair_score import PairScorer
 from pipeline.stages import RunOptions
 
 if TYPE_CHECKING:

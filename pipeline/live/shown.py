@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.live.scoring import Scores
 from pipeline.live.showing import Showing
 from pipeline.metrics.run import MetricsSnapshot, Span
 from pipeline.sinks.latest import LatestSink
+from pipeline.stability.pair_score import Scores
 
 if TYPE_CHECKING:
     from pipeline.live.playing.playback import Playback

@@ -1,4 +1,4 @@
-"""How a run does at this moment: the rates, stages and waiting of its last seconds, and that as text."""
+"""The rates, stages and waiting of a run: its last seconds, and figures as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.metrics.bottleneck import bottleneck
-from pipeline.metrics.run import Metrics, MetricsSnapshot, Span
+from pipeline.metrics.run import Metrics, MetricsSnapshot, QueueStats, Span, StageStats
 
 RECENT = 2.0  # seconds that are looked back
 
@@ -110,6 +110,65 @@ def as_text(performance: Performance) -> str:
         f"bottleneck: {performance.bottleneck}",
     ]
     return "\n".join(lines)
+
+
+TIMING_HEADS = ("stage", "mean ms", "p50", "p95", "p99", "works", "waits for frames", "waits for room")
+
+
+def timing_row(snapshot: MetricsSnapshot, stage: StageStats) -> tuple[str, ...]:
+    """A stage's row under `TIMING_HEADS`: milliseconds of its work, and its shares of the run's time."""
+    work = stage.work
+    figures = (work.mean, work.p50, work.p95, work.p99)
+    shares = (work.total, stage.waited, stage.room)
+    return (
+        stage.stage,
+        *(f"{1000 * seconds:.2f}" if work.count else "–" for seconds in figures),
+        *(f"{100 * snapshot.share(seconds):.0f} %" if seconds else "–" for seconds in shares),
+    )
+
+
+def summary_lines(snapshot: MetricsSnapshot) -> list[str]:
+    """Return lines about queues, drops and ages, where there were any, and the bottleneck."""
+    facts = []
+    if snapshot.queues:
+        depths = (f"{q.name} {q.mean:.1f} of {q.capacity}, at most {q.max}" for q in snapshot.queues)
+        facts.append(f"queues: {'; '.join(depths)}")
+    if snapshot.dropped:
+        drops = ", ".join(f"{count} from {name}" for name, count in snapshot.drops.items())
+        facts.append(f"dropped: {drops}")
+    if snapshot.ages.count:
+        ages = snapshot.ages
+        told = ", ".join(f"{name} {_short(getattr(ages, name))} ms" for name in ("p50", "p95", "p99", "max"))
+        facts.append(f"age from capture to delivery: {told}")
+    return [*facts, f"bottleneck: {bottleneck(snapshot)}"]
+
+
+def progress_text(snapshot: MetricsSnapshot) -> str:
+    """One short line for a run under way: "31.2 fps · forward 18 ms · queue 2/4 · 0 dropped · age 45 ms".
+
+    The stage is the one with the most work, the queue the fullest one.
+    """
+    parts = [f"{snapshot.recent_fps:.1f} fps"]
+    if any(stage.work.count for stage in snapshot.stages):
+        busiest = max(snapshot.stages, key=lambda stage: stage.work.total)
+        parts.append(f"{busiest.stage} {_short(busiest.work.p50)} ms")
+    if snapshot.queues:
+        fullest = max(snapshot.queues, key=_filling)
+        parts.append(f"queue {fullest.last}/{fullest.capacity}")
+    parts.append(f"{snapshot.dropped} dropped")
+    if snapshot.ages.count:
+        parts.append(f"age {_short(snapshot.ages.p50)} ms")
+    return " · ".join(parts)
+
+
+def _filling(queue: QueueStats) -> float:
+    return queue.last / queue.capacity
+
+
+def _short(seconds: float) -> str:
+    """Milliseconds: "0.4" below ten, "18" from there."""
+    milliseconds = 1000 * seconds
+    return f"{milliseconds:.1f}" if milliseconds < 9.95 else f"{milliseconds:.0f}"
 
 
 STAGE_HEADS = ("stage", "p50", "p95", "works", "waits")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.timings import progress_text, table
+from app.timings import table
+from pipeline.metrics.performance import progress_text
 from pipeline.metrics.run import Metrics, Span
 
 

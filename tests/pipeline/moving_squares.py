@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop, no_detections
-from pipeline.frame import Frame
+from pipeline.detectors.paired import PairedDetector
+from pipeline.detectors.plain import PlainDetector
+from pipeline.frame import Frame, Result
+from pipeline.metrics.run import Metrics
+from pipeline.tracking.following import make_detections_follower
+from pipeline.tracking.options import FollowOptions
+from tests.pipeline.detector_checks import results
 from tests.pipeline.standins import Source
 
 SIZE = (48, 80)  # height and width
@@ -72,3 +78,14 @@ class FindsSquares:
         crops = tuple(MaskCrop(x, y, np.ones((SIDE, SIDE), bool)) for x, y, _, _ in boxes)
         classes = np.zeros(len(boxes), np.int64)
         return Detections(SIZE, np.array(boxes, np.float32), scores, classes, self.class_names, crops, scores)
+
+
+def squares_detector(shake: int = 0, metrics: Metrics | None = None) -> PlainDetector:
+    """A detector that follows the squares; their masks tremble by `shake` pixels."""
+    return PlainDetector(FindsSquares(shake), metrics or Metrics(), make_detections_follower(FollowOptions()))
+
+
+def compared(count: int = 8, shake: int = 2, speed: int = 1) -> list[Result]:
+    """Results of both sides, of which the right one trembles."""
+    both = PairedDetector(squares_detector(), squares_detector(shake))
+    return results(both, frames(count, speed=speed))

@@ -14,11 +14,11 @@ from model.detections import Detections, MaskCrop
 from pipeline.frame import Frame, Inspection, Result
 from pipeline.live.events import Closed, Event, Opened, Opening
 from pipeline.live.network.comparison import Standing
-from pipeline.live.scoring import Scores
 from pipeline.metrics.run import MetricsSnapshot, Span
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sinks.latest import LatestSink
 from pipeline.sources.base import SourceInfo
+from pipeline.stability.pair_score import Scores
 from ui.control.source_names import label_of
 
 SIZE = (240, 320)  # height, width

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from pipeline.live.network.comparison import Standing
-from pipeline.live.scoring import RunningScore
 from pipeline.settings import DetectionSettings
+from pipeline.stability.pair_score import RunningScore
 
 SIDES = ("A", "B")
 SAME = "as A"

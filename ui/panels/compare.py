@@ -10,8 +10,8 @@ from PyQt6.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QWidg
 
 from model.checkpoints.catalog import all_entries, current_name
 from model.options import NMS_KINDS
-from pipeline.live.scoring import RECENT, Scores
 from pipeline.settings import ComparisonSettings
+from pipeline.stability.pair_score import RECENT_LIVE, Scores
 from pipeline.tracking.options import STABILISE_KINDS
 from ui.control.class_words import common_threshold, own_thresholds
 from ui.control.compare_words import FIGURES, SIDES, side_words, standing_words
@@ -28,7 +28,7 @@ AS_LEFT = "As on the left"
 HOW = (
     "Left of the line A, right of it B: drag the line, or move it by Ctrl and the left and right arrow keys."
 )
-MEASURED = f"The last {RECENT:.0f} seconds, measured while it is compared"
+MEASURED = f"The last {RECENT_LIVE:.0f} seconds, measured while it is compared"
 
 
 class ComparePanel(PolledPanel):

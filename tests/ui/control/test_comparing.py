@@ -8,8 +8,8 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 
 from pipeline.live.network.comparison import Standing
-from pipeline.live.scoring import RunningScore
 from pipeline.settings import ComparisonSettings, DetectionSettings
+from pipeline.stability.pair_score import RunningScore
 from tests.ui.standin_session import result_of
 from ui.control.compare_words import PRIVATE, differing, score_words, standing_words
 

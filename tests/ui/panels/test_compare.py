@@ -12,8 +12,8 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QPushButt
 from model.options import NMS_KINDS
 from pipeline.live.events import Loaded
 from pipeline.live.network.comparison import Standing
-from pipeline.live.scoring import RunningScore
 from pipeline.settings import ComparisonSettings, DetectionSettings
+from pipeline.stability.pair_score import RunningScore
 from pipeline.tracking.options import STABILISE_KINDS
 from tests.ui.panels.dialogs import choose_file
 from ui.panels.compare import ComparePanel

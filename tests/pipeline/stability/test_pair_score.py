@@ -10,9 +10,12 @@ import pytest
 
 from model.detections import Detections
 from pipeline.frame import Result
-from pipeline.live.scoring import RECENT, PairScorer, Scores
+from pipeline.stability.meter import StabilityMeter
+from pipeline.stability.pair_score import RECENT_FILM, RECENT_LIVE, PairMeter, PairScorer, Scores
+from tests.pipeline.detector_checks import results
 from tests.pipeline.live.scenes import Box, found, result
 from tests.pipeline.live.sessions import PATIENCE, wait_until
+from tests.pipeline.moving_squares import compared, frames, squares_detector
 
 SIZE = (96, 128)
 HERE: Box = (20, 20, 60, 80)
@@ -73,7 +76,9 @@ def test_a_gap_and_a_side_without_masks_are_told(scorer: PairScorer) -> None:
 
 
 def test_only_the_last_seconds_count(scorer: PairScorer) -> None:
-    left, _ = measured(scorer, *(pair(at, tracked(HERE), tracked(HERE)) for at in (0.0, 1.0, RECENT + 0.5)))
+    left, _ = measured(
+        scorer, *(pair(at, tracked(HERE), tracked(HERE)) for at in (0.0, 1.0, RECENT_LIVE + 0.5))
+    )
     assert left.frames == 2
 
 
@@ -121,3 +126,46 @@ def test_whoever_gives_results_never_waits_and_the_end_comes_soon() -> None:
     assert scorer.join(PATIENCE)
     scorer.put(pair(99, tracked(HERE), tracked(HERE)), "this")
     assert scorer.alive == ()
+
+
+def test_the_running_score_agrees_with_the_meter_at_the_end():
+    score, meter = PairMeter(RECENT_FILM), StabilityMeter()
+    for seen in compared(30):
+        assert seen.other is not None
+        score.add(seen, float(seen.frame.time))
+        meter.add(seen.frame.image, seen.other, float(seen.frame.time))
+    _, mean = score.means
+    assert mean == pytest.approx(meter.summary().jitter)
+    assert score.summaries()[1] == meter.summary()
+    assert mean is not None
+    assert mean > 0.1
+
+
+def test_lately_means_the_last_two_seconds_alone():
+    score = PairMeter(RECENT_FILM)
+    still, shaken = (results(squares_detector(shake), frames(6, speed=0)) for shake in (0, 2))
+
+    def add(seen: Result, time: int) -> None:
+        frame = dataclasses.replace(seen.frame, pts=time)
+        score.add(dataclasses.replace(seen, frame=frame, other=seen.detections), float(frame.time))
+
+    def recent() -> float | None:
+        assert score.scores is not None
+        return score.scores[0].jitter
+
+    for time, seen in enumerate(shaken):
+        add(seen, time)
+    assert recent() == pytest.approx(score.means[0])
+    for time, seen in enumerate(still):
+        add(seen, int(25 * (RECENT_FILM + 1)) + time)
+    assert recent() < 0.05 < 0.1 < score.means[0]
+
+
+def test_there_is_no_score_before_there_are_two_frames():
+    score = PairMeter(RECENT_FILM)
+    assert (score.scores, score.means) == (None, (None, None))
+    assert score.summaries()[0].frames == 0
+    (seen,) = compared(1)
+    score.add(seen, 0.0)
+    assert score.scores is not None
+    assert score.scores[0].jitter is score.means[0] is None
