@@ -16,7 +16,7 @@ MOST_MODULES_A_FOLDER = 25  # besides __init__.py
 
 # within `pipeline`, from the ground up: a floor imports from floors below it, and from itself
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("pipeline.frame", "pipeline.ebml", "pipeline.memory", "pipeline.native_memory", "pipeline.worker"),
+    ("pipeline.frame", "pipeline.ebml", "pipeline.native_memory", "pipeline.worker"),
     ("pipeline.frame_queue",),
     ("pipeline.sources", "pipeline.stability", "pipeline.tracking"),
     ("pipeline.settings",),

@@ -14,14 +14,23 @@ from typing import TYPE_CHECKING
 from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained, Warned
-from pipeline.live.files.naming import OutputNames, stem_of
-from pipeline.live.files.outputs import LINES, PICTURE, VIDEO, make_folder, saved, saved_picture, sink_for
+from pipeline.live.files.outputs import (
+    LINES,
+    PICTURE,
+    VIDEO,
+    OutputNames,
+    make_folder,
+    saved,
+    saved_picture,
+    sink_for,
+    stem_of,
+)
 from pipeline.live.network.networks import Networks
 from pipeline.live.playing.opening import Opener
 from pipeline.live.privacy.gate import Curtain
 from pipeline.live.warnings import failed, without_secrets
 from pipeline.metrics.run import Metrics
-from pipeline.metrics.spans import RecentSpans
+from pipeline.metrics.trace import RecentSpans
 from pipeline.runner import Runner
 from pipeline.settings import DisplaySettings
 from pipeline.sinks.latest import LatestSink

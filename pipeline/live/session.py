@@ -12,15 +12,19 @@ from model.errors import ConfigError
 from pipeline.live.commands import Command, CommandThread
 from pipeline.live.events import Event, Failed, Loaded
 from pipeline.live.files.job import AnnotationJob, Order
-from pipeline.live.files.naming import OutputNames
+from pipeline.live.files.outputs import OutputNames
 from pipeline.live.network.comparison import TOPIC, Comparison, Standing
 from pipeline.live.network.downloads import Cancelled, download
-from pipeline.live.network.fitting import load_any_network, load_network
-from pipeline.live.network.loading import LoadAnyNetwork, LoadNetwork, one_at_a_time
+from pipeline.live.network.fitting import (
+    LoadAnyNetwork,
+    LoadNetwork,
+    load_any_network,
+    load_network,
+    one_at_a_time,
+)
 from pipeline.live.network.networks import Networks
 from pipeline.live.playing.opening import Opener, OpenSource
-from pipeline.live.showing import Part, Showing, shown_by
-from pipeline.live.shown import Shown
+from pipeline.live.showing import Part, Showing, Shown, shown_by
 from pipeline.live.warnings import failed
 from pipeline.settings import ComparisonSettings, DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions

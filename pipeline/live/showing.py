@@ -1,17 +1,24 @@
-"""The one source that is shown, and how another one takes its place once it is open."""
+"""The source that is shown: how another one takes its place once it is open, and what can be read of it."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from model.errors import SinkError
-from pipeline.memory import give_back_memory
+from pipeline.metrics.run import MetricsSnapshot, Span
+from pipeline.sinks.latest import LatestSink
+from pipeline.stability.pair_score import Scores
 
 if TYPE_CHECKING:
+    from pipeline.live.playing.playback import Playback
     from pipeline.live.run import LiveRun
+
 
 _PATIENCE = 2.0  # seconds that a source has to end before the next one is opened without it
 _POLL = 0.05  # seconds
@@ -130,3 +137,75 @@ def shown_by(run: LiveRun | None) -> LiveRun:
     if run is None:
         raise SinkError("nothing is shown; open a camera, a file or an address first")
     return run
+
+
+class Shown:
+    """Answers from the present run; every answer is that of this moment."""
+
+    def __init__(self, showing: Showing) -> None:
+        self._showing = showing
+        self._nothing = LatestSink()
+
+    @property
+    def latest(self) -> LatestSink:
+        """Where the present source's results arrive; an empty one without a source."""
+        run = self._showing.run
+        return self._nothing if run is None else run.latest
+
+    @property
+    def playback(self) -> Playback | None:
+        """Plays and pauses the present source; None for what cannot be played."""
+        run = self._showing.run
+        return None if run is None else run.playback
+
+    @property
+    def metrics(self) -> MetricsSnapshot | None:
+        """What was measured of the present source so far."""
+        run = self._showing.run
+        return None if run is None else run.metrics.snapshot()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The present source's newest spans."""
+        run = self._showing.run
+        return () if run is None else run.spans.snapshot()
+
+    @property
+    def recording(self) -> bool:
+        """Whether frames are being written to files."""
+        run = self._showing.run
+        return run is not None and run.recording
+
+    @property
+    def hidden_reason(self) -> str:
+        """Why the whole frame is hidden for the sake of privacy; "" when it is not."""
+        run = self._showing.run
+        return "" if run is None else run.painter.hidden_reason
+
+    @property
+    def scores(self) -> Scores | None:
+        """How still both sides of a comparison are; None before that was measured."""
+        run = self._showing.run
+        return None if run is None else run.scorer.scores
+
+    @property
+    def scores_problem(self) -> str:
+        """Why that cannot be measured, for people; "" when it can."""
+        run = self._showing.run
+        return "" if run is None else run.scorer.problem
+
+    def seconds_of(self, track: int) -> float | None:
+        """How long a track of the present source was seen; None where nothing is known of it."""
+        run = self._showing.run
+        return None if run is None else run.painter.tracks.seconds(track)
+
+
+def give_back_memory() -> None:
+    """Have the C library return what it keeps for later; where it is not glibc, nothing is done.
+
+    Each thread takes memory from an arena of its own, and glibc keeps what is freed there. A run has threads
+    of its own, and frees pictures by the hundred: without this, one after another adds to what is kept.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""A run's every event as a file that chrome://tracing and ui.perfetto.dev open.
+"""A run's every event as a file that chrome://tracing and ui.perfetto.dev open, or its newest in memory.
 
 Format: "Trace Event Format", the Chromium project's document; times in it are microseconds.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from model.errors import SinkError
 from pipeline.metrics.run import Span
 from pipeline.sinks.part_file import PartFile, cannot_be_written
+
+_MOST = 4096  # a frame leaves about 13: two seconds of a file that is played at 150 frames a second
+
 
 _WHAT = {"work": "{}", "wait": "{} waits for a frame", "room": "{} waits for room"}
 _OPENING = '{"displayTimeUnit":"ms","traceEvents":[\n'
@@ -107,3 +111,32 @@ class TraceWriter:
     def _microseconds(self, at: float) -> float:
         """A time of the trace, whose 0 is when it was begun."""
         return round((at - self.began) * 1e6, 1)
+
+
+class RecentSpans:
+    """A `metrics.Trace` that keeps the last `most` spans, whatever their stage, and nothing else.
+
+    Any thread may call any method at any time. Raises ValueError when `most` is less than 1.
+    """
+
+    def __init__(self, most: int = _MOST) -> None:
+        if most < 1:
+            raise ValueError(f"expected room for at least one span, got {most}")
+        self._lock = threading.Lock()
+        self._spans: deque[Span] = deque(maxlen=most)
+
+    def span(self, span: Span) -> None:
+        """Keep a span; the oldest one goes where there is no more room."""
+        with self._lock:
+            self._spans.append(span)
+
+    def queue(self, name: str, depth: int) -> None:
+        """Not kept: `Metrics.snapshot` tells how full the queues are."""
+
+    def drop(self, name: str, count: int) -> None:
+        """Not kept: `Metrics.snapshot` counts the drops."""
+
+    def snapshot(self) -> tuple[Span, ...]:
+        """The spans that are kept, in the order in which they came: mostly that of their ends."""
+        with self._lock:
+            return tuple(self._spans)

@@ -11,8 +11,7 @@ from model.detections import Detections
 from pipeline.stability.jitter import Jitter
 from pipeline.stability.records import FrameScore, TrackMoment
 from pipeline.stability.sight import ids
-from pipeline.stability.steadiness import Steadiness
-from pipeline.stability.tallies import Mean, ObjectTally, PairMeans, TrackTally
+from pipeline.stability.tallies import Mean, ObjectTally, PairMeans, Steadiness, TrackTally
 from pipeline.stability.truth import Assigned
 
 

@@ -14,10 +14,15 @@ from time import monotonic
 from model.errors import SinkError, SourceError
 from pipeline.frame import Result
 from pipeline.live.events import Event, Failed, Progress, Saved
-from pipeline.live.files.naming import OutputNames, stem_of
-from pipeline.live.files.outputs import VIDEO, make_folder, saved, sink_for
-from pipeline.live.network.fitting import fitted, followed, own_thresholds, wanted_rows, with_known_classes
-from pipeline.live.network.loading import LoadNetwork
+from pipeline.live.files.outputs import VIDEO, OutputNames, make_folder, saved, sink_for, stem_of
+from pipeline.live.network.fitting import (
+    LoadNetwork,
+    fitted,
+    followed,
+    own_thresholds,
+    wanted_rows,
+    with_known_classes,
+)
 from pipeline.live.playing.opening import OpenSource
 from pipeline.live.warnings import failed
 from pipeline.metrics.run import Metrics

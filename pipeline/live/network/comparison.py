@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from model.errors import ConfigError
 from pipeline.live.events import Event
-from pipeline.live.network.fitting import fitted, followed
-from pipeline.live.network.loading import LoadAnyNetwork, warm_up
+from pipeline.live.network.fitting import LoadAnyNetwork, fitted, followed, warm_up
 from pipeline.live.warnings import failed
 from pipeline.settings import ComparisonSettings, DetectionSettings
 

@@ -1,11 +1,12 @@
-"""How a network is loaded for settings, set to them, and which of what it finds is shown."""
+"""Networks and settings: loading, warm-up, configuration, and the choice of the detections that are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,41 @@ from pipeline.tracking.options import FollowOptions
 if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
     from model.predictor import Predictor
+
+
+LoadNetwork = Callable[[DetectionSettings], "Predictor"]
+LoadAnyNetwork = Callable[[DetectionSettings], "LoadedPredictor"]
+
+P = TypeVar("P")
+
+
+def one_at_a_time(
+    load: Callable[[DetectionSettings], P], lock: threading.Lock
+) -> Callable[[DetectionSettings], P]:
+    """The same for several threads: PyTorch cannot export two networks at once, and OpenVINO runs those.
+
+    lock: that of everything that loads
+    """
+
+    def load_alone(settings: DetectionSettings) -> P:
+        with lock:
+            return load(settings)
+
+    return load_alone
+
+
+def warm_up(network: LoadedPredictor) -> None:
+    """Run it once: the first frame takes longer, and an engine that cannot run is to fail here.
+
+    The frame is as wide as those of most videos: a network that keeps the aspect ratio is made ready for one
+    shape. What follows its instances is made once, too: a tracker's library takes its time to load.
+    """
+    from pipeline.tracking.following import make_follower
+
+    make_follower(FollowOptions())
+    side = network.config.image_size
+    network(np.zeros((side * 9 // 16, side, 3), np.uint8))
+
 
 PRIVATE_THRESHOLD = 0.05
 """People are looked for down to this score, so that hardly any is left to be seen."""

@@ -19,14 +19,15 @@ from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded, Loading
 from pipeline.live.network.comparison import Comparison, Standing
 from pipeline.live.network.fitting import (
+    LoadNetwork,
     fitted,
     followed,
     own_thresholds,
     wanted_rows,
+    warm_up,
     weights_path,
     with_known_classes,
 )
-from pipeline.live.network.loading import LoadNetwork, warm_up
 from pipeline.live.warnings import failed
 from pipeline.settings import DetectionSettings
 

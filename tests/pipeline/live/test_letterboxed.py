@@ -17,7 +17,7 @@ from model.predictor import Predictor, make_predictor
 from pipeline.detectors.switchable import SwitchableDetector
 from pipeline.frame import Frame, Result
 from pipeline.live.assembly import add_up, explain, overlap
-from pipeline.live.network.loading import warm_up
+from pipeline.live.network.fitting import warm_up
 from pipeline.live.network.networks import Networks
 from pipeline.live.painting import LivePainter
 from pipeline.live.privacy.filter import PrivacyFilter

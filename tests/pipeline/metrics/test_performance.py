@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.metrics.performance import RECENT, PerformanceMeter, aligned, as_text, drops_text, milliseconds
 from pipeline.metrics.run import Metrics, MetricsSnapshot, Span
-from pipeline.metrics.spans import RecentSpans
+from pipeline.metrics.trace import RecentSpans
 
 
 class Run:

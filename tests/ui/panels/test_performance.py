@@ -12,7 +12,7 @@ from PyQt6.QtGui import QColor, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QAbstractScrollArea
 
 from pipeline.metrics.run import Metrics, Span
-from pipeline.metrics.spans import RecentSpans
+from pipeline.metrics.trace import RecentSpans
 from tests.source_tree import ROOT
 from ui.panels.performance import NOTHING, PerformancePanel
 from ui.panels.waterfall import CAPTIONS

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from pipeline.metrics.run import Metrics, Span
-from pipeline.metrics.spans import RecentSpans
+from pipeline.metrics.trace import RecentSpans
 
 
 def test_the_newest_spans_are_kept_in_their_order() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from pipeline.sinks.tracks.runs import runs_of
+from pipeline.sinks.tracks.youtube_vis import runs_of
 
 
 @given(st.lists(st.integers(0, 2**22), min_size=1, max_size=40))
