@@ -17,7 +17,7 @@ from pipeline.metrics.run import Metrics, MetricsSnapshot
 from pipeline.sinks.base import Sink, SinkReport
 from pipeline.sources.base import Source, SourceInfo, is_cut
 from pipeline.stages import Delivery, Paint, RunOptions
-from pipeline.worker import Crew
+from pipeline.worker import WorkerGroup
 
 OpenSource = Callable[[threading.Event], Source]
 
@@ -87,7 +87,7 @@ class Runner:
         self._found: FrameQueue[Result] = FrameQueue("detected", self._options.room)
         self._painted: FrameQueue[Result] = FrameQueue("drawn", self._options.room)
         self._delivery = Delivery(sinks, metrics)
-        self._crew = Crew("livemask", on_error=self._halt)
+        self._workers = WorkerGroup("livemask", on_error=self._halt)
         self._lock = threading.Lock()
         self._state = RunState.NEW
         self._halted = threading.Event()
@@ -115,7 +115,7 @@ class Runner:
             if self._state is not RunState.NEW:
                 raise RuntimeError(f"a run starts once; this one is {self._state.value}")
             self._state = RunState.RUNNING
-        self._crew.start(
+        self._workers.start(
             capture=self._capture,
             inference=lambda: stages.infer(
                 self._detector, self._frames, self._found, self._metrics, self._batch
@@ -134,7 +134,7 @@ class Runner:
 
     def join(self, timeout: float | None = None) -> RunReport | None:
         """The report once all threads have ended; None when that takes longer than `timeout` seconds."""
-        if not self._crew.join(timeout):
+        if not self._workers.join(timeout):
             return None
         self._release()
         with self._lock:
@@ -146,14 +146,14 @@ class Runner:
                 self._metrics.snapshot(),
                 tuple(self._delivery.reports),
                 self._warnings,
-                self._crew.error,
+                self._workers.error,
                 self._cut and self._state is RunState.FINISHED,
             )
 
     @property
     def alive(self) -> tuple[str, ...]:
         """The names of the threads that have not ended."""
-        return self._crew.alive
+        return self._workers.alive
 
     def _capture(self) -> None:
         try:
@@ -205,10 +205,10 @@ class Runner:
         with self._lock:
             live = self._info is not None and self._info.live
             if self._halted.is_set():
-                return live and self._crew.error is None
+                return live and self._workers.error is None
             return not (self._cut if self._source is None else is_cut(self._source))
 
     def _final_state(self) -> RunState:
-        if self._crew.error is not None:
+        if self._workers.error is not None:
             return RunState.FAILED
         return RunState.FINISHED if self._state in (RunState.RUNNING, RunState.FINISHED) else RunState.STOPPED

@@ -11,7 +11,7 @@ def _nothing() -> None:
     """What is done about an error where nobody works any more."""
 
 
-class Crew:
+class WorkerGroup:
     """The threads of one run. Started once, joined by whoever started it."""
 
     def __init__(self, name: str, on_error: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from pipeline.live.selection import Selection, same_instance
 from pipeline.overlay.draw import OverlayStyle, draw, line_width
 from pipeline.settings import DisplaySettings
 from pipeline.sources.images import read_image
-from pipeline.tracking.display_ids import Counterparts, TrackTimes
+from pipeline.tracking.display_ids import TrackMatcher, TrackTimes
 
 Shown = Callable[[Detections], NDArray[np.int64]]
 """Which of N detections are shown: their rows, [n], in the order in which they are."""
@@ -58,7 +58,7 @@ class LivePainter:
         self.split = 0.5
         """Where the line of a comparison stands, 0..1 of the width; set from any thread."""
         self.tracks = TrackTimes()
-        self._counterparts = Counterparts()
+        self._matcher = TrackMatcher()
         self._look = _look(display, None)
         self._privacy = PrivacyFilter()
         self._selection = Selection()
@@ -113,7 +113,7 @@ class LivePainter:
         badge = f"{fps:.1f} fps" if look.display.show_fps else ""
         annotated = _drawn(result.frame.image, result.detections, selected, look, badge)
         if result.other is None:
-            self._counterparts.forget()
+            self._matcher.forget()
         else:
             _put_right(annotated, self._other_side(result, result.other, selected, look), self.split)
         return dataclasses.replace(result, annotated=annotated, selected=selected)
@@ -121,7 +121,7 @@ class LivePainter:
     def _other_side(self, result: Result, other: Detections, selected: int | None, look: _Look) -> Image:
         """The whole frame as the other side found it."""
         same = None if selected is None else same_instance(result.detections.select([selected]), other)
-        other = self._counterparts(result.detections, other)
+        other = self._matcher(result.detections, other)
         return _drawn(result.frame.image, other, same, look, "")
 
     def _private(self, result: Result) -> Result:

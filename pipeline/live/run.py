@@ -27,7 +27,7 @@ from pipeline.live.files.outputs import (
 )
 from pipeline.live.network.networks import Networks
 from pipeline.live.playing.opening import Opener
-from pipeline.live.privacy.gate import Curtain
+from pipeline.live.privacy.gate import PrivacyGate
 from pipeline.live.warnings import failed, without_secrets
 from pipeline.metrics.run import Metrics
 from pipeline.metrics.trace import RecentSpans
@@ -97,8 +97,8 @@ class LiveRun:
         self._telling_of_recording = threading.Lock()
         self._lock = threading.Lock()
         self._closed_told = False
-        self._curtain = Curtain(self.latest, networks, display)
-        sinks = (self._recorder, self._curtain)
+        self._gate = PrivacyGate(self.latest, networks, display)
+        sinks = (self._recorder, self._gate)
         self._runner = Runner(self._open, self.detector, self._paint, sinks, self.metrics, RunOptions(room=1))
         self._watcher = threading.Thread(target=self._watch, name="livemask-watcher", daemon=True)
 
@@ -170,7 +170,7 @@ class LiveRun:
         self.painter.display = display
         if self.painter.picture_problem != problem:
             self._tell_picture_problem()
-        self._curtain.draw(display)
+        self._gate.draw(display)
 
     @property
     def recording(self) -> bool:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from model.errors import ConfigError
 from pipeline.live.commands import Command, CommandThread
 from pipeline.live.events import Event, Failed, Loaded
-from pipeline.live.files.job import AnnotationJob, Order
+from pipeline.live.files.job import AnnotationJob, AnnotationRequest
 from pipeline.live.files.outputs import OutputNames
-from pipeline.live.network.comparison import TOPIC, Comparison, Standing
+from pipeline.live.network.comparison import TOPIC, ComparisonStatus, LiveComparison
 from pipeline.live.network.downloads import Cancelled, download
 from pipeline.live.network.fitting import (
     LoadAnyNetwork,
@@ -24,7 +24,7 @@ from pipeline.live.network.fitting import (
 )
 from pipeline.live.network.networks import Networks
 from pipeline.live.playing.opening import Opener, OpenSource
-from pipeline.live.showing import Part, Showing, Shown, shown_by
+from pipeline.live.showing import ActiveRun, Part, RunView, require_run
 from pipeline.live.warnings import failed
 from pipeline.settings import ComparisonSettings, DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pipeline.live.run import LiveRun
 
 
-class LiveSession(Shown):
+class LiveSession(RunView):
     """Shows one source at a time. Every method returns at once; events tell what came of it.
 
     Errors are events too: whatever fails, the session goes on. A thread of control works off what is asked
@@ -62,14 +62,14 @@ class LiveSession(Shown):
         load_other: LoadAnyNetwork = load_any_network,
     ) -> None:
         self._closing = threading.Event()
-        super().__init__(Showing(self._closing))
+        super().__init__(ActiveRun(self._closing))
         self._on_event = on_event
         self._open_source = open_source
         loading = threading.Lock()
         self._load = one_at_a_time(load, loading)
         self._adopt = adopt
         self._display = display
-        self._comparison = Comparison(one_at_a_time(load_other, loading), self._emit, self._ask_for_other)
+        self._comparison = LiveComparison(one_at_a_time(load_other, loading), self._emit, self._ask_for_other)
         self._networks = Networks(
             self._load, self._emit, detection, display.privacy, self._comparison, self._closing
         )
@@ -97,9 +97,9 @@ class LiveSession(Shown):
         return self._networks.in_use
 
     @property
-    def comparison(self) -> Standing:
+    def comparison(self) -> ComparisonStatus:
         """How a comparison stands."""
-        return self._comparison.standing
+        return self._comparison.status
 
     @property
     def alive(self) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class LiveSession(Shown):
 
     def close_source(self) -> None:
         """Close what is open."""
-        self._control.put("source", self._showing.clear)
+        self._control.put("source", self._active.clear)
 
     def detect(self, settings: DetectionSettings) -> None:
         """Find instances like that from now on. Another network is loaded first, once anything was opened."""
@@ -144,19 +144,19 @@ class LiveSession(Shown):
     def split(self, at: float) -> None:
         """Put the line of a comparison there, 0..1 of the picture's width."""
         self._split = at
-        if (run := self._showing.run) is not None:
+        if (run := self._active.run) is not None:
             run.painter.split = at
             run.show_again()
 
     def select(self, instance: Detections) -> None:
         """Select what was shown as this, one row of a result's detections."""
-        if (run := self._showing.run) is not None:
+        if (run := self._active.run) is not None:
             run.painter.select(instance)
             run.show_again()
 
     def deselect(self) -> None:
         """Select nothing."""
-        if (run := self._showing.run) is not None:
+        if (run := self._active.run) is not None:
             run.painter.deselect()
             run.show_again()
 
@@ -166,24 +166,24 @@ class LiveSession(Shown):
 
     def record(self, folder: Path, with_json: bool = False) -> None:
         """Record what is shown to a new video in the folder, with the detections beside it if asked for."""
-        self._put_each("recording", lambda: shown_by(self._showing.run).record(folder, with_json))
+        self._put_each("recording", lambda: require_run(self._active.run).record(folder, with_json))
 
     def stop_recording(self) -> None:
         """End the recording; its event tells when the files are whole."""
-        self._put_each("recording", lambda: shown_by(self._showing.run).stop_recording())
+        self._put_each("recording", lambda: require_run(self._active.run).stop_recording())
 
     def snapshot(self, folder: Path) -> None:
         """Save the picture that is shown now in the folder."""
-        run = self._showing.run
+        run = self._active.run
         shown = None if run is None else run.latest.peek()
-        self._put_each("snapshot", lambda: shown_by(run).save_picture(folder, shown, self._closing))
+        self._put_each("snapshot", lambda: require_run(run).save_picture(folder, shown, self._closing))
 
     def download(self, name: str) -> None:
         """Fetch weights of the catalogue; those that are there already are not fetched again."""
         self._downloader.put("download", lambda: download(name, self._emit, self._closing), replaces=False)
 
     def annotate(self, source: str, output: Path) -> None:
-        """Annotate a file to disk, with the settings of now; see `job.Order`. One at a time."""
+        """Annotate a file to disk, with the settings of now; see `job.AnnotationRequest`. One at a time."""
         self._put_each("annotation", lambda: self._start_job(source, output))
 
     def cancel_annotation(self) -> None:
@@ -215,7 +215,7 @@ class LiveSession(Shown):
 
         opener = Opener(source, options, self._open_source)
         shared = self._networks, self._display, self._names, self._emit, self._on_turn, self._adopt
-        self._showing.replace(LiveRun(opener, *shared))
+        self._active.replace(LiveRun(opener, *shared))
 
     def _prepare(self, run: LiveRun) -> None:
         """Set a run that was opened while settings may have changed."""
@@ -230,7 +230,7 @@ class LiveSession(Shown):
     def _apply_display(self, settings: DisplaySettings) -> None:
         def show() -> None:
             self._display = settings
-            if (run := self._showing.run) is not None:
+            if (run := self._active.run) is not None:
                 run.show(settings)
 
         self._networks.keep_private(settings.privacy, show)
@@ -238,7 +238,7 @@ class LiveSession(Shown):
 
     def _apply_inspection(self, wanted: bool) -> None:
         self._inspect = wanted
-        if (run := self._showing.run) is not None:
+        if (run := self._active.run) is not None:
             run.detector.inspect = wanted
             run.show_again()
 
@@ -247,13 +247,13 @@ class LiveSession(Shown):
         self._show_again()
 
     def _show_again(self) -> None:
-        if (run := self._showing.run) is not None:
+        if (run := self._active.run) is not None:
             run.show_again()
 
     def _start_job(self, source: str, output: Path) -> None:
         if self._job is not None and self._job.alive:
             raise ConfigError("a file is being annotated already; wait for its end, or cancel it")
-        order = Order(source, output, self._networks.wanted, self._display)
+        order = AnnotationRequest(source, output, self._networks.wanted, self._display)
         self._job = AnnotationJob(order, self._load, self._open_source, self._emit)
         self._job.start()
         if self._closing.is_set():  # `close` may have come too early for it
@@ -262,7 +262,7 @@ class LiveSession(Shown):
     # in whatever thread
 
     def _on_turn(self) -> None:
-        self._control.put("turn", lambda: self._showing.settle(self._prepare))
+        self._control.put("turn", lambda: self._active.settle(self._prepare))
 
     def _load_network(self) -> None:
         self._networks.load()
@@ -276,7 +276,7 @@ class LiveSession(Shown):
         self._show_again()
 
     def _parts(self) -> Iterator[Part]:
-        yield from (self._control, self._loader, self._downloader, self._showing)
+        yield from (self._control, self._loader, self._downloader, self._active)
         if self._job is not None:
             yield self._job
 

@@ -38,7 +38,7 @@ class Part(Protocol):
         """Wait for their end, at most `timeout` seconds; whether it has come."""
 
 
-class Showing:
+class ActiveRun:
     """Holds the present run, and the one that is to take its place. One thread calls `replace`, `settle`
     and `clear`; any other may call the rest."""
 
@@ -132,71 +132,71 @@ class Showing:
         return tuple(dict.fromkeys(run for run in runs if run is not None))
 
 
-def shown_by(run: LiveRun | None) -> LiveRun:
+def require_run(run: LiveRun | None) -> LiveRun:
     """The run; SinkError where there is none, for whatever wants to keep what it shows."""
     if run is None:
         raise SinkError("nothing is shown; open a camera, a file or an address first")
     return run
 
 
-class Shown:
+class RunView:
     """Answers from the present run; every answer is that of this moment."""
 
-    def __init__(self, showing: Showing) -> None:
-        self._showing = showing
+    def __init__(self, active: ActiveRun) -> None:
+        self._active = active
         self._nothing = LatestSink()
 
     @property
     def latest(self) -> LatestSink:
         """Where the present source's results arrive; an empty one without a source."""
-        run = self._showing.run
+        run = self._active.run
         return self._nothing if run is None else run.latest
 
     @property
     def playback(self) -> Playback | None:
         """Plays and pauses the present source; None for what cannot be played."""
-        run = self._showing.run
+        run = self._active.run
         return None if run is None else run.playback
 
     @property
     def metrics(self) -> MetricsSnapshot | None:
         """What was measured of the present source so far."""
-        run = self._showing.run
+        run = self._active.run
         return None if run is None else run.metrics.snapshot()
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """The present source's newest spans."""
-        run = self._showing.run
+        run = self._active.run
         return () if run is None else run.spans.snapshot()
 
     @property
     def recording(self) -> bool:
         """Whether frames are being written to files."""
-        run = self._showing.run
+        run = self._active.run
         return run is not None and run.recording
 
     @property
     def hidden_reason(self) -> str:
         """Why the whole frame is hidden for the sake of privacy; "" when it is not."""
-        run = self._showing.run
+        run = self._active.run
         return "" if run is None else run.painter.hidden_reason
 
     @property
     def scores(self) -> Scores | None:
         """How still both sides of a comparison are; None before that was measured."""
-        run = self._showing.run
+        run = self._active.run
         return None if run is None else run.scorer.scores
 
     @property
     def scores_problem(self) -> str:
         """Why that cannot be measured, for people; "" when it can."""
-        run = self._showing.run
+        run = self._active.run
         return "" if run is None else run.scorer.problem
 
     def seconds_of(self, track: int) -> float | None:
         """How long a track of the present source was seen; None where nothing is known of it."""
-        run = self._showing.run
+        run = self._active.run
         return None if run is None else run.painter.tracks.seconds(track)
 
 

@@ -17,7 +17,7 @@ from pipeline.overlay.palette import BLACK
 from pipeline.overlay.text import Tag, paste
 from pipeline.stability.pair_score import RECENT_FILM, PairMeter
 from pipeline.stability.records import StabilitySummary
-from pipeline.tracking.display_ids import Counterparts
+from pipeline.tracking.display_ids import TrackMatcher
 
 GAP = 4  # pixels between the pictures; even, so that the whole is
 WIDEST = 2  # times its height: a wider frame goes above the other one, not beside it
@@ -41,7 +41,7 @@ class SideBySidePaint:
         self._style = style
         self._show_fps = show_fps
         self._meter = PairMeter(RECENT_FILM)
-        self._counterparts = Counterparts()
+        self._matcher = TrackMatcher()
 
     def __call__(self, result: Result, fps: float) -> Result:
         """The result with both sides drawn. It comes from a `PairedDetector`.
@@ -52,7 +52,7 @@ class SideBySidePaint:
         self._meter.add(result, float(result.frame.time))
         badge = f"{fps:.1f} fps" if self._show_fps else ""
         left = self._drawn(result, result.detections, 0, badge)
-        right = self._drawn(result, self._counterparts(result.detections, result.other), 1)
+        right = self._drawn(result, self._matcher(result.detections, result.other), 1)
         return dataclasses.replace(result, annotated=compose(left, right, is_wide(*result.frame.size)))
 
     def summaries(self) -> tuple[StabilitySummary, StabilitySummary]:

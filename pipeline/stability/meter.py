@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop
-from pipeline.stability.flicker import Places
+from pipeline.stability.accumulator import FrameMeasurement, VideoAccumulator
 from pipeline.stability.flow import Correspondence
+from pipeline.stability.frame_masks import FrameMasks, check, frame_masks, truth_objects
+from pipeline.stability.id_switches import IdSwitchDetector
 from pipeline.stability.jitter import Jitter, jitter
-from pipeline.stability.ledger import Ledger, Measured
 from pipeline.stability.motion import Motion, MotionEstimator
 from pipeline.stability.records import FrameScore, StabilitySummary
-from pipeline.stability.sight import Sight, check, look, truth_objects
-from pipeline.stability.summing import summarise
+from pipeline.stability.summary import summarise
 from pipeline.stability.truth import assign
 
 
@@ -28,9 +28,9 @@ class StabilityMeter:
 
     def __init__(self) -> None:
         self._motion = MotionEstimator()
-        self._places = Places()
-        self._ledger = Ledger()
-        self._last: Sight | None = None
+        self._id_switches = IdSwitchDetector()
+        self._totals = VideoAccumulator()
+        self._last: FrameMasks | None = None
 
     def add(
         self,
@@ -56,27 +56,27 @@ class StabilityMeter:
         check(image, detections, truth)
         objects = truth_objects(truth)
         motion = motion or self._motion(image, time)
-        sight = look(detections, objects, motion.grid)
-        last, self._last = self._last, sight
+        seen = frame_masks(detections, objects, motion.grid)
+        last, self._last = self._last, seen
         moved = motion.moved if last is not None else None
         if moved is None:
-            self._places.forget()
-        replaced = self._places.update(sight.masks, moved)
-        measured = Measured(
+            self._id_switches.forget()
+        replaced = self._id_switches.update(seen.masks, moved)
+        measured = FrameMeasurement(
             time=time,
             compared=moved is not None,
             detections=detections,
-            jitters=_jitters(sight.masks, last.masks, moved) if last and moved else {},
+            jitters=_jitters(seen.masks, last.masks, moved) if last and moved else {},
             replaced=replaced,
             objects=None if truth is None else tuple(objects),
-            own_jitters=_jitters(sight.objects, last.objects, moved) if last and moved else {},
+            own_jitters=_jitters(seen.objects, last.objects, moved) if last and moved else {},
             assigned=assign(objects, detections.crops or ()),
         )
-        return self._ledger.record(measured)
+        return self._totals.record(measured)
 
     def summary(self) -> StabilitySummary:
         """The figures of all frames so far; more may follow."""
-        return summarise(self._ledger)
+        return summarise(self._totals)
 
 
 def _jitters(

@@ -13,7 +13,7 @@ KEEP = 0.5  # share of the score threshold, 0..1, down to which a track goes on
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class TrackerInput:
     """What one frame shows to a tracker: N instances.
 
     image_size: (height, width) of the frame in pixels
@@ -31,9 +31,9 @@ class Sighting:
 
 
 class Tracker(Protocol):
-    """Tells which of a frame's instances were seen before. The same sightings give the same ids."""
+    """Tells which of a frame's instances were seen before. The same tracker_inputs give the same ids."""
 
-    def update(self, seen: Sighting, start: float) -> NDArray[np.int64]:
+    def update(self, seen: TrackerInput, start: float) -> NDArray[np.int64]:
         """The track of each instance: [N] int64, counted from 0 as tracks begin; -1 for none.
 
         start: what scores more may begin a track, which has its id from then on; what scores less or as much

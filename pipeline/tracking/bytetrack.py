@@ -12,7 +12,7 @@ from supervision import Detections as Boxes
 from trackers import ByteTrackTracker
 from trackers.utils.iou import BaseIoU
 
-from pipeline.tracking.base import LOST, Sighting
+from pipeline.tracking.base import LOST, TrackerInput
 from pipeline.tracking.overlap import Patch, box_ious, mask_iou, moved
 
 _RATE = 30.0  # frames a second: the rate that the library counts in
@@ -41,7 +41,7 @@ class ByteTrack:
         self._time: float | None = None
         self._clock = 0.0  # grows with each frame, as the library wants it
 
-    def update(self, seen: Sighting, start: float) -> NDArray[np.int64]:
+    def update(self, seen: TrackerInput, start: float) -> NDArray[np.int64]:
         """See `Tracker.update`."""
         self._tick(seen.time)
         fit = np.flatnonzero(_fit(seen.boxes))
@@ -105,11 +105,13 @@ class _Similarity(BaseIoU):
         self._mask_share = mask_share
         self._last: dict[int, _Seen] = {}
         self._tracker: ByteTrackTracker | None = None
-        self._seen: Sighting | None = None
+        self._seen: TrackerInput | None = None
         self._areas: list[int] = []
         self._turns: list[tuple[NDArray[np.int64], float]] = []
 
-    def look(self, tracker: ByteTrackTracker, seen: Sighting, fit: NDArray[np.int64], least: float) -> None:
+    def look(
+        self, tracker: ByteTrackTracker, seen: TrackerInput, fit: NDArray[np.int64], least: float
+    ) -> None:
         """What is going to be compared: the rows `fit` of `seen`, those of a score from `least` on first."""
         strong = seen.scores[fit] >= least
         turns = (fit[strong], 0.0), (fit[~strong], _LEAST_WEAK)

@@ -42,7 +42,7 @@ class TrackTimes:
         return None if times is None else times[1] - times[0]
 
 
-class Counterparts:
+class TrackMatcher:
     """Gives tracks of the right side of a comparison the ids of those on the left that are the same.
 
     So both sides show somebody in one colour. A track keeps what it was given, and no two are given the same:

@@ -1,4 +1,4 @@
-"""Following the instances of a run, wherever its detections come from."""
+"""TrackingStage the instances of a run, wherever its detections come from."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from model.postprocessing import Found, without_empty_places
 from model.raw_outputs import RawOutputs
 from pipeline.frame import Frame
 from pipeline.tracking.base import KEEP
-from pipeline.tracking.identity import Following, Instances
 from pipeline.tracking.options import FollowOptions
 from pipeline.tracking.shapes import shapes_of
+from pipeline.tracking.stage import Instances, TrackingStage
 
 _CELLS = 160  # at most, along the longer side of the grid that masks are compared on
 
@@ -27,12 +27,12 @@ _CELLS = 160  # at most, along the longer side of the grid that masks are compar
 class FoundFollower:
     """Follows what `suppress` found, before masks are made of it."""
 
-    def __init__(self, following: Following) -> None:
-        self._following = following
+    def __init__(self, following: TrackingStage) -> None:
+        self._stage = following
 
     def change(self, options: FollowOptions) -> None:
-        """See `Following.change`."""
-        self._following.change(options)
+        """See `TrackingStage.change`."""
+        self._stage.change(options)
 
     def widened(self, options: DetectOptions) -> DetectOptions:
         """What `suppress` has to look for: tracks go on down to `KEEP` of what begins one."""
@@ -58,13 +58,13 @@ class FoundFollower:
         stays = np.zeros((len(frames), places), dtype=bool)
         for image, frame in enumerate(frames):
             rows = seen.valid[image]
-            ids[image, rows], stays[image, rows], then = self._following(
+            ids[image, rows], stays[image, rows], then = self._stage(
                 frame, seen.instances(image, frame), starts[seen.classes[image, rows]]
             )
             seen.put(image, frame, then)
         found = _with_places(found, "valid", stays)
         found = found._replace(track_ids=_filled(torch.full_like(found.classes, -1), ids))
-        if not self._following.changes:
+        if not self._stage.changes:
             return found
         found = _with_places(found, "boxes", seen.boxes)
         found = _with_places(found, "classes", seen.classes)
@@ -110,12 +110,12 @@ class _Download:
 class DetectionsFollower:
     """Follows whole detections, whoever made them."""
 
-    def __init__(self, following: Following) -> None:
-        self._following = following
+    def __init__(self, following: TrackingStage) -> None:
+        self._stage = following
 
     def change(self, options: FollowOptions) -> None:
-        """See `Following.change`."""
-        self._following.change(options)
+        """See `TrackingStage.change`."""
+        self._stage.change(options)
 
     def __call__(self, detections: Detections, frame: Frame, start: float) -> Detections:
         """The detections with `track_ids`; where tracks are smoothed, with their boxes, classes and masks.
@@ -127,12 +127,12 @@ class DetectionsFollower:
         masks = None if detections.crops is None else coarse_masks(detections.crops, size)
         boxes = detections.boxes.astype(np.float32)
         codes, shapes = np.zeros((len(detections), 0), np.float32), None
-        if self._following.changes and detections.crops is not None:
+        if self._stage.changes and detections.crops is not None:
             shapes = shapes_of(detections.crops, np.nan_to_num(boxes), size)
             codes = shapes.codes
         bodies = None if shapes is None else shapes.bodies
         now = Instances(boxes, detections.scores, detections.classes, codes, masks, bodies)
-        ids, stays, now = self._following(frame, now, start)
+        ids, stays, now = self._stage(frame, now, start)
         crops = detections.crops
         if shapes is not None:
             crops = shapes.redrawn(np.nan_to_num(now.boxes), now.codes, now.bodies)
@@ -145,12 +145,12 @@ class DetectionsFollower:
 
 def make_follower(options: FollowOptions) -> FoundFollower:
     """A follower for a predictor's own stages. Raises ConfigError on a choice that there is not."""
-    return FoundFollower(Following(options))
+    return FoundFollower(TrackingStage(options))
 
 
 def make_detections_follower(options: FollowOptions) -> DetectionsFollower:
     """A follower for any other predictor. Raises ConfigError on a choice that there is not."""
-    return DetectionsFollower(Following(options))
+    return DetectionsFollower(TrackingStage(options))
 
 
 def coarse_masks(crops: Sequence[MaskCrop], image_size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import numpy as np
 from model.detections import Detections, MaskCrop
 from pipeline.frame import Frame, Inspection, Result
 from pipeline.live.events import Closed, Event, Opened, Opening
-from pipeline.live.network.comparison import Standing
+from pipeline.live.network.comparison import ComparisonStatus
 from pipeline.metrics.run import MetricsSnapshot, Span
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sinks.latest import LatestSink
@@ -65,7 +65,7 @@ class StandInSession:
         self.spans: tuple[Span, ...] = ()
         self.recording = False
         self.hidden_reason = ""
-        self.comparison = Standing()
+        self.comparison = ComparisonStatus()
         self.scores: Scores | None = None
         self.scores_problem = ""
         self.times: dict[int, float] = {}

@@ -18,9 +18,9 @@ def ids(window):
 
 def compares_with(controller, **changes):
     """Whether the right side is like that, and shown."""
-    standing = controller.session.comparison
-    return standing.state == "on" and all(
-        getattr(standing.right, name) == value for name, value in changes.items()
+    status = controller.session.comparison
+    return status.state == "on" and all(
+        getattr(status.right, name) == value for name, value in changes.items()
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
-from pipeline.live.network.comparison import Standing
+from pipeline.live.network.comparison import ComparisonStatus
 from pipeline.settings import DetectionSettings
 from pipeline.stability.pair_score import RunningScore
 
@@ -76,15 +76,15 @@ def score_words(score: RunningScore | None) -> str:
     return f"{' · '.join(parts)} · coverage {score.coverage:.0%}"
 
 
-def standing_words(standing: Standing, wanted: bool) -> str:
+def status_words(status: ComparisonStatus, wanted: bool) -> str:
     """How a comparison stands; "" when it goes on as it should."""
     if not wanted:
         return ""
-    if standing.state == "failed":
-        return f"It does not work: {standing.problem}"
-    if standing.state == "on" and standing.left == standing.right:
+    if status.state == "failed":
+        return f"It does not work: {status.problem}"
+    if status.state == "on" and status.left == status.right:
         return "Both sides are the same: choose what is to differ."
-    return _STATES.get(standing.state, "")
+    return _STATES.get(status.state, "")
 
 
 _STATES = {

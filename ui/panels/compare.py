@@ -14,7 +14,7 @@ from pipeline.settings import ComparisonSettings
 from pipeline.stability.pair_score import RECENT_LIVE, Scores
 from pipeline.tracking.options import STABILISE_KINDS
 from ui.control.class_words import common_threshold, own_thresholds
-from ui.control.compare_words import FIGURES, SIDES, side_words, standing_words
+from ui.control.compare_words import FIGURES, SIDES, side_words, status_words
 from ui.control.controller import Controller
 from ui.panels.fields import Choice, Gathered, Tick, is_news
 from ui.panels.input_size import InputSize
@@ -49,7 +49,7 @@ class ComparePanel(PolledPanel):
         self._size = InputSize(AS_LEFT)
         self._weights = _OtherWeights()
         self._file = QPushButton("Other weights from a file…")
-        self._standing = Words(name="How the comparison stands")
+        self._status = Words(name="How the comparison stands")
         self._sides = [Words("–", f"Side {side}") for side in SIDES]
         self._figures = _Figures()
         self._problem = Words(name="Why nothing is measured")
@@ -63,17 +63,17 @@ class ComparePanel(PolledPanel):
     def refresh(self) -> None:
         """Show how the comparison stands now."""
         session, wanted = self.controller.session, self._comparer.settings.on
-        standing = session.comparison
-        self._standing.say(standing_words(standing, wanted))
-        goes_on = wanted and standing.state == "on"
-        for words, side, settings in zip(self._sides, SIDES, (standing.left, standing.right), strict=True):
+        status = session.comparison
+        self._status.say(status_words(status, wanted))
+        goes_on = wanted and status.state == "on"
+        for words, side, settings in zip(self._sides, SIDES, (status.left, status.right), strict=True):
             words.say(f"{side}: {side_words(settings)}" if wanted and settings is not None else f"{side}: –")
         self._figures.show_scores(session.scores if goes_on else None)
         self._problem.say(session.scores_problem if goes_on else "")
 
     def _arrange(self) -> None:
         sections = Sections()
-        sections.add_section("Comparison", self._on, Words(HOW), self._standing)
+        sections.add_section("Comparison", self._on, Words(HOW), self._status)
         sections.add_section(
             "On the right",
             ("Stabiliser", self._stabilise),

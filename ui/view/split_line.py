@@ -77,10 +77,10 @@ class SplitLine:
 
     def _paint_captions(self, painter: QPainter, seen: QRectF, x: float) -> None:
         session = self._controller.session
-        standing, scores = session.comparison, session.scores
-        if standing.left is None or standing.right is None:
+        status, scores = session.comparison, session.scores
+        if status.left is None or status.right is None:
             return
-        words = differing(standing.left, standing.right)
+        words = differing(status.left, status.right)
         rooms = (
             QRectF(seen.left(), seen.top(), x - seen.left(), seen.height()),
             QRectF(x, seen.top(), seen.right() - x, seen.height()),

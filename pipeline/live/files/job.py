@@ -17,9 +17,9 @@ from pipeline.live.events import Event, Failed, Progress, Saved
 from pipeline.live.files.outputs import VIDEO, OutputNames, make_folder, saved, sink_for, stem_of
 from pipeline.live.network.fitting import (
     LoadNetwork,
-    fitted,
-    followed,
+    configured,
     own_thresholds,
+    tracking_options,
     wanted_rows,
     with_known_classes,
 )
@@ -38,7 +38,7 @@ _PATIENCE = 2.0  # seconds that its threads have to end once they were told to
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Order:
+class AnnotationRequest:
     """What is to be made of what, and how.
 
     source: a file, or images; not a camera or live stream, which are recorded
@@ -60,9 +60,13 @@ class AnnotationJob:
     """
 
     def __init__(
-        self, order: Order, load: LoadNetwork, open_source: OpenSource, emit: Callable[[Event], None]
+        self,
+        request: AnnotationRequest,
+        load: LoadNetwork,
+        open_source: OpenSource,
+        emit: Callable[[Event], None],
     ) -> None:
-        self._order = order
+        self._request = request
         self._load = load
         self._open_source = open_source
         self._emit = emit
@@ -99,7 +103,7 @@ class AnnotationJob:
         try:
             self._annotate()
         except Exception as error:
-            self._emit(failed(TASK, error, self._order.source))
+            self._emit(failed(TASK, error, self._request.source))
 
     def _annotate(self) -> None:
         output = self._output()
@@ -115,24 +119,24 @@ class AnnotationJob:
         self._tell_end(self._watch(runner))
 
     def _output(self) -> Path:
-        order = self._order
-        if order.output.is_file():
-            raise SinkError(f"{order.output}: exists already; choose another name")
-        if not order.output.is_dir():
-            return order.output
-        stem = stem_of(SourceInfo(order.source, live=False, width=0, height=0))
-        return OutputNames().new(order.output, stem, [VIDEO])[0]
+        request = self._request
+        if request.output.is_file():
+            raise SinkError(f"{request.output}: exists already; choose another name")
+        if not request.output.is_dir():
+            return request.output
+        stem = stem_of(SourceInfo(request.source, live=False, width=0, height=0))
+        return OutputNames().new(request.output, stem, [VIDEO])[0]
 
     def _runner_to(self, sink: Sink) -> Runner:
         from pipeline.detectors.build import build_detector
         from pipeline.live.painting import LivePainter
 
-        detection = self._order.detection
+        detection = self._request.detection
         # the rate at which a file is worked off says nothing to who watches it later
-        display = dataclasses.replace(self._order.display, show_fps=False)
-        network = fitted(self._load(detection), detection, display.privacy)
+        display = dataclasses.replace(self._request.display, show_fps=False)
+        network = configured(self._load(detection), detection, display.privacy)
         detection = with_known_classes(detection, network.class_names)
-        follow = followed(detection, display.privacy)
+        follow = tracking_options(detection, display.privacy)
         own = own_thresholds(network.config)
         shown = partial(wanted_rows, detection, private=display.privacy, own=own)
         painter = LivePainter(display, shown)
@@ -142,7 +146,7 @@ class AnnotationJob:
         return Runner(self._open, detector, in_media_time(painter), [sink], self._metrics)
 
     def _open(self, interrupted: threading.Event) -> Source:
-        source = self._open_source(self._order.source, options=None, interrupted=interrupted)
+        source = self._open_source(self._request.source, options=None, interrupted=interrupted)
         if source.info.live:
             source.close()
             raise SourceError(
@@ -164,9 +168,9 @@ class AnnotationJob:
 
     def _tell_end(self, report: RunReport | None) -> None:
         if report is None:
-            raise SinkError(f"{self._order.output}: cancelled, but its threads do not end: {self.alive}")
+            raise SinkError(f"{self._request.output}: cancelled, but its threads do not end: {self.alive}")
         if report.error is not None:
-            self._emit(failed(TASK, report.error, self._order.source))
+            self._emit(failed(TASK, report.error, self._request.source))
         if report.state is RunState.STOPPED:
             _remove_parts(report.sinks)
             self._emit(Saved(TASK, (), "cancelled; nothing was kept"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from model.errors import ConfigError
 from pipeline.live.events import Event
-from pipeline.live.network.fitting import LoadAnyNetwork, fitted, followed, warm_up
+from pipeline.live.network.fitting import LoadAnyNetwork, configured, tracking_options, warm_up
 from pipeline.live.warnings import failed
 from pipeline.settings import ComparisonSettings, DetectionSettings
 
@@ -26,7 +26,7 @@ network is on its way; it cannot be had; it goes on."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class ComparisonStatus:
     """A comparison at one moment. left, right: what both sides find instances by; None as long as unknown."""
 
     state: State = "off"
@@ -53,7 +53,7 @@ class _Left:
     detector: SwitchableDetector | None
 
 
-class Comparison:
+class LiveComparison:
     """Sets the right side by the left one and by what is to differ.
 
     It uses the left side's own network where only thresholds, NMS or the stabiliser differ, else another
@@ -73,12 +73,12 @@ class Comparison:
         self._network: LoadedPredictor | None = None
         self._network_settings = DetectionSettings()  # those that it was loaded with, or is to be
         self._broken: _Broken | None = None
-        self._standing = Standing()
+        self._status = ComparisonStatus()
 
     @property
-    def standing(self) -> Standing:
+    def status(self) -> ComparisonStatus:
         """How it stands now."""
-        return self._standing
+        return self._status
 
     def choose(self, settings: ComparisonSettings) -> None:
         """Compare like that from the next frame on, or once the other network is loaded."""
@@ -102,22 +102,22 @@ class Comparison:
     def broke(self, error: Exception) -> None:
         """The right side has failed with a frame: there is none until something else is chosen."""
         with self._lock:
-            right = self._standing.right
-            if self._standing.state == "on" and right is not None:
+            right = self._status.right
+            if self._status.state == "on" and right is not None:
                 self._break(error, right)
 
     def load(self) -> None:
         """Load the network that the right side needs. Raises nothing: what fails is told."""
         with self._lock:
-            wanted = self._standing.right
-            if self._standing.state != "loading" or wanted is None:
+            wanted = self._status.right
+            if self._status.state != "loading" or wanted is None:
                 return  # something else was chosen meanwhile
         try:
             network = self._load(wanted)
             warm_up(network)
         except Exception as error:
             with self._lock:
-                right = self._standing.right if self._standing.state == "loading" else None
+                right = self._status.right if self._status.state == "loading" else None
                 if right is not None and not right.needs_reload(wanted):  # else something else was chosen
                     self._break(error, right)
             return
@@ -137,7 +137,7 @@ class Comparison:
             return
         try:
             predictor = self._predictor(left, right)
-            follow = followed(right, private=False)
+            follow = tracking_options(right, private=False)
         except ConfigError as error:
             self._fail(error, right)
             return
@@ -153,7 +153,7 @@ class Comparison:
         """What finds the right side's instances; None where that has to be loaded. Raises ConfigError."""
         if not right.needs_reload(left.settings):
             self._network = None
-            return fitted(left.network, right, private=False)
+            return configured(left.network, right, private=False)
         if self._network is None or right.needs_reload(self._network_settings):
             return None
         return _set(self._network, self._network_settings, right)
@@ -165,18 +165,18 @@ class Comparison:
 
     def _break(self, error: Exception, right: DetectionSettings) -> None:
         self._fail(error, right)
-        self._broken = _Broken(right, self._standing.problem)
+        self._broken = _Broken(right, self._status.problem)
 
     def _fail(self, error: Exception, right: DetectionSettings) -> None:
         told = failed(TOPIC, error)
-        news = (told.message, right) != (self._standing.problem, self._standing.right)
+        news = (told.message, right) != (self._status.problem, self._status.right)
         self._stand("failed", right, told.message)
         if news:
             self._emit(replace(told, message=f"The comparison does not work: {told.message}"))
 
     def _stand(self, state: State, right: DetectionSettings | None = None, problem: str = "") -> None:
         left = None if self._left is None else self._left.settings
-        self._standing = Standing(state, left, right, problem)
+        self._status = ComparisonStatus(state, left, right, problem)
         if state != "on" and self._left is not None and self._left.detector is not None:
             self._left.detector.compare(None)
 
@@ -188,7 +188,7 @@ def _set(
     from model.predictor import Predictor
 
     if isinstance(network, Predictor):
-        return fitted(network, settings, private=False)
+        return configured(network, settings, private=False)
     # any other kind takes its settings when it is loaded, but for those that follow what it finds
     same = replace(settings, stabilise=loaded_with.stabilise) == loaded_with
     return network if same else None

@@ -65,7 +65,7 @@ PRIVATE_THRESHOLD = 0.05
 def load_network(settings: DetectionSettings) -> Predictor:
     """What `load_predictor` makes of the settings; it imports PyTorch. Raises what that raises.
 
-    Their classes are left to `fitted`, when it is known which ones there are.
+    Their classes are left to `configured`, when it is known which ones there are.
     """
     from model.predictor import load_predictor
 
@@ -79,7 +79,7 @@ def load_any_network(settings: DetectionSettings) -> LoadedPredictor:
     return load_instance_predictor(settings.weights, **_arguments(settings))
 
 
-def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
+def configured(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
     """The network with the settings that need no other one.
 
     private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
@@ -102,7 +102,7 @@ def fitted(network: Predictor, settings: DetectionSettings, private: bool) -> Pr
     )
 
 
-def followed(settings: DetectionSettings, private: bool) -> FollowOptions:
+def tracking_options(settings: DetectionSettings, private: bool) -> FollowOptions:
     """How instances are followed from frame to frame.
 
     private: nothing is smoothed, for what is hidden has to be where people are in this very frame

@@ -17,12 +17,12 @@ from model.errors import ConfigError
 from model.options import DetectOptions
 from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded, Loading
-from pipeline.live.network.comparison import Comparison, Standing
+from pipeline.live.network.comparison import ComparisonStatus, LiveComparison
 from pipeline.live.network.fitting import (
     LoadNetwork,
-    fitted,
-    followed,
+    configured,
     own_thresholds,
+    tracking_options,
     wanted_rows,
     warm_up,
     weights_path,
@@ -49,7 +49,7 @@ class Networks:
         emit: Callable[[Event], None],
         settings: DetectionSettings,
         private: bool,
-        comparison: Comparison | None = None,
+        comparison: LiveComparison | None = None,
         closing: threading.Event | None = None,
     ) -> None:
         self._load = load
@@ -194,7 +194,7 @@ class Networks:
         self._privacy_asked = private
 
     def keep_private(self, private: bool, show: Callable[[], None]) -> None:
-        """Whether everybody is looked for, see `fitted`. One thread at a time may call this.
+        """Whether everybody is looked for, see `configured`. One thread at a time may call this.
 
         show: switches what is shown; called while everybody is looked for already, or still
         """
@@ -209,9 +209,9 @@ class Networks:
             self._look_for_everybody(False)
 
     @property
-    def compared(self) -> Standing:
+    def compared(self) -> ComparisonStatus:
         """What is compared with it."""
-        return Standing() if self._comparison is None else self._comparison.standing
+        return ComparisonStatus() if self._comparison is None else self._comparison.status
 
     def compared_broke(self, error: Exception) -> None:
         """What is compared with it has failed with a frame."""
@@ -250,7 +250,8 @@ class Networks:
             return self._loaded
 
     def _use(self, network: Predictor, loaded_with: DetectionSettings, settings: DetectionSettings) -> None:
-        predictor, follow = fitted(network, settings, self._private), followed(settings, self._private)
+        predictor = configured(network, settings, self._private)
+        follow = tracking_options(settings, self._private)
         settings = with_known_classes(settings, network.class_names)
         self._applied, self._thresholds = settings, own_thresholds(network.config)
         if self._detector is not None:

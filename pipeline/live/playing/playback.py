@@ -19,7 +19,7 @@ _SLACK = Fraction(1, 10**6)  # seconds; a position as a float may be a little be
 _MOST_STEPS = 5  # that wait; a key that is held asks for more than can be decoded meanwhile
 
 
-class Do(Enum):
+class PlaybackAction(Enum):
     """What a played source has to do next."""
 
     READ = "read ahead"
@@ -30,10 +30,10 @@ class Do(Enum):
 
 
 @dataclass(frozen=True)
-class Order:
+class PlaybackCommand:
     """One thing to do. time: for SEEK, in the source's own seconds."""
 
-    do: Do
+    action: PlaybackAction
     time: Fraction = Fraction(0)
 
 
@@ -180,19 +180,19 @@ class Playback:
             self._told_duration = info.duration
             self._seekable = seekable
 
-    def order(self, upcoming: Fraction | None) -> Order | None:
+    def command(self, upcoming: Fraction | None) -> PlaybackCommand | None:
         """Wait for what is to be done next; None once it is over.
 
         upcoming: presentation time of the frame that was read ahead; None without one
         """
         with self._changed:
             while not self._shut:
-                order = self._asked_for()
-                if order is not None:
-                    return order
+                command = self._asked_for()
+                if command is not None:
+                    return command
                 left = self._left(upcoming)
                 if left is not None and left <= 0:
-                    return Order(Do.READ if upcoming is None else Do.GIVE)
+                    return PlaybackCommand(PlaybackAction.READ if upcoming is None else PlaybackAction.GIVE)
                 self._changed.wait(left)
             return None
 
@@ -223,36 +223,36 @@ class Playback:
             return None
 
     def shut(self) -> None:
-        """It is over: `order` returns None from now on."""
+        """It is over: `command` returns None from now on."""
         with self._changed:
             self._shut = True
             self._changed.notify_all()
 
-    def _asked_for(self) -> Order | None:
+    def _asked_for(self) -> PlaybackCommand | None:
         """What somebody has asked for, once; first of all the first frame."""
         if self._start is None:
-            return None if self._at_end else Order(Do.GIVE)
+            return None if self._at_end else PlaybackCommand(PlaybackAction.GIVE)
         if self._target is not None:
             time, self._target = self._start + self._target, None
             self._leave_end()
-            return Order(Do.SEEK, time)
+            return PlaybackCommand(PlaybackAction.SEEK, time)
         if self._steps and (step := self._one_step()) is not None:
             return step
         if self._again:
             self._again = False
-            return Order(Do.AGAIN)
+            return PlaybackCommand(PlaybackAction.AGAIN)
         return None
 
-    def _one_step(self) -> Order | None:
+    def _one_step(self) -> PlaybackCommand | None:
         if self._steps < 0:
             self._steps += 1
             self._leave_end()
-            return Order(Do.BACK)
+            return PlaybackCommand(PlaybackAction.BACK)
         if self._at_end:
             self._steps = 0
             return None
         self._steps -= 1
-        return Order(Do.GIVE)
+        return PlaybackCommand(PlaybackAction.GIVE)
 
     def _leave_end(self) -> None:
         self._at_end = False

@@ -7,7 +7,7 @@ from fractions import Fraction
 from time import monotonic
 
 from pipeline.frame import Frame
-from pipeline.live.playing.playback import Do, Order, Playback
+from pipeline.live.playing.playback import Playback, PlaybackAction, PlaybackCommand
 from pipeline.sources.base import Seekable, Source, SourceInfo
 
 
@@ -42,8 +42,8 @@ class PlayedSource:
 
     def read(self) -> Frame | None:
         """The next frame once it is due or asked for; None only once interrupted. Raises SourceError."""
-        while (order := self._control.order(self._upcoming.time if self._upcoming else None)) is not None:
-            frame = self._obey(order)
+        while (command := self._control.command(self._upcoming.time if self._upcoming else None)) is not None:
+            frame = self._execute(command)
             if frame is not None:
                 index, self._count = self._count, self._count + 1
                 return replace(frame, index=index, captured_at=monotonic())
@@ -60,22 +60,22 @@ class PlayedSource:
         self._present = self._upcoming = None
         self._source.close()
 
-    def _obey(self, order: Order) -> Frame | None:
+    def _execute(self, command: PlaybackCommand) -> Frame | None:
         """The frame to give, if there is one now."""
-        match order.do:
-            case Do.READ:
+        match command.action:
+            case PlaybackAction.READ:
                 self._upcoming = self._next()
                 return None
-            case Do.GIVE:
+            case PlaybackAction.GIVE:
                 return self._take()
-            case Do.AGAIN:
+            case PlaybackAction.AGAIN:
                 return self._present
-            case Do.BACK:
+            case PlaybackAction.BACK:
                 assert self._present is not None, "the first frame comes first"
                 # shown one unit before the present one, whatever their distance
                 return self._take_at(self._present.time - self._present.time_base)
-            case Do.SEEK:
-                return self._take_at(order.time)
+            case PlaybackAction.SEEK:
+                return self._take_at(command.time)
 
     def _take_at(self, time: Fraction) -> Frame | None:
         self._seek(time)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.sinks.base import SinkReport
 
 
-class Curtain:
+class PrivacyGate:
     """A `Sink` that hands results on to `shown`; those that must not be seen are hidden as a whole.
 
     `draw` may be called from any thread: what is shown by then, and what comes after, is looked at.

@@ -35,7 +35,7 @@ class TrackWriter(Protocol):
         """What went in, and what was left out and why: one line."""
 
 
-class Tally:
+class DetectionCounter:
     """What went into a file and what did not; prints as "8 detections, 2 tracks; left out: 3 in no track"."""
 
     def __init__(self) -> None:

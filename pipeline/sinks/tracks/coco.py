@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.frame import Result
 from pipeline.sinks.tracks.base import (
-    Tally,
+    DetectionCounter,
     categories_of,
     category_of,
     compact_json,
@@ -31,7 +31,7 @@ class CocoJson:
     """
 
     def __init__(self) -> None:
-        self._tally = Tally()
+        self._counter = DetectionCounter()
         self._images: list[str] = []
         self._annotations = 0
 
@@ -46,7 +46,7 @@ class CocoJson:
         text = "".join(map(self._line, self._records(result)))
         self._images.append(compact_json(self._image(result, time)))
         for track in tracks_of(result):
-            self._tally.add(track)
+            self._counter.add(track)
         return text
 
     def end(self) -> Iterator[str]:
@@ -57,7 +57,7 @@ class CocoJson:
 
     def told(self) -> str:
         """See `TrackWriter.told`."""
-        return str(self._tally)
+        return str(self._counter)
 
     def _line(self, record: dict[str, Any]) -> str:
         self._annotations += 1

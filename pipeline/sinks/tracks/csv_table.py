@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.detections import MaskCrop
 from pipeline.frame import Result
-from pipeline.sinks.tracks.base import Tally, tracks_of
+from pipeline.sinks.tracks.base import DetectionCounter, tracks_of
 from pipeline.sources.base import SourceInfo
 
 COLUMNS = (
@@ -42,7 +42,7 @@ class CsvTable:
     """
 
     def __init__(self) -> None:
-        self._tally = Tally()
+        self._counter = DetectionCounter()
 
     def begin(self, info: SourceInfo, first: Result) -> str:
         """The header."""
@@ -60,7 +60,7 @@ class CsvTable:
             centre = ("", "") if place[0] == 0 and found.crops is not None else place[1:]
             called = (track if track >= 0 else "", name)
             rows.append((result.frame.index, time, *called, score, place[0], *centre, *box))
-            self._tally.add(track)
+            self._counter.add(track)
         return _text(rows)
 
     def end(self) -> Iterator[str]:
@@ -69,7 +69,7 @@ class CsvTable:
 
     def told(self) -> str:
         """See `TrackWriter.told`."""
-        return str(self._tally)
+        return str(self._counter)
 
 
 def centre_of(crop: MaskCrop) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.detections import Detections, MaskCrop
 from model.errors import ConfigError
 from pipeline.frame import Result
-from pipeline.sinks.tracks.base import Tally, refuse_boxes_and_strangers, tracks_of
+from pipeline.sinks.tracks.base import DetectionCounter, refuse_boxes_and_strangers, tracks_of
 from pipeline.sources.base import SourceInfo
 
 CLASSES: dict[str, int] = {"car": 1, "pedestrian": 2, "person": 2}
@@ -39,7 +39,7 @@ class MotsText:
     """The number of the first frame of a video."""
 
     def __init__(self) -> None:
-        self._tally = Tally()
+        self._counter = DetectionCounter()
         self._classes: dict[int, int] = {}  # track -> class
 
     def begin(self, info: SourceInfo, first: Result) -> str:
@@ -62,11 +62,11 @@ class MotsText:
         lines = []
         for number, crop, found in zip(known, alone.crops, alone.to_coco(), strict=True):
             if not crop.area:
-                self._tally.leave_out("without a pixel")
+                self._counter.leave_out("without a pixel")
                 continue
             track = tracks[number]
             kind = self._classes.setdefault(track, CLASSES[result.detections.names[number].casefold()])
-            self._tally.add(track)
+            self._counter.add(track)
             height, width = found["segmentation"]["size"]
             mask = found["segmentation"]["counts"]
             lines.append(
@@ -81,16 +81,16 @@ class MotsText:
     def told(self) -> str:
         """See `TrackWriter.told`."""
         over = sum(track >= _ROOM for track in self._classes)
-        return f"{self._tally}; {over} with ids of more than 3 digits" if over else str(self._tally)
+        return f"{self._counter}; {over} with ids of more than 3 digits" if over else str(self._counter)
 
     def _known(self, result: Result) -> list[int]:
         """Indices of what is in a track and of a class that MOTS knows."""
         known = []
         for number, (track, name) in enumerate(zip(tracks_of(result), result.detections.names, strict=True)):
             if track < 0:
-                self._tally.leave_out("in no track")
+                self._counter.leave_out("in no track")
             elif name.casefold() not in CLASSES:
-                self._tally.leave_out("of classes that MOTS does not know")
+                self._counter.leave_out("of classes that MOTS does not know")
             else:
                 known.append(number)
         return known

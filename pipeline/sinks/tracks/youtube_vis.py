@@ -11,7 +11,7 @@ from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.sinks.frame_names import frames_stem
 from pipeline.sinks.tracks.base import (
-    Tally,
+    DetectionCounter,
     categories_of,
     category_of,
     compact_json,
@@ -74,7 +74,7 @@ class _HoldsTracks:
 
     def __init__(self) -> None:
         self._tracks: dict[int, _Track] = {}
-        self._tally = Tally()
+        self._counter = DetectionCounter()
         self._names: list[str] = []
         self._size = (0, 0)
 
@@ -99,9 +99,9 @@ class _HoldsTracks:
         for number, (track, found) in enumerate(zip(tracks_of(result), records, strict=True)):
             area = result.detections.crops[number].area
             if track < 0 or not area:
-                self._tally.leave_out("in no track" if track < 0 else "without a pixel")
+                self._counter.leave_out("in no track" if track < 0 else "without a pixel")
                 continue
-            self._tally.add(track)
+            self._counter.add(track)
             self._tracks.setdefault(track, _Track()).add(
                 len(self._names), category_of(result, number), area, found
             )
@@ -111,7 +111,7 @@ class _HoldsTracks:
 
     def told(self) -> str:
         """See `TrackWriter.told`."""
-        return str(self._tally)
+        return str(self._counter)
 
     def _segmentations(self, track: _Track, unpacked: bool) -> Iterator[str]:
         """The masks of a track, a place for every frame; `unpacked`: as lengths of runs, not as letters."""

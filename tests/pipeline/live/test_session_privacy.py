@@ -140,7 +140,7 @@ def test_whoever_was_not_looked_for_before_privacy_began_is_not_seen_in_frames_o
     engine.go_on.clear()
     assert engine.holds.wait(PATIENCE)  # a frame in which a dog is looked for, and nobody else
     session.display(PRIVATE)
-    painter = session._showing.run.painter
+    painter = session._active.run.painter
     wait_until(lambda: painter.display.privacy)
     results: list[Result] = []
     session.latest.write = results.append

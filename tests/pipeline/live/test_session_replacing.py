@@ -216,4 +216,4 @@ def test_settings_that_change_while_a_source_is_opened_hold_in_it(
     session.open("second")
     listener.wait_for(Opened, 2)
     assert newest(session).inspection is not None
-    assert session._showing.run.painter.display == private
+    assert session._active.run.painter.display == private

@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, tracker_input, wedge
 
-from pipeline.tracking.base import Sighting
+from pipeline.tracking.base import TrackerInput
 from pipeline.tracking.bytetrack import ByteTrack
-from tests.pipeline.tracking.sightings import SIZE, Box, box_at, sighting, wedge
 from tests.source_tree import ROOT
 
 MEET = 12  # the frame in which their boxes are the same
@@ -35,7 +35,7 @@ def told(tracker: ByteTrack, way: object, with_masks: bool = True) -> list[list[
         boxes = way(i)
         masks = np.array([wedge(box, lower) for box, lower in zip(boxes, (True, False), strict=True)])
         order = [0, 1] if i % 2 else [1, 0]
-        seen = Sighting(
+        seen = TrackerInput(
             SIZE,
             np.array(boxes, np.float32)[order],
             np.full(2, 0.9, np.float32),
@@ -60,9 +60,9 @@ def test_ids_survive_a_meeting_where_masks_tell_people_apart_and_boxes_alone_con
 @pytest.mark.parametrize(("score", "expected"), [(0.9, 0), (0.2, -1)])
 def test_the_weak_continue_a_track_only_where_it_is(score: float, expected: int):
     tracker = ByteTrack()
-    tracker.update(sighting([box_at(60)]), 0.3)
+    tracker.update(tracker_input([box_at(60)]), 0.3)
     # 30 wide, and 20 aside: an IoU of 0.2
-    assert tracker.update(sighting([box_at(80)], [score], 0.04), 0.3).tolist() == [expected]
+    assert tracker.update(tracker_input([box_at(80)], [score], 0.04), 0.3).tolist() == [expected]
 
 
 def test_nothing_of_the_library_is_loaded_before_it_is_needed():

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from model.detections import Detections
-from pipeline.tracking.display_ids import Counterparts, TrackTimes
+from pipeline.tracking.display_ids import TrackMatcher, TrackTimes
 from tests.pipeline.live.scenes import Box, found
 
 HERE: Box = (200, 200, 400, 600)
@@ -44,28 +44,28 @@ def ids(detections: Detections) -> list[int]:
 
 
 def test_the_same_instance_has_one_id_on_both_sides_whatever_it_was_called() -> None:
-    same = Counterparts()
+    same = TrackMatcher()
     left = tracked((HERE, 7), (THERE, 9))
     assert ids(same(left, tracked((THERE, 0), (HERE, 1)))) == [9, 7]
     assert ids(same(tracked((FAR, 7)), tracked((THERE, 0), (HERE, 1)))) == [9, 7], "it keeps what it has"
 
 
 def test_one_that_is_found_on_one_side_only_is_nobody_elses() -> None:
-    same = Counterparts()
+    same = TrackMatcher()
     (given,) = ids(same(tracked((HERE, 7)), tracked((FAR, 7))))
     assert given != 7
     assert ids(same(tracked((HERE, 7), (THERE, 8)), tracked((FAR, 7)))) == [given]
 
 
 def test_one_that_the_right_side_finds_first_gets_the_left_ones_id_once_that_is_found_too() -> None:
-    same = Counterparts()
+    same = TrackMatcher()
     same(tracked((HERE, 7)), tracked((FAR, 7)))
     assert ids(same(tracked((HERE, 7), (FAR, 8)), tracked((FAR, 7)))) == [8]
     assert ids(same(tracked((FAR, 9)), tracked((FAR, 7)))) == [8], "it keeps what it has"
 
 
 def test_an_instance_that_is_lost_and_taken_for_another_one_changes_its_id_on_that_side_too() -> None:
-    same = Counterparts()
+    same = TrackMatcher()
     left = tracked((HERE, 7))
     assert ids(same(left, tracked((HERE, 0)))) == [7]
     assert ids(same(left, tracked((HERE, 1)))) != [7]
@@ -74,7 +74,7 @@ def test_an_instance_that_is_lost_and_taken_for_another_one_changes_its_id_on_th
 
 
 def test_sides_without_tracks_stay_as_they_are() -> None:
-    same = Counterparts()
+    same = TrackMatcher()
     right = tracked((HERE, 1), (THERE, -1))
     assert same(found([HERE]), right) is right
     assert ids(same(tracked((HERE, 7)), right)) == [7, -1]

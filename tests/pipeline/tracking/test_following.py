@@ -1,4 +1,4 @@
-"""Following what networks find, and whole detections."""
+"""TrackingStage what networks find, and whole detections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, detections, frame_at
 
 from model.detections import MaskCrop
 from model.errors import ConfigError
@@ -23,7 +24,7 @@ from pipeline.tracking.following import (
     make_follower,
 )
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
-from tests.pipeline.tracking.sightings import SIZE, Box, box_at, detections, frame_at
+from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, detections, frame_at
 from tests.small_networks import decoding
 
 HEIGHT, WIDTH = SIZE

@@ -16,9 +16,9 @@ from model.options import DetectOptions
 from model.postprocessing import Found
 from model.raw_outputs import RawOutputs
 from pipeline.tracking.following import make_follower
-from pipeline.tracking.identity import Following, Instances, _on_one_scale
 from pipeline.tracking.options import FollowOptions
-from tests.pipeline.tracking.sightings import box_at, frame_at, sighting
+from pipeline.tracking.stage import Instances, TrackingStage, _on_one_scale
+from tests.pipeline.tracking.tracker_inputs import box_at, frame_at, tracker_input
 from tests.small_networks import SPARSE
 
 SCORES = st.floats(0, 1, width=32)
@@ -59,13 +59,13 @@ def test_the_order_of_scores_of_one_class_is_kept(values: list[float], start: fl
 
 def instances(scores: Sequence[float]) -> Instances:
     """Two of class 0 and one of class 1, well apart."""
-    seen = sighting([box_at(30), box_at(90), box_at(150)], scores)
+    seen = tracker_input([box_at(30), box_at(90), box_at(150)], scores)
     return Instances(seen.boxes, seen.scores, np.array([0, 0, 1]), np.zeros((3, 0), np.float32), None)
 
 
 @pytest.mark.parametrize("options", [FollowOptions(), FollowOptions(stabilise="light")])
 def test_a_track_begins_over_the_threshold_of_its_class_and_goes_on_below(options: FollowOptions):
-    following = Following(options)
+    following = TrackingStage(options)
     starts = np.array([0.7, 0.7, 0.2], np.float32)
 
     first, stays, _ = following(frame_at(0), instances([0.8, 0.6, 0.3]), starts)

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, tracker_input, wedge
 
 from pipeline.tracking import TRACKERS
-from pipeline.tracking.base import LOST, Sighting, Tracker
-from tests.pipeline.tracking.sightings import SIZE, Box, box_at, sighting, wedge
+from pipeline.tracking.base import LOST, Tracker, TrackerInput
 
 START = 0.3
 
@@ -26,7 +26,7 @@ def tracker(kind: str) -> Tracker:
 
 
 def ids_at(tracker: Tracker, time: float, *boxes: Box, scores: list[float] | None = None) -> list[int]:
-    return tracker.update(sighting(boxes, scores, time), START).tolist()
+    return tracker.update(tracker_input(boxes, scores, time), START).tolist()
 
 
 def test_everything_has_an_id_from_its_first_frame_and_keeps_it(tracker: Tracker):
@@ -126,7 +126,7 @@ def test_the_same_is_said_of_the_same(kind: str):
         for i in range(40):
             centres = rng.uniform(20, 100, (rng.integers(0, 9), 2))
             boxes = [box_at(x, y) for x, y in centres.tolist()]
-            seen = sighting(boxes, rng.uniform(0.1, 1, len(boxes)).tolist(), i / 25)
+            seen = tracker_input(boxes, rng.uniform(0.1, 1, len(boxes)).tolist(), i / 25)
             masks = np.array([wedge(box, lower=bool(n % 2), step=2) for n, box in enumerate(boxes)])
             masks = masks.reshape(len(boxes), SIZE[0] // 2, SIZE[1] // 2)
             told.append(one.update(dataclasses.replace(seen, masks=masks), START).tolist())
@@ -139,12 +139,12 @@ def test_the_same_is_said_of_the_same(kind: str):
 
 def test_masks_may_come_go_be_empty_and_lie_on_another_grid(tracker: Tracker):
     box = box_at(60)
-    plain = sighting([box, box_at(150)])
+    plain = tracker_input([box, box_at(150)])
     for i, step in enumerate((1, 2, None, 5, 0, 0, 1)):
         masks = None
         if step is not None:
             masks = np.zeros((2, SIZE[0] // (step or 1), SIZE[1] // (step or 1)), dtype=bool)
         if step:
             masks[0] = wedge(box, lower=True, step=step)
-        seen = Sighting(SIZE, plain.boxes, plain.scores, masks, i / 25)
+        seen = TrackerInput(SIZE, plain.boxes, plain.scores, masks, i / 25)
         assert tracker.update(seen, START).tolist() == [0, 1]

@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 
-from pipeline.live.network.comparison import Standing
+from pipeline.live.network.comparison import ComparisonStatus
 from pipeline.settings import ComparisonSettings, DetectionSettings
 from pipeline.stability.pair_score import RunningScore
 from tests.ui.standin_session import result_of
-from ui.control.compare_words import PRIVATE, differing, score_words, standing_words
+from ui.control.compare_words import PRIVATE, differing, score_words, status_words
 
 LEFT = DetectionSettings()
 SCORE = RunningScore(9, 1.5, 0.0661, None, 1, 2, 0.5)
@@ -20,7 +20,7 @@ SCORE = RunningScore(9, 1.5, 0.0661, None, 1, 2, 0.5)
 def shows_both(window, session, qtbot):
     """A picture with two sides is shown."""
     session.opens()
-    session.comparison = Standing("on", LEFT, dataclasses.replace(LEFT, stabilise="light"))
+    session.comparison = ComparisonStatus("on", LEFT, dataclasses.replace(LEFT, stabilise="light"))
     session.scores = (SCORE, SCORE)
     session.gives(dataclasses.replace(result_of(), other=result_of().detections))
     qtbot.waitUntil(lambda: window.controller.shows_two_sides)
@@ -138,12 +138,12 @@ def test_a_score_is_told_in_one_line_and_what_is_not_known_is_no_number():
 
 @pytest.mark.parametrize("state", ["off", "waiting", "private", "loading"])
 def test_it_is_said_why_there_is_no_comparison_yet(state):
-    assert standing_words(Standing(state), wanted=True)
-    assert standing_words(Standing(state), wanted=False) == ""
+    assert status_words(ComparisonStatus(state), wanted=True)
+    assert status_words(ComparisonStatus(state), wanted=False) == ""
 
 
 def test_what_fails_is_said_and_sides_that_are_the_same_too():
-    assert "no such file" in standing_words(Standing("failed", problem="no such file"), wanted=True)
-    assert "the same" in standing_words(Standing("on", LEFT, LEFT), wanted=True)
+    assert "no such file" in status_words(ComparisonStatus("failed", problem="no such file"), wanted=True)
+    assert "the same" in status_words(ComparisonStatus("on", LEFT, LEFT), wanted=True)
     other = dataclasses.replace(LEFT, nms="exact")
-    assert standing_words(Standing("on", LEFT, other), wanted=True) == ""
+    assert status_words(ComparisonStatus("on", LEFT, other), wanted=True) == ""

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QPushButt
 
 from model.options import NMS_KINDS
 from pipeline.live.events import Loaded
-from pipeline.live.network.comparison import Standing
+from pipeline.live.network.comparison import ComparisonStatus
 from pipeline.settings import ComparisonSettings, DetectionSettings
 from pipeline.stability.pair_score import RunningScore
 from pipeline.tracking.options import STABILISE_KINDS
@@ -130,7 +130,7 @@ def test_other_weights_are_those_of_this_machine_or_a_file(panel, controller, qt
 
 def test_both_sides_and_their_scores_are_told_while_it_goes_on(panel, controller, session, qtbot):
     controller.comparer.toggle()
-    session.comparison = Standing("on", LEFT, RIGHT)
+    session.comparison = ComparisonStatus("on", LEFT, RIGHT)
     session.scores = (
         RunningScore(9, 4.0, 0.21, 0.4, 2, 0, 1.0),
         RunningScore(9, 4.0, 0.1, 0.2, 0, 1, 0.5),
@@ -147,13 +147,13 @@ def test_both_sides_and_their_scores_are_told_while_it_goes_on(panel, controller
 
 def test_why_there_is_no_comparison_is_told_and_old_figures_go(panel, controller, session, qtbot):
     controller.comparer.toggle()
-    session.comparison = Standing("on", LEFT, RIGHT)
+    session.comparison = ComparisonStatus("on", LEFT, RIGHT)
     session.scores = (RunningScore(9, 4.0, 0.21, 0.4, 2, 0, 1.0),) * 2
     qtbot.waitUntil(lambda: figures(panel)["Jitter, A"] == "0.210")
-    session.comparison = Standing("private", LEFT)
+    session.comparison = ComparisonStatus("private", LEFT)
     qtbot.waitUntil(lambda: "while people are hidden" in said(panel))
     assert set(figures(panel).values()) == {"–"}
-    session.comparison = Standing("failed", LEFT, RIGHT, "there is no weights file 'x'")
+    session.comparison = ComparisonStatus("failed", LEFT, RIGHT, "there is no weights file 'x'")
     qtbot.waitUntil(lambda: "there is no weights file 'x'" in said(panel))
 
 

@@ -14,7 +14,7 @@ import pytest
 from assets.make_demo_video import FRAMES
 from pipeline.frame import Frame, Result
 from pipeline.live.events import Failed, Progress, Saved
-from pipeline.live.files.job import AnnotationJob, Order, in_media_time
+from pipeline.live.files.job import AnnotationJob, AnnotationRequest, in_media_time
 from pipeline.live.session import LiveSession
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import open_source
@@ -48,7 +48,7 @@ def annotate(
     """What a job tells that has ended."""
     listener = Listener()
     job = AnnotationJob(
-        Order(str(source), output, detection, display), loads or Loads(), open_source, listener
+        AnnotationRequest(str(source), output, detection, display), loads or Loads(), open_source, listener
     )
     job.start()
     assert job.join(PATIENCE), job.alive

@@ -11,7 +11,7 @@ import pytest
 from model.errors import CheckpointError
 from model.predictor import Predictor
 from pipeline.live.events import Event, Failed
-from pipeline.live.network.comparison import Comparison
+from pipeline.live.network.comparison import LiveComparison
 from pipeline.settings import ComparisonSettings, DetectionSettings
 from tests.pipeline.live.sessions import small_network
 
@@ -28,7 +28,7 @@ class Told:
         self.events: list[Event] = []
         self.loaded: list[DetectionSettings] = []
         self.meanwhile: Callable[[], None] = lambda: None  # what happens while a network is loaded
-        self.comparison = Comparison(self._load, self.events.append, self._ask)
+        self.comparison = LiveComparison(self._load, self.events.append, self._ask)
         self.network = small_network()
 
     def compare(self, predictor: Predictor | None, follow: object = None) -> None:
@@ -58,20 +58,20 @@ def told() -> Told:
 
 
 def test_it_is_off_at_first_and_waits_for_a_network_when_it_is_asked_for(told: Told) -> None:
-    assert told.comparison.standing.state == "off"
+    assert told.comparison.status.state == "off"
     told.comparison.choose(ON)
-    assert told.comparison.standing.state == "waiting"
+    assert told.comparison.status.state == "waiting"
     told.has_left()
-    assert told.comparison.standing.state == "on"
+    assert told.comparison.status.state == "on"
 
 
 def test_what_needs_no_other_network_is_found_by_the_left_ones(told: Told) -> None:
     told.has_left()
     told.comparison.choose(replace(ON, stabilise="strong", score_threshold=0.7, nms="exact"))
-    standing = told.comparison.standing
-    assert standing.state == "on"
-    assert standing.left == LEFT
-    assert standing.right == replace(LEFT, stabilise="strong", score_threshold=0.7, nms="exact")
+    status = told.comparison.status
+    assert status.state == "on"
+    assert status.left == LEFT
+    assert status.right == replace(LEFT, stabilise="strong", score_threshold=0.7, nms="exact")
     predictor, follow = told.sides[-1]
     assert predictor.engine is told.network.engine
     assert (predictor.options.score_threshold, predictor.options.nms) == (0.7, "exact")
@@ -85,15 +85,15 @@ def test_the_right_side_goes_by_the_left_one_where_nothing_is_to_differ(told: To
     told.has_left()
     told.has_left(replace(LEFT, score_threshold=0.6, stabilise="light"))
     assert told.right.options.score_threshold == 0.6
-    assert told.comparison.standing.right == told.comparison.standing.left
+    assert told.comparison.status.right == told.comparison.status.left
 
 
 def test_another_network_is_asked_for_and_compared_with_once_it_is_there(told: Told) -> None:
     told.has_left()
     told.comparison.choose(replace(ON, weights="other"))
-    assert (told.comparison.standing.state, told.asked, told.right) == ("loading", 1, None)
+    assert (told.comparison.status.state, told.asked, told.right) == ("loading", 1, None)
     told.comparison.load()
-    assert told.comparison.standing.state == "on"
+    assert told.comparison.status.state == "on"
     assert told.right.engine is not told.network.engine
     assert told.right.options.classes is None, "other weights may know other classes"
     told.comparison.choose(replace(ON, weights="other", score_threshold=0.9))
@@ -106,8 +106,8 @@ def test_a_network_that_cannot_be_had_is_told_once_and_tried_again_with_the_next
     told.comparison.choose(replace(ON, weights="missing"))
     told.comparison.load()
     told.has_left(replace(LEFT, score_threshold=0.5))
-    assert told.comparison.standing.state == "failed"
-    assert told.comparison.standing.problem == "no such weights"
+    assert told.comparison.status.state == "failed"
+    assert told.comparison.status.problem == "no such weights"
     assert told.right is None
     assert [event.message for event in told.events if isinstance(event, Failed)] == [
         "The comparison does not work: no such weights"
@@ -120,8 +120,8 @@ def test_a_network_that_cannot_be_had_is_told_once_and_tried_again_with_the_next
 def test_what_makes_no_sense_is_told_and_nothing_is_compared(told: Told) -> None:
     told.has_left()
     told.comparison.choose(replace(ON, score_threshold=7.0))
-    assert told.comparison.standing.state == "failed"
-    assert "7.0" in told.comparison.standing.problem
+    assert told.comparison.status.state == "failed"
+    assert "7.0" in told.comparison.status.problem
     assert told.right is None
 
 
@@ -129,12 +129,12 @@ def test_a_right_side_that_failed_with_a_frame_stays_away_until_something_else_i
     told.has_left()
     told.comparison.choose(ON)
     told.comparison.broke(OSError("no memory is left"))
-    assert (told.comparison.standing.state, told.right) == ("failed", None)
+    assert (told.comparison.status.state, told.right) == ("failed", None)
     told.has_left(replace(LEFT, score_threshold=0.5))
-    assert (told.comparison.standing.state, told.right) == ("failed", None)
+    assert (told.comparison.status.state, told.right) == ("failed", None)
     assert len(told.events) == 1
     told.comparison.choose(replace(ON, stabilise="strong"))
-    assert told.comparison.standing.state == "on"
+    assert told.comparison.status.state == "on"
 
 
 def test_weights_that_fail_after_others_were_chosen_do_not_stand_in_their_way(told: Told) -> None:
@@ -142,10 +142,10 @@ def test_weights_that_fail_after_others_were_chosen_do_not_stand_in_their_way(to
     told.meanwhile = lambda: told.comparison.choose(replace(ON, weights="other"))
     told.comparison.choose(replace(ON, weights="missing"))
     told.comparison.load()
-    assert (told.comparison.standing.state, told.events) == ("loading", [])
+    assert (told.comparison.status.state, told.events) == ("loading", [])
     told.meanwhile = lambda: None
     told.comparison.load()
-    assert told.comparison.standing.state == "on"
+    assert told.comparison.status.state == "on"
     assert [settings.weights for settings in told.loaded] == ["missing", "other"]
 
 
@@ -154,17 +154,17 @@ def test_a_frame_that_failed_says_nothing_of_a_network_that_is_only_being_loaded
     told.comparison.choose(replace(ON, weights="other"))
     told.comparison.broke(OSError("no memory is left"))
     told.comparison.load()
-    assert (told.comparison.standing.state, told.events) == ("on", [])
+    assert (told.comparison.status.state, told.events) == ("on", [])
 
 
 def test_why_there_is_no_right_side_is_still_known_after_privacy(told: Told) -> None:
     told.has_left()
     told.comparison.choose(ON)
     told.comparison.broke(OSError("no memory is left"))
-    problem = told.comparison.standing.problem
+    problem = told.comparison.status.problem
     told.has_left(private=True)
     told.has_left()
-    assert (told.comparison.standing.state, told.comparison.standing.problem) == ("failed", problem)
+    assert (told.comparison.status.state, told.comparison.status.problem) == ("failed", problem)
     assert "no memory is left" in problem
 
 
@@ -172,9 +172,9 @@ def test_with_privacy_there_is_no_right_side(told: Told) -> None:
     told.comparison.choose(ON)
     told.has_left()
     told.has_left(private=True)
-    assert (told.comparison.standing.state, told.right) == ("private", None)
+    assert (told.comparison.status.state, told.right) == ("private", None)
     told.has_left()
-    assert told.comparison.standing.state == "on"
+    assert told.comparison.status.state == "on"
     assert told.right is not None
 
 

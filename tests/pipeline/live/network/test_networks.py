@@ -13,7 +13,13 @@ from model.detections import Detections
 from model.errors import ConfigError
 from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded
-from pipeline.live.network.fitting import fitted, followed, own_thresholds, wanted_rows, with_known_classes
+from pipeline.live.network.fitting import (
+    configured,
+    own_thresholds,
+    tracking_options,
+    wanted_rows,
+    with_known_classes,
+)
 from pipeline.live.network.networks import Networks
 from pipeline.settings import DetectionSettings
 from tests.pipeline.live.sessions import small_network
@@ -37,7 +43,7 @@ def detections(*found: tuple[str, float]) -> Detections:
 
 def test_a_network_is_asked_for_what_the_settings_say() -> None:
     settings = DetectionSettings(score_threshold=0.4, max_detections=7, nms="exact", classes=("bird", "dog"))
-    options = fitted(small_network(), settings, private=False).options
+    options = configured(small_network(), settings, private=False).options
     assert (options.score_threshold, options.max_detections, options.nms) == (0.4, 7, "exact")
     assert options.classes == (1, 2)
 
@@ -46,7 +52,7 @@ def test_with_privacy_everybody_is_looked_for_who_may_be_there() -> None:
     settings = DetectionSettings(
         score_threshold=0.6, max_detections=1, nms="class-agnostic", classes=("dog",)
     )
-    network = fitted(small_network(), settings, private=True)
+    network = configured(small_network(), settings, private=True)
     options = network.options
     assert (options.thresholds(network.config), options.max_detections) == ((0.05,) * 3, 100)
     assert (options.nms, options.classes) == ("fast", None)
@@ -54,7 +60,7 @@ def test_with_privacy_everybody_is_looked_for_who_may_be_there() -> None:
 
 def test_who_asks_for_less_than_privacy_does_gets_it() -> None:
     settings = DetectionSettings(score_threshold=0.02, nms="exact")
-    network = fitted(small_network(), settings, private=True)
+    network = configured(small_network(), settings, private=True)
     assert network.options.thresholds(network.config) == (0.02,) * 3
     assert network.options.nms == "exact"
 
@@ -64,22 +70,22 @@ OWN = (0.4, 0.1, 0.6)  # of person, dog and bird
 
 def test_the_weights_own_thresholds_hold_for_each_class_where_none_is_chosen() -> None:
     network = small_network(thresholds=OWN)
-    assert fitted(network, DetectionSettings(), private=False).options.thresholds(network.config) == OWN
-    chosen = fitted(network, DetectionSettings(score_threshold=0.5), private=False)
+    assert configured(network, DetectionSettings(), private=False).options.thresholds(network.config) == OWN
+    chosen = configured(network, DetectionSettings(score_threshold=0.5), private=False)
     assert chosen.options.thresholds(network.config) == (0.5,) * 3
 
 
 def test_with_privacy_no_class_has_a_higher_threshold_than_privacy_and_lower_ones_stay() -> None:
     network = small_network(thresholds=(0.4, 0.02, 0.6))
-    private = fitted(network, DetectionSettings(), private=True)
+    private = configured(network, DetectionSettings(), private=True)
     assert private.options.thresholds(network.config) == (0.05, 0.02, 0.05)
 
 
 def test_classes_that_the_weights_do_not_know_are_left_out() -> None:
     settings = DetectionSettings(classes=("unicorn", "dog"))
-    assert fitted(small_network(), settings, private=False).options.classes == (1,)
+    assert configured(small_network(), settings, private=False).options.classes == (1,)
     none_known = DetectionSettings(classes=("unicorn",))
-    assert fitted(small_network(), none_known, private=False).options.classes is None
+    assert configured(small_network(), none_known, private=False).options.classes is None
     assert with_known_classes(none_known, NAMES) == DetectionSettings()
 
 
@@ -129,7 +135,7 @@ def test_a_network_tells_what_it_really_looks_for() -> None:
 )
 def test_settings_that_make_no_sense_are_refused_with_and_without_privacy(wrong, private: bool) -> None:
     with pytest.raises(ConfigError):
-        fitted(small_network(), dataclasses.replace(DetectionSettings(), **wrong), private)
+        configured(small_network(), dataclasses.replace(DetectionSettings(), **wrong), private)
 
 
 def frame(captured_at: float) -> Frame:
@@ -186,11 +192,11 @@ def test_with_privacy_scores_decide_alone_and_nothing_is_smoothed() -> None:
     found = dataclasses.replace(detections(("person", 0.9), ("person", 0.2)), track_ids=np.array([4, 5]))
     still = DetectionSettings(stabilise="strong")
     assert wanted_rows(still, found, private=True).tolist() == [0]
-    assert followed(still, private=False).stabilise == "strong"
-    assert followed(still, private=True).stabilise == "off"
+    assert tracking_options(still, private=False).stabilise == "strong"
+    assert tracking_options(still, private=True).stabilise == "off"
 
 
 def test_a_strength_that_there_is_not_is_refused() -> None:
     for private in (False, True):
         with pytest.raises(ConfigError, match="strnog"):
-            followed(DetectionSettings(stabilise="strnog"), private)
+            tracking_options(DetectionSettings(stabilise="strnog"), private)

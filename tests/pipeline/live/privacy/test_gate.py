@@ -9,11 +9,11 @@ import pytest
 
 from model.detections import no_detections
 from pipeline.frame import Result
-from pipeline.live.privacy.gate import Curtain
+from pipeline.live.privacy.gate import PrivacyGate
 from pipeline.settings import DisplaySettings
 from pipeline.sinks.latest import LatestSink
 from tests.pipeline.live.sessions import blotches, detail
-from tests.pipeline.tracking.sightings import frame_at
+from tests.pipeline.tracking.tracker_inputs import frame_at
 
 SHOWN = DisplaySettings()
 PRIVATE = dataclasses.replace(SHOWN, privacy=True)
@@ -47,13 +47,13 @@ def to_be_seen(shown: Result | None) -> float:
 
 def test_what_may_be_seen_passes_as_it_is(result: Result):
     latest = LatestSink()
-    Curtain(latest, Asked(), SHOWN).write(result)
+    PrivacyGate(latest, Asked(), SHOWN).write(result)
     assert latest.peek() is result
 
 
 def test_what_was_on_its_way_when_privacy_was_asked_for_is_hidden(result: Result):
     latest, asked = LatestSink(), Asked()
-    curtain = Curtain(latest, asked, SHOWN)
+    curtain = PrivacyGate(latest, asked, SHOWN)
     asked.must = True
     curtain.write(result)
     assert to_be_seen(latest.peek()) < 10 < to_be_seen(result)
@@ -61,7 +61,7 @@ def test_what_was_on_its_way_when_privacy_was_asked_for_is_hidden(result: Result
 
 def test_what_is_shown_already_is_hidden_once_everybody_is_looked_for(result: Result):
     latest, asked = LatestSink(), Asked()
-    curtain = Curtain(latest, asked, SHOWN)
+    curtain = PrivacyGate(latest, asked, SHOWN)
     curtain.write(result)
     curtain.draw(SHOWN)
     assert latest.peek() is result

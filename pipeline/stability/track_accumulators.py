@@ -47,7 +47,7 @@ class PairMeans:
 
 
 @dataclass
-class ObjectTally:
+class ObjectAccumulator:
     """An object of the ground truth so far.
 
     present:    the frames in which it is there, rising
@@ -104,7 +104,7 @@ class ObjectTally:
 
 
 @dataclass
-class TrackTally:
+class TrackAccumulator:
     """A track so far. `last` is the frame in which it was seen last, `class_name` its class then."""
 
     track: int

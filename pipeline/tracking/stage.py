@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.frame import Frame
 from pipeline.tracking import TRACKERS
-from pipeline.tracking.base import Sighting
+from pipeline.tracking.base import TrackerInput
 from pipeline.tracking.cuts import Scenes
 from pipeline.tracking.options import FollowOptions
 from pipeline.tracking.stabiliser import STRENGTHS, Stabiliser, Tracks
@@ -26,7 +26,7 @@ class Instances(NamedTuple):
     bodies: NDArray[np.float32] | None = None  # [N, 4], see `Tracks`; None where boxes only crop masks
 
 
-class Following:
+class TrackingStage:
     """What every follower needs: a tracker, a stabiliser or none, and where scenes end. One thread."""
 
     def __init__(self, options: FollowOptions) -> None:
@@ -68,7 +68,7 @@ class Following:
                 self._stabiliser.reset()
         time = float(frame.time)
         scores, common = _on_one_scale(now.scores, starts)
-        ids = self._tracker.update(Sighting(frame.size, now.boxes, scores, now.masks, time), common)
+        ids = self._tracker.update(TrackerInput(frame.size, now.boxes, scores, now.masks, time), common)
         stays = (ids >= 0) | (now.scores > starts)
         if self._stabiliser is not None:
             now = _smoothed(self._stabiliser, ids, now, frame)

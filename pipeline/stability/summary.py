@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.stability.ledger import Ledger
+from pipeline.stability.accumulator import VideoAccumulator
 from pipeline.stability.records import StabilitySummary
-from pipeline.stability.tallies import Mean
+from pipeline.stability.track_accumulators import Mean
 
 
-def summarise(ledger: Ledger) -> StabilitySummary:
+def summarise(totals: VideoAccumulator) -> StabilitySummary:
     """The figures of all frames that were recorded."""
-    tracks = tuple(ledger.tracks[key].score() for key in sorted(ledger.tracks))
-    objects = tuple(ledger.objects[key].score() for key in sorted(ledger.objects))
-    stability = _stability(ledger)
+    tracks = tuple(totals.tracks[key].score() for key in sorted(totals.tracks))
+    objects = tuple(totals.objects[key].score() for key in sorted(totals.objects))
+    stability = _stability(totals)
     object_frames = sum(o.frames for o in objects)
-    pairs = list(ledger.objects.values())
+    pairs = list(totals.objects.values())
     return StabilitySummary(
         stability=stability,
         basis="truth" if objects else "tracks",
-        failed=_failure(ledger, stability),
-        frames=ledger.frames,
-        compared=ledger.compared,
-        breaks=tuple(ledger.breaks),
-        coverage=ledger.covered / max(ledger.frames, 1),
-        area_share=ledger.area.value or 0.0,
-        masks=ledger.masks / max(ledger.frames, 1),
-        empty_masks=ledger.empty_masks,
-        jitter=ledger.means.jitter.value,
-        boundary_jitter=ledger.means.boundary.value,
-        excess=ledger.means.excess.value,
-        boundary_excess=ledger.means.boundary_excess.value,
+        failed=_failure(totals, stability),
+        frames=totals.frames,
+        compared=totals.compared,
+        breaks=tuple(totals.breaks),
+        coverage=totals.covered / max(totals.frames, 1),
+        area_share=totals.area.value or 0.0,
+        masks=totals.masks / max(totals.frames, 1),
+        empty_masks=totals.empty_masks,
+        jitter=totals.means.jitter.value,
+        boundary_jitter=totals.means.boundary.value,
+        excess=totals.means.excess.value,
+        boundary_excess=totals.means.boundary_excess.value,
         missing=sum(t.missing for t in tracks),
         gaps=sum(len(t.gaps) for t in tracks),
         class_changes=sum(len(t.class_changes) for t in tracks),
@@ -45,21 +45,21 @@ def summarise(ledger: Ledger) -> StabilitySummary:
     )
 
 
-def _stability(ledger: Ledger) -> float | None:
-    return (ledger.by_objects if ledger.objects else ledger.by_tracks).value()
+def _stability(totals: VideoAccumulator) -> float | None:
+    return (totals.by_objects if totals.objects else totals.by_tracks).value()
 
 
-def _failure(ledger: Ledger, stability: float | None) -> str | None:
+def _failure(totals: VideoAccumulator, stability: float | None) -> str | None:
     """Why there is no stability to speak of; None when there is."""
-    if not ledger.frames:
+    if not totals.frames:
         return "there is no frame"
-    if not ledger.covered:
-        empty = f"; {ledger.empty_masks} masks are empty" if ledger.empty_masks else ""
-        return f"nothing was found in any of {ledger.frames} frames{empty}"
-    if ledger.objects and not any(o.matched for o in ledger.objects.values()):
-        best = max(o.iou.value or 0.0 for o in ledger.objects.values())
+    if not totals.covered:
+        empty = f"; {totals.empty_masks} masks are empty" if totals.empty_masks else ""
+        return f"nothing was found in any of {totals.frames} frames{empty}"
+    if totals.objects and not any(o.matched for o in totals.objects.values()):
+        best = max(o.iou.value or 0.0 for o in totals.objects.values())
         return f"no mask matches an object of the ground truth; the best has a mean IoU of {best:.2f}"
-    if not ledger.compared:
+    if not totals.compared:
         return "no frame could be compared with the one before: there is one frame, or each is another shot"
     if stability is None:
         return "no object of the ground truth could be compared with itself in the frame before"

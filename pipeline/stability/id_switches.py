@@ -21,7 +21,7 @@ class _Gone:
     frames: int
 
 
-class Places:
+class IdSwitchDetector:
     """Keeps the masks of tracks that were seen a few frames ago, moved along with the picture."""
 
     def __init__(self) -> None:

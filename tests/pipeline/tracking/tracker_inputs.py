@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 
 from model.detections import Detections, MaskCrop
 from pipeline.frame import Frame
-from pipeline.tracking.base import Sighting
+from pipeline.tracking.base import TrackerInput
 
 SIZE = (120, 200)  # height and width of every frame, in pixels
 
 Box = tuple[float, float, float, float]
 
 
-def sighting(boxes: Sequence[Box], scores: Sequence[float] | None = None, time: float = 0) -> Sighting:
+def tracker_input(
+    boxes: Sequence[Box], scores: Sequence[float] | None = None, time: float = 0
+) -> TrackerInput:
     """Boxes alone, all of them certain unless told otherwise."""
-    return Sighting(
+    return TrackerInput(
         SIZE,
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array([0.9] * len(boxes) if scores is None else scores, np.float32),
@@ -52,7 +54,7 @@ def detections(
     boxes: Sequence[Box], scores: Sequence[float] | None = None, with_masks: bool = True
 ) -> Detections:
     """Each fills its box, whose corners are whole pixels."""
-    seen = sighting(boxes, scores)
+    seen = tracker_input(boxes, scores)
     crops = [
         MaskCrop(int(x1), int(y1), np.ones((int(y2 - y1), int(x2 - x1)), dtype=bool))
         for x1, y1, x2, y2 in seen.boxes

@@ -13,7 +13,7 @@ from pipeline.stability.raster import objects, on_grid
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class FrameMasks:
     """One frame's masks as they are compared with those of the next, on the raster of the flow.
 
     masks:   by track, those that are not empty on the raster
@@ -24,14 +24,14 @@ class Sight:
     objects: dict[int, MaskCrop]
 
 
-def look(detections: Detections, truth: dict[int, MaskCrop], grid: tuple[int, int]) -> Sight:
+def frame_masks(detections: Detections, truth: dict[int, MaskCrop], grid: tuple[int, int]) -> FrameMasks:
     """Take down a frame's detections and its ground truth's objects, masks of the frame's size by label.
 
     grid: (height, width) px of the raster
     """
     size = detections.image_size
     crops = {i: c for i, c in zip(ids(detections), detections.crops or (), strict=True) if i >= 0}
-    return Sight(
+    return FrameMasks(
         masks=_not_empty({track: on_grid(crop, size, grid) for track, crop in crops.items()}),
         objects=_not_empty({label: on_grid(crop, size, grid) for label, crop in truth.items()}),
     )

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.detections import Detections
+from pipeline.stability.frame_masks import ids
 from pipeline.stability.jitter import Jitter
 from pipeline.stability.records import FrameScore, TrackMoment
-from pipeline.stability.sight import ids
-from pipeline.stability.tallies import Mean, ObjectTally, PairMeans, Steadiness, TrackTally
+from pipeline.stability.track_accumulators import (
+    Mean,
+    ObjectAccumulator,
+    PairMeans,
+    Steadiness,
+    TrackAccumulator,
+)
 from pipeline.stability.truth import Assigned
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class FrameMeasurement:
     """What was found out about one frame.
 
     compared:    with the frame before; False begins a new shot
@@ -38,7 +44,7 @@ class Measured:
     assigned: Mapping[int, Assigned]
 
 
-class Ledger:
+class VideoAccumulator:
     """Adds up frames. It keeps numbers alone.
 
     frames:     how many there were
@@ -53,8 +59,8 @@ class Ledger:
         self.frames = 0
         self.compared = 0
         self.breaks: list[int] = []
-        self.tracks: dict[int, TrackTally] = {}
-        self.objects: dict[int, ObjectTally] = {}
+        self.tracks: dict[int, TrackAccumulator] = {}
+        self.objects: dict[int, ObjectAccumulator] = {}
         self.by_tracks = Steadiness()
         self.by_objects = Steadiness()
         self.means = PairMeans()
@@ -64,7 +70,7 @@ class Ledger:
         self.empty_masks = 0
         self._shot = 0
 
-    def record(self, measured: Measured) -> FrameScore:
+    def record(self, measured: FrameMeasurement) -> FrameScore:
         """Add the next frame, and tell its figures."""
         index = self.frames
         self.frames += 1
@@ -77,50 +83,50 @@ class Ledger:
         self._expect(measured, moments)
         return self._frame(index, measured, tuple(moments.values()))
 
-    def _record_objects(self, index: int, measured: Measured) -> None:
+    def _record_objects(self, index: int, measured: FrameMeasurement) -> None:
         tracks = ids(measured.detections)
         for label in measured.objects or ():
             given = measured.assigned.get(label)
-            tally = self.objects.setdefault(label, ObjectTally(label))
+            totals = self.objects.setdefault(label, ObjectAccumulator(label))
             track = tracks[given.index] if given is not None and given.matched else None
-            tally.add(index, self._shot, 0.0 if given is None else given.iou, track)
+            totals.add(index, self._shot, 0.0 if given is None else given.iou, track)
             if own := measured.own_jitters.get(label):
-                tally.jitter.add(own.whole)
-                tally.boundary.add(own.boundary)
+                totals.jitter.add(own.whole)
+                totals.boundary.add(own.boundary)
 
-    def _record_tracks(self, index: int, measured: Measured) -> dict[int, TrackMoment]:
+    def _record_tracks(self, index: int, measured: FrameMeasurement) -> dict[int, TrackMoment]:
         """The moment of each detection whose mask is not empty, by its index among the detections."""
         given = {a.index: (label, a) for label, a in measured.assigned.items()}
         moments: dict[int, TrackMoment] = {}
         for i, track in enumerate(ids(measured.detections)):
             # a mask of no track is a track of its own, forgotten at once
-            tally = self.tracks.get(track) or TrackTally(track, index)
+            totals = self.tracks.get(track) or TrackAccumulator(track, index)
             label, assigned = given.get(i, (None, None))
-            missed = self._missed(tally, index)
+            missed = self._missed(totals, index)
             if label is not None and assigned is not None and assigned.matched:
-                tally.belongs_to(label)
-            before = tally.class_name if tally.last >= self._shot else None
-            moment = _moment(measured, i, tally, label, before, len(missed))
+                totals.belongs_to(label)
+            before = totals.class_name if totals.last >= self._shot else None
+            moment = _moment(measured, i, totals, label, before, len(missed))
             if moment is None:
                 self.empty_masks += 1
                 continue
-            tally.add(index, moment, missed)
+            totals.add(index, moment, missed)
             self.by_tracks.missed(missed)
             self.means.add(moment)
             moments[i] = moment
             if track >= 0:
-                self.tracks[track] = tally
+                self.tracks[track] = totals
         return moments
 
-    def _missed(self, tally: TrackTally, index: int) -> list[int]:
+    def _missed(self, totals: TrackAccumulator, index: int) -> list[int]:
         """The frames since the track was seen last, in this shot, in which it should have been."""
-        if tally.last < self._shot:
+        if totals.last < self._shot:
             return []
-        if tally.label is None:
-            return list(range(tally.last + 1, index))
-        return self.objects[tally.label].present_within(tally.last + 1, index)
+        if totals.label is None:
+            return list(range(totals.last + 1, index))
+        return self.objects[totals.label].present_within(totals.last + 1, index)
 
-    def _expect(self, measured: Measured, moments: Mapping[int, TrackMoment]) -> None:
+    def _expect(self, measured: FrameMeasurement, moments: Mapping[int, TrackMoment]) -> None:
         """What is to be seen in this frame, and how much of it is still."""
         unknown = {i for i, moment in moments.items() if _unmeasured(measured, moment)}
         self.by_tracks.begin(counts=measured.compared and not unknown)
@@ -138,7 +144,7 @@ class Ledger:
             still = moments[index].jitter if index in moments else None
             self.by_objects.expect(0.0 if still is None else 1 - max(still - own.whole, 0.0))
 
-    def _frame(self, index: int, measured: Measured, moments: tuple[TrackMoment, ...]) -> FrameScore:
+    def _frame(self, index: int, measured: FrameMeasurement, moments: tuple[TrackMoment, ...]) -> FrameScore:
         area = area_under(measured.detections)
         self.area.add(area)
         self.masks += len(moments)
@@ -180,7 +186,12 @@ def area_under(detections: Detections) -> float:
 
 
 def _moment(
-    measured: Measured, i: int, tally: TrackTally, label: int | None, before: str | None, missing: int
+    measured: FrameMeasurement,
+    i: int,
+    totals: TrackAccumulator,
+    label: int | None,
+    before: str | None,
+    missing: int,
 ) -> TrackMoment | None:
     """Detection i's figures; None when its mask is empty.
 
@@ -192,12 +203,12 @@ def _moment(
     if not area:
         return None
     name = detections.class_names[detections.classes[i]]
-    found = measured.jitters.get(tally.track)
-    own = None if tally.label is None else measured.own_jitters.get(tally.label)
+    found = measured.jitters.get(totals.track)
+    own = None if totals.label is None else measured.own_jitters.get(totals.label)
     whole, boundary = (None, None) if found is None else (found.whole, found.boundary)
     own_whole, own_boundary = (None, None) if own is None else (own.whole, own.boundary)
     return TrackMoment(
-        track=tally.track,
+        track=totals.track,
         class_name=name,
         score=float(detections.scores[i]),
         area_share=area / (height * width),
@@ -208,7 +219,7 @@ def _moment(
         label=label,
         iou=None if label is None else measured.assigned[label].iou,
         class_changed=before not in (None, name),
-        replaced=measured.replaced.get(tally.track),
+        replaced=measured.replaced.get(totals.track),
         missing_before=missing,
     )
 
@@ -217,6 +228,6 @@ def _less(value: float | None, own: float | None) -> float | None:
     return None if value is None or own is None else value - own
 
 
-def _unmeasured(measured: Measured, moment: TrackMoment) -> bool:
+def _unmeasured(measured: FrameMeasurement, moment: TrackMoment) -> bool:
     """Whether the mask continues one, but too little of the picture could be followed to tell how still."""
     return moment.jitter is None and moment.track in measured.jitters
