@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """How one side of a comparison finds its instances, and how they are followed from frame to frame."""
+    """The predictor of one side of a comparison, and its options of tracking."""
 
     predictor: LoadedPredictor
     follow: FollowOptions
@@ -78,7 +78,7 @@ def build_side_by_side(
 
 
 def _engine(side: Side) -> object:
-    """What must not begin with a batch while it is busy with another one."""
+    """Return the part of a side that works on one batch at a time: its engine, or the predictor itself."""
     return getattr(side.predictor, "engine", side.predictor)
 
 
@@ -99,7 +99,7 @@ class _RightMetrics(Metrics):
 
 
 def painter(style: OverlayStyle, show_fps: bool) -> Paint:
-    """What draws results: everything, or only text where a GPU has drawn the rest."""
+    """Return a function that draws results: everything, or only text where a GPU has drawn the rest."""
 
     def paint(result: Result, fps: float) -> Result:
         badge = f"{fps:.1f} fps" if show_fps else ""

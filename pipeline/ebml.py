@@ -42,6 +42,6 @@ def elements(data: bytes, begin: int, end: int) -> Iterator[Element]:
 
 
 def _length_at(data: bytes, at: int) -> int:
-    """How many bytes the variable number at a place has; 0 where there is none."""
+    """Return the number of bytes of the variable-length number at a place; 0 where there is none."""
     first = data[at] if at < len(data) else 0
     return 9 - first.bit_length() if first else 0

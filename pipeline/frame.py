@@ -53,7 +53,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What the masks of one frame were made of: `sigmoid(prototypes · coefficients + places)`, then cropped.
+    """Parts of the masks of one frame: `sigmoid(prototypes · coefficients + places)`, then cropped.
 
     prototypes:   [Hp, Wp, K] float32, 0 or more
     coefficients: [N, K] float32, -1..1, a row for each detection

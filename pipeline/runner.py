@@ -23,7 +23,7 @@ OpenSource = Callable[[threading.Event], Source]
 
 
 class RunState(Enum):
-    """Where a run stands. The last three are for good."""
+    """The state of a run. The last three are final."""
 
     NEW = "new"
     RUNNING = "running"
@@ -35,7 +35,7 @@ class RunState(Enum):
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run went.
+    """The outcome of a run.
 
     frames:   that reached the sinks
     sinks:    what each sink that was opened has made
@@ -99,13 +99,13 @@ class Runner:
 
     @property
     def state(self) -> RunState:
-        """Where the run stands."""
+        """The run's present state."""
         with self._lock:
             return self._state
 
     @property
     def info(self) -> SourceInfo | None:
-        """What is known of the source; None until it is open."""
+        """The source's info; None until it is open."""
         with self._lock:
             return self._info
 
@@ -192,7 +192,7 @@ class Runner:
             queue.abort()
 
     def _known_info(self) -> SourceInfo:
-        """What is known of the source, once a frame of it is here."""
+        """Return the source's info, once a frame of it is there."""
         info = self.info
         assert info is not None
         return info
@@ -201,7 +201,7 @@ class Runner:
         return 1 if self._known_info().live else self._options.batch
 
     def _is_complete(self) -> bool:
-        """Whether the sinks have all that was to come; a live source has no end but the one it is given."""
+        """Return True if the sinks have every frame; a live source ends when it is stopped."""
         with self._lock:
             live = self._info is not None and self._info.live
             if self._halted.is_set():

@@ -1,4 +1,4 @@
-"""What somebody who watches may choose, as frozen records without torch or OpenCV."""
+"""Settings of detection, comparison and display, as frozen records without torch or OpenCV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size")
 
 @dataclass(frozen=True)
 class DetectionSettings:
-    """How instances are found; all fields but the last are arguments of `model.predictor.load_predictor`.
+    """Settings of detection; all fields but the last are arguments of `model.predictor.load_predictor`.
 
     score_threshold: what a detection scores more than, None for the weights' own of each class
     classes:   names to look for, None for all that the weights know; those that they lack are left out
@@ -36,7 +36,7 @@ class DetectionSettings:
     stabilise: str = "off"
 
     def needs_reload(self, before: DetectionSettings) -> bool:
-        """Whether another network has to be loaded; everything else applies to the next frame."""
+        """Return True if another network has to be loaded; everything else applies to the next frame."""
         return any(getattr(self, name) != getattr(before, name) for name in _OF_THE_NETWORK)
 
     def with_network_of(self, other: DetectionSettings) -> DetectionSettings:
@@ -72,7 +72,7 @@ class ComparisonSettings:
 
 @dataclass(frozen=True)
 class DisplaySettings:
-    """What is shown of a result.
+    """Settings of the display of a result.
 
     opacity:            of the masks' colour, 0..1
     background:         what becomes of the pixels outside all masks

@@ -1,4 +1,4 @@
-"""What each thread of a run does: capture, infer, overlay and deliver. Each ends when its queues do."""
+"""The stages of a run, one a thread: capture, infer, overlay and deliver. Each ends when its queues do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Paint = Callable[[Result, float], Result]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How frames are taken.
+    """Options of a run.
 
     batch:      frames that go through the network together; a live source never waits to fill one
     stride:     every how manieth frame is taken; the others are left out
@@ -188,7 +188,7 @@ def _take(frames: FrameQueue[Frame], batch: Callable[[], int], metrics: Metrics,
 
 
 def _all(queue: FrameQueue[Result], stage: str, metrics: Metrics) -> Iterator[Result]:
-    """What comes out of the queue, until it is closed and empty."""
+    """Yield the results from the queue, until it is closed and empty."""
     with suppress(QueueClosed):
         while True:
             begun = monotonic()

@@ -8,7 +8,7 @@ from time import monotonic
 
 
 def _nothing() -> None:
-    """What is done about an error where nobody works any more."""
+    """Do nothing: the error handler once all threads have ended."""
 
 
 class WorkerGroup:

@@ -18,7 +18,7 @@ class Detector(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many batches may be on their way at a time."""
+        """Number of batches that may be in flight at a time."""
 
     def submit(self, frames: Sequence[Frame]) -> Pending:
         """Begin with a batch, and return what waits for its results and gives them.
@@ -38,7 +38,7 @@ class StageClock:
         self._last = monotonic()
 
     def restart(self, at: float) -> None:
-        """What lies between the last lap and `at` is nobody's work."""
+        """Begin the next lap at `at`; the time since the last lap is not counted."""
         self._last = at
 
     def lap(self, stage: str, thread: str = "") -> float:

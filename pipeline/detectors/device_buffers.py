@@ -14,7 +14,7 @@ _ALIGNMENT = 64  # bytes; a multiple of every item's size
 
 
 class Layout(NamedTuple):
-    """What a tensor needs."""
+    """Shape and dtype of a tensor."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype

@@ -1,4 +1,4 @@
-"""What a device spends on a batch, measured by events and told in the host's time."""
+"""Times of a device's work on a batch, measured by events and converted to the host's clock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DeviceLaps:
         self._last = self._recorded()
 
     def lap(self, stage: str) -> DeviceEvent:
-        """What the current stream was given since the last lap is work of this stage; its end."""
+        """Count the current stream's work since the last lap as this stage's; returns the event of its end."""
         begin, self._last = self._last, self._recorded()
         self.laps.append(Lap(stage, self._thread, begin, self._last))
         return self._last
@@ -76,7 +76,7 @@ class DeviceClock:
         return dict(seconds)
 
     def _time_of(self, end: DeviceEvent, laps: DeviceLaps) -> float:
-        """When an event was reached, in seconds of `time.monotonic()`.
+        """Return the time at which an event was reached, in seconds of `time.monotonic()`.
 
         Counted on from the last one, and kept between the two times that the host knows for certain: the
         batch began on the device after it did on the host, and has ended by now.

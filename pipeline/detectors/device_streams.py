@@ -22,7 +22,7 @@ class DeviceEvent(Protocol):
         """The point is after all that the current stream was given so far."""
 
     def wait(self) -> None:
-        """What the current stream is given from now on runs after that point. The host does not wait."""
+        """Make the current stream wait for that point before its next work. The host does not wait."""
 
     def synchronize(self) -> None:
         """The host waits until that point is reached."""

@@ -81,7 +81,7 @@ class SwitchableDetector:
 
     @property
     def inspect(self) -> bool:
-        """Whether results carry an `Inspection`, where the left network makes masks. Costs a copy a frame."""
+        """True if results carry an `Inspection`, where the left network makes masks. Costs a copy a frame."""
         return self._wanted.inspect
 
     @inspect.setter

@@ -1,4 +1,4 @@
-"""How prototypes add up to the mask of one instance (YOLACT paper, figure 5 and equation 1), step by step."""
+"""Steps from prototypes to the mask of one instance (YOLACT paper, figure 5 and equation 1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CROP_PADDING = 1.0  # prototype pixels around a box, as `model.masks` crops, whi
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What one instance takes of the prototypes.
+    """The contributions of the prototypes to the mask of one instance.
 
     coefficients: [K] float32, -1..1
     order:        [K] int64, the prototypes in the order in which they are added up
@@ -54,7 +54,7 @@ def instance_of(result: Result) -> int | None:
 
 
 def explain(inspection: Inspection, detections: Detections, instance: int, order: str) -> Explanation:
-    """What the detection of that index takes of the prototypes. order: a key of `ORDERS`."""
+    """Return the contributions of the prototypes to the detection of that index. order: a key of `ORDERS`."""
     prototypes, coefficients = inspection.prototypes, inspection.coefficients[instance]
     window = crop_window(detections.boxes[instance], detections.image_size, prototypes.shape[:2])
     places = None if inspection.places is None else inspection.places[instance]

@@ -1,4 +1,4 @@
-"""What stands behind the instances: the picture itself, blurred, or something else altogether."""
+"""Backgrounds behind the instances: the picture itself, the picture blurred, a colour or another picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a live session tells while it runs: frozen records, without torch or OpenCV.
+"""Events of a live session: frozen records, without torch or OpenCV.
 
 They come from the session's own threads, one at a time and in order; whoever takes them must not wait.
 """

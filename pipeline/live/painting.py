@@ -68,7 +68,7 @@ class LivePainter:
 
     @property
     def display(self) -> DisplaySettings:
-        """What is shown."""
+        """The present display settings."""
         return self._look.display
 
     @display.setter
@@ -78,12 +78,12 @@ class LivePainter:
 
     @property
     def picture_problem(self) -> str:
-        """Why the picture for the background is not used, for people; empty when all is well."""
+        """A message about why the background picture is not used; empty when all is well."""
         return self._look.problem
 
     @property
     def hidden_reason(self) -> str:
-        """Why the newest frame is hidden as a whole, for people; empty when it is not."""
+        """A message about why the newest frame is hidden as a whole; empty when it is not."""
         return self._hidden_reason
 
     def select(self, instance: Detections) -> None:

@@ -117,12 +117,12 @@ class LiveRun:
 
     @property
     def ready(self) -> bool:
-        """Whether the source is open, and waits for `admit`."""
+        """True once the source is open and waits for `admit`."""
         return self._opened is not None
 
     @property
     def over(self) -> bool:
-        """Whether it was told that no more comes."""
+        """True once it is known that no more frames come."""
         with self._lock:
             return self._closed_told
 
@@ -139,7 +139,7 @@ class LiveRun:
                 self._emit(self._opened)
 
     def may_open_beside(self, other: LiveRun) -> bool:
-        """Whether both sources can be open at a time: not one camera, which goes by many names, twice."""
+        """Return True if both sources can be open at a time; two names of cameras may be one camera's."""
         mine, others = self._opener, other._opener
         return mine.name != others.name and not (mine.is_camera and others.is_camera)
 
@@ -174,7 +174,7 @@ class LiveRun:
 
     @property
     def recording(self) -> bool:
-        """Whether frames are being written to files."""
+        """True while frames are written to files."""
         return self._recorder.recording
 
     def record(self, folder: Path, with_json: bool) -> None:
@@ -194,7 +194,7 @@ class LiveRun:
         self._recorder.stop()
 
     def show_again(self) -> None:
-        """Where the picture stands still: make it anew, for something has changed."""
+        """Process the present frame again where playback is paused, because settings have changed."""
         playback = self.playback
         if playback is not None and not playback.playing:
             playback.again()

@@ -28,7 +28,7 @@ class Selection:
         self._others = frozenset()
 
     def find(self, detections: Detections, now: float) -> int | None:
-        """Which of the detections it is; None without one, or while it is out of sight.
+        """Return the index of the selected detection; None without a selection, or while it is out of sight.
 
         now: seconds; what is not seen for one of them is given up
         """
@@ -50,7 +50,7 @@ class Selection:
 def same_instance(
     instance: Detections, detections: Detections, others: frozenset[int] = frozenset()
 ) -> int | None:
-    """Which of the detections is most likely this one, alone in its record, by class, box and mask.
+    """Return the index of the detection that most likely is this instance, by class, box and mask.
 
     others: tracks that it is not part of. None where none is near enough.
     """
@@ -73,7 +73,7 @@ def instance_at(detections: Detections, x: float, y: float) -> int | None:
 
 
 def _row_of_track(instance: Detections, detections: Detections) -> int | None:
-    """Where the instance's track is; None where it is not, or the instance has none."""
+    """Return the row of the instance's track; None if it is not there, or the instance has none."""
     if instance.track_ids is None or detections.track_ids is None or instance.track_ids[0] < 0:
         return None
     rows = np.flatnonzero(detections.track_ids == instance.track_ids[0])

@@ -98,7 +98,7 @@ class LiveSession(RunView):
 
     @property
     def comparison(self) -> ComparisonStatus:
-        """How a comparison stands."""
+        """The status of the comparison."""
         return self._comparison.status
 
     @property
@@ -161,7 +161,7 @@ class LiveSession(RunView):
             run.show_again()
 
     def inspect(self, wanted: bool) -> None:
-        """Whether results carry prototypes and coefficients, which takes some time."""
+        """Set whether results carry prototypes and coefficients, which takes some time."""
         self._control.put("inspection", lambda: self._apply_inspection(wanted))
 
     def record(self, folder: Path, with_json: bool = False) -> None:

@@ -25,7 +25,7 @@ _POLL = 0.05  # seconds
 
 
 class Part(Protocol):
-    """What has threads of its own."""
+    """A part of a session with threads of its own."""
 
     @property
     def alive(self) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class RunView:
 
     @property
     def latest(self) -> LatestSink:
-        """Where the present source's results arrive; an empty one without a source."""
+        """The sink of the present source's results; an empty one without a source."""
         run = self._active.run
         return self._nothing if run is None else run.latest
 
@@ -160,7 +160,7 @@ class RunView:
 
     @property
     def metrics(self) -> MetricsSnapshot | None:
-        """What was measured of the present source so far."""
+        """The present source's measurements so far."""
         run = self._active.run
         return None if run is None else run.metrics.snapshot()
 
@@ -172,30 +172,30 @@ class RunView:
 
     @property
     def recording(self) -> bool:
-        """Whether frames are being written to files."""
+        """True while frames are written to files."""
         run = self._active.run
         return run is not None and run.recording
 
     @property
     def hidden_reason(self) -> str:
-        """Why the whole frame is hidden for the sake of privacy; "" when it is not."""
+        """A message about why the whole frame is hidden for privacy; "" when it is not."""
         run = self._active.run
         return "" if run is None else run.painter.hidden_reason
 
     @property
     def scores(self) -> Scores | None:
-        """How still both sides of a comparison are; None before that was measured."""
+        """The running scores of both sides of a comparison; None before they were measured."""
         run = self._active.run
         return None if run is None else run.scorer.scores
 
     @property
     def scores_problem(self) -> str:
-        """Why that cannot be measured, for people; "" when it can."""
+        """A message about why they cannot be measured; "" when they can."""
         run = self._active.run
         return "" if run is None else run.scorer.problem
 
     def seconds_of(self, track: int) -> float | None:
-        """How long a track of the present source was seen; None where nothing is known of it."""
+        """Return the seconds for which a track of the present source was seen; None for an unknown track."""
         run = self._active.run
         return None if run is None else run.painter.tracks.seconds(track)
 

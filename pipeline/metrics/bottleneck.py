@@ -1,4 +1,4 @@
-"""What holds a run up, in one sentence with the numbers that say so."""
+"""The bottleneck of a run, in one sentence with its figures."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _work(snapshot: MetricsSnapshot, stage: StageStats, thread: str) -> str:
 
 
 def _others(snapshot: MetricsSnapshot, stage: StageStats) -> list[str]:
-    """Who waits most: before the stage for room, after it for frames."""
+    """Return the stages that wait most: before the stage for room, after it for frames."""
     place = STAGES.index(stage.stage)
     before = [s for s in snapshot.stages if STAGES.index(s.stage) < place]
     after = [s for s in snapshot.stages if STAGES.index(s.stage) > place]

@@ -49,7 +49,7 @@ class Histogram:
         self._max = max(self._max, seconds)
 
     def summary(self) -> Distribution:
-        """What was added so far. Percentiles are nearest ranks: what that share of all do not exceed."""
+        """Return the distribution of the values so far. Percentiles are nearest ranks."""
         if not self._count:
             return Distribution()
         seen = np.cumsum(np.frombuffer(self._counts, np.uint64))

@@ -35,7 +35,7 @@ class Performance:
 
     @property
     def bottleneck(self) -> str:
-        """What holds the run up now, in words, with the time that they are about."""
+        """The present bottleneck in words, with the time that they are about."""
         if self.paused:
             return "none, the source is paused or has ended"
         if self.quiet > RECENT:
@@ -45,7 +45,7 @@ class Performance:
 
 @dataclass(frozen=True)
 class _Counts:
-    """What a run has done up to one moment."""
+    """Counts of a run up to one moment."""
 
     at: float
     captured: int
@@ -68,7 +68,7 @@ class PerformanceMeter:
         age: float,
         paused: bool = False,
     ) -> Performance:
-        """How the run does at `now`, in seconds of `time.monotonic()`.
+        """Return the performance at `now`, in seconds of `time.monotonic()`.
 
         spans: the newest ones, as many as there are; display, age and paused: see `Performance`
         """
@@ -189,18 +189,18 @@ def stage_rows(snapshot: MetricsSnapshot) -> tuple[tuple[str, ...], ...]:
 
 
 def queues_text(snapshot: MetricsSnapshot) -> str:
-    """How full each queue is: "captured 1 of 1 (mean 0.4)"."""
+    """Return the fill of each queue: "captured 1 of 1 (mean 0.4)"."""
     return ", ".join(f"{q.name} {q.last} of {q.capacity} (mean {q.mean:.1f})" for q in snapshot.queues) or "–"
 
 
 def drops_text(snapshot: MetricsSnapshot) -> str:
-    """How many frames were dropped, and where: "3 from captured since the source was opened"."""
+    """Return the number of dropped frames by queue: "3 from captured since the source was opened"."""
     drops = ", ".join(f"{count} from {name}" for name, count in snapshot.drops.items())
     return f"{drops} since the source was opened" if drops else "none"
 
 
 def ages_text(snapshot: MetricsSnapshot) -> str:
-    """How old frames were when they were delivered."""
+    """Return the percentiles of the frames' age at delivery."""
     ages = snapshot.ages
     return f"p50 {milliseconds(ages.p50)}, p95 {milliseconds(ages.p95)}" if ages.count else "–"
 
@@ -242,7 +242,7 @@ def _dropped_since(before: _Counts, now: _Counts) -> dict[str, int]:
 
 
 def _replay(spans: Sequence[Span], dropped: dict[str, int]) -> MetricsSnapshot:
-    """What a run would have measured that had lasted for these last seconds only."""
+    """Return the measurements of a run that consists of these last seconds only."""
     metrics = Metrics()
     start = max((span.end for span in spans), default=0.0) - RECENT
     for span in spans:

@@ -1,4 +1,4 @@
-"""What a run measures of itself: work and waiting of each stage, queues, drops, ages, frame rate.
+"""Measurements of a run: work and waiting of each stage, queues, drops, ages, frame rate.
 
 All times are seconds of `time.monotonic()`. Memory does not grow with the length of a run.
 """
@@ -53,7 +53,7 @@ class Trace(Protocol):
         """A stretch of a stage's time; `thread` is never ""."""
 
     def queue(self, name: str, depth: int) -> None:
-        """How many items are in a queue now."""
+        """Report the present number of items in a queue."""
 
     def drop(self, name: str, count: int) -> None:
         """Frames that were dropped now."""
@@ -116,7 +116,7 @@ class MetricsSnapshot:
         return sum(self.drops.values())
 
     def share(self, seconds: float) -> float:
-        """That part of the run's time; above 1 only for what is done more than once at a time."""
+        """Return the seconds as a share of the run's time; above 1 only for work done in parallel."""
         return seconds / self.seconds if self.seconds else 0.0
 
     def rate(self, count: int) -> float:
@@ -166,7 +166,7 @@ class Metrics:
             self._trace.span(Span(span.stage, span.frame, span.begin, span.end, span.kind, thread))
 
     def queue(self, name: str, depth: int, capacity: int) -> None:
-        """How many items a queue holds; said each time that something is put into it."""
+        """Record the number of items in a queue; called each time that something is put into it."""
         with self._lock:
             self._queues.setdefault(name, _Queue()).add(depth, capacity)
         if self._trace is not None:

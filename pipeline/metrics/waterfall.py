@@ -19,7 +19,7 @@ Bars = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """What to draw. Time is in milliseconds and ends at 0, when the newest span ended.
+    """The bars to draw. Time is in milliseconds and ends at 0, when the newest span ended.
 
     rows:   what the rows are called, from the top
     bars:   [n, 3] float64 by kind: row, begin, length. A kind is a stage that works, or `WAIT` or `ROOM`

@@ -86,7 +86,7 @@ def _numbers(valid: Tensor) -> Tensor:
 def _top_masks(
     masks: Tensor, numbers: Tensor, size: tuple[int, int], thickness: int
 ) -> tuple[Tensor, Tensor]:
-    """Whose mask and whose rim is on top: [H, W] int16 each, D where there is none."""
+    """Return the indices of the topmost mask and rim at each pixel: [H, W] int16 each, D for none."""
     fills = rims = torch.full(size, len(numbers), device=masks.device, dtype=torch.int16)
     for some, own in _chunks(masks, numbers, size):
         inside = _enlarged(some, *size)
@@ -96,7 +96,7 @@ def _top_masks(
 
 
 def _top_boxes(corners: Tensor, numbers: Tensor, size: tuple[int, int], thickness: int) -> Tensor:
-    """Whose box has a line there, the topmost: [H, W] int16, D where there is none."""
+    """Return the index of the topmost box with a line at each pixel: [H, W] int16, D where there is none."""
     top = torch.full(size, len(numbers), device=corners.device, dtype=torch.int16)
     for some, own in _chunks(corners, numbers, size):
         top = torch.minimum(top, _first(_lines(some, *size, thickness), own, len(numbers)))

@@ -19,7 +19,7 @@ Frame = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class OverlayStyle:
-    """What is drawn, and in which colours.
+    """The parts of a result that are drawn, and their colours.
 
     masks:     whether masks are filled; outlines: whether their rims are drawn, with or without the fill
     alpha:     how much of a mask's colour covers the picture, 0 (nothing) .. 1 (all)

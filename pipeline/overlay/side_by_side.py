@@ -28,7 +28,7 @@ _WORD = re.compile(r"\s*\S+\s*")
 
 
 class SideBySidePaint:
-    """What the overlay stage of a comparison does; a `Paint`. It measures the results in their order.
+    """The `Paint` of a comparison's overlay stage. It measures the results in their order.
 
     The pictures stand beside each other, those of wide frames above each other. An instance that both sides
     have found has one colour on both. The frame rate goes into a corner of the left picture only, for it is
@@ -78,7 +78,7 @@ def _figure(value: float | None) -> str:
 
 
 def is_wide(height: int, width: int) -> bool:
-    """Whether two frames of this size are better seen above each other than beside each other."""
+    """Return True if two frames of this size are stacked rather than placed side by side."""
     return width > WIDEST * height
 
 

@@ -45,7 +45,7 @@ class Tag:
 
     @cached_property
     def _ink(self) -> Pixels:
-        """How much of each pixel is letter: [height, width] uint8."""
+        """The coverage of each pixel by letters: [height, width] uint8."""
         words = [_word(word, self.size) for word in self.words]
         margin = np.zeros((words[0].shape[0], max(2, self.size // 4)), np.uint8)
         return np.hstack([margin, *words, margin])
@@ -63,7 +63,7 @@ def paste(canvas: Pixels, tag: Tag, x: int, y: int) -> None:
 
 @lru_cache(maxsize=512)
 def _word(text: str, size: int) -> Pixels:
-    """How much of each pixel is letter: [h, w] uint8, all words of a size equally high."""
+    """Return the coverage of each pixel by letters: [h, w] uint8, all words of a size equally high."""
     font = _font(size)
     ascent, descent = font.getmetrics()
     margin = max(2, size // 4)  # half above, half below

@@ -1,1 +1,1 @@
-"""How still masks are from frame to frame, in figures: see DEFINITIONS.md beside this file."""
+"""Measures of the stability of masks from frame to frame; see DEFINITIONS.md beside this file."""

@@ -23,7 +23,7 @@ from pipeline.stability.truth import Assigned
 
 @dataclass(frozen=True, eq=False)
 class FrameMeasurement:
-    """What was found out about one frame.
+    """Measurements of one frame.
 
     compared:    with the frame before; False begins a new shot
     detections:  as they were given
@@ -127,7 +127,7 @@ class VideoAccumulator:
         return self.objects[totals.label].present_within(totals.last + 1, index)
 
     def _expect(self, measured: FrameMeasurement, moments: Mapping[int, TrackMoment]) -> None:
-        """What is to be seen in this frame, and how much of it is still."""
+        """Add the masks that are expected in this frame, and how still they are."""
         unknown = {i for i, moment in moments.items() if _unmeasured(measured, moment)}
         self.by_tracks.begin(counts=measured.compared and not unknown)
         self.by_objects.begin(counts=False)
@@ -229,5 +229,5 @@ def _less(value: float | None, own: float | None) -> float | None:
 
 
 def _unmeasured(measured: FrameMeasurement, moment: TrackMoment) -> bool:
-    """Whether the mask continues one, but too little of the picture could be followed to tell how still."""
+    """Return True if the mask continues a track, but too little flow is known to measure its jitter."""
     return moment.jitter is None and moment.track in measured.jitters

@@ -1,4 +1,4 @@
-"""Where each pixel of a frame was in the frame before: dense optical flow, and what it cannot tell.
+"""Dense optical flow from a frame to the one before, and the pixels for which it is unknown.
 
 The flow is DIS: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, of OpenCV. Pixels
 that were hidden are found by the check of Sundaram et al., "Dense Point Trajectories by GPU-accelerated Large
@@ -78,7 +78,7 @@ class FlowEstimator:
         return Correspondence(x, y, known, (*_range(back_x, known), *_range(back_y, known)))
 
     def _flow(self, one: Luminance, other: Luminance) -> tuple[Plane, Plane]:
-        """How far each pixel of `one` is from its own place in `other`: [h, w] px in x, and in y."""
+        """Return the displacement of each pixel of `one` to `other`: [h, w] px in x, and in y."""
         if min(one.shape) < SMALLEST_SIDE:
             return np.zeros(one.shape, np.float32), np.zeros(one.shape, np.float32)
         flow = self._dis.calc(one, other, None)  # type: ignore[call-overload, unused-ignore]

@@ -1,4 +1,4 @@
-"""What the measure keeps of one frame: its masks, its ground truth."""
+"""The masks and the ground truth of one frame, as the measure of stability keeps them."""
 
 from __future__ import annotations
 

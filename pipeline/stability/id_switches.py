@@ -1,4 +1,4 @@
-"""Which track has taken the place of another one, by what is seen alone."""
+"""Detection of id switches: a track that takes the place of another one, without ground truth."""
 
 from __future__ import annotations
 

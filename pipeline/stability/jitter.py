@@ -1,4 +1,4 @@
-"""How much a mask changes between two frames beyond what the picture's own motion explains."""
+"""Jitter: the change of a mask between two frames that the picture's own motion does not explain."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def jitter(now: MaskCrop, before: MaskCrop, moved: Correspondence) -> Jitter | N
 
 
 def carry(before: MaskCrop, moved: Correspondence) -> MaskCrop:
-    """Where a mask of the frame before is in this one, by the pixels that are known; it may be empty."""
+    """Return a mask of the frame before, moved into this one by the known pixels; it may be empty."""
     if not before.pixels.size:
         return before
     window = _window(before, before, moved)

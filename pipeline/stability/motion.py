@@ -1,4 +1,4 @@
-"""How a video's picture moves from frame to frame: found once, whoever measures what in it."""
+"""Motion of a video's picture from frame to frame, estimated once for all measures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_STEP = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """How one frame's picture moved.
+    """The motion of one frame's picture.
 
     grid:  (height, width) px of the luminance picture that it was found on
     moved: from this frame to the one before, on that grid; None for a video's first frame, and where the

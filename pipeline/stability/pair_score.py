@@ -162,7 +162,7 @@ class PairScorer:
 
     @property
     def problem(self) -> str:
-        """Why nothing is measured, for people; empty when all is well."""
+        """A message about why nothing is measured; empty when all is well."""
         with self._changed:
             return self._problem
 

@@ -51,7 +51,7 @@ def objects(labels: Labels) -> dict[int, MaskCrop]:
 
 
 def place(crop: MaskCrop, left: int, top: int, width: int, height: int) -> NDArray[np.bool_]:
-    """What a window shows of a mask: [height, width] bool, the window's corner at (left, top)."""
+    """Return the part of a mask within a window: [height, width] bool, the window's corner at (left, top)."""
     window = np.zeros((height, width), dtype=bool)
     rows, columns = crop.pixels.shape
     x, y = crop.x - left, crop.y - top

@@ -1,4 +1,4 @@
-"""What the measure of stability tells: frozen records of plain numbers, for `dataclasses.asdict` and json.
+"""Results of the measure of stability: frozen records of plain numbers, for `dataclasses.asdict` and json.
 
 The formulas stand in DEFINITIONS.md. Frames are counted from 0. A figure is None where there was nothing to
 measure it on, never 0: nothing is not still. Figures that need ground truth are None without it.

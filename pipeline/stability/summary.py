@@ -50,7 +50,7 @@ def _stability(totals: VideoAccumulator) -> float | None:
 
 
 def _failure(totals: VideoAccumulator, stability: float | None) -> str | None:
-    """Why there is no stability to speak of; None when there is."""
+    """Return the reason why there is no stability figure; None when there is one."""
     if not totals.frames:
         return "there is no frame"
     if not totals.covered:

@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class JitterOptions:
-    """How the masks are shaken. Each frame and object is drawn anew; all zero: the ground truth itself.
+    """Amounts of synthetic jitter, drawn anew for each frame and object; all zero: the ground truth itself.
 
     shift:         standard deviation of the shift, px, in x and in y
     scale:         standard deviation of the size's relative change, about the mask's centre of gravity

@@ -1,4 +1,4 @@
-"""Which detection is which object of the ground truth, frame by frame."""
+"""Assignment of detections to objects of the ground truth, frame by frame."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MATCH = 0.5
 
 @dataclass(frozen=True)
 class Assigned:
-    """What an object of the ground truth is given: the detection's index, and their IoU, above 0 to 1."""
+    """The detection assigned to an object of the ground truth: its index, and their IoU, above 0 to 1."""
 
     index: int
     iou: float
 
     @property
     def matched(self) -> bool:
-        """Whether the detection is taken to be this object."""
+        """True if the detection counts as this object."""
         return self.iou >= MATCH
 
 

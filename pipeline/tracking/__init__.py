@@ -1,4 +1,4 @@
-"""Who is who from frame to frame: trackers, and what follows the detections of a run with them."""
+"""Tracking from frame to frame: trackers, and the stage that applies them to a run's detections."""
 
 from __future__ import annotations
 

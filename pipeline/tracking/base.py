@@ -1,4 +1,4 @@
-"""What a tracker is, and what it is shown."""
+"""The protocol of trackers, and their input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEEP = 0.5  # share of the score threshold, 0..1, down to which a track goes on
 
 @dataclass(frozen=True, eq=False)
 class TrackerInput:
-    """What one frame shows to a tracker: N instances.
+    """A tracker's input of one frame: N instances.
 
     image_size: (height, width) of the frame in pixels
     boxes:      [N, 4] float32, x1 y1 x2 y2 in frame pixels; they may reach over its edge

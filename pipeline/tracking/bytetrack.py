@@ -112,7 +112,7 @@ class _Similarity(BaseIoU):
     def look(
         self, tracker: ByteTrackTracker, seen: TrackerInput, fit: NDArray[np.int64], least: float
     ) -> None:
-        """What is going to be compared: the rows `fit` of `seen`, those of a score from `least` on first."""
+        """Note what is compared next: the rows `fit` of `seen`, those of a score from `least` on first."""
         strong = seen.scores[fit] >= least
         turns = (fit[strong], 0.0), (fit[~strong], _LEAST_WEAK)
         self._turns = [turn for turn in turns if len(turn[0])]

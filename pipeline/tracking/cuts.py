@@ -1,4 +1,4 @@
-"""Where a scene ends: whatever was seen before then says nothing about what comes after."""
+"""Detection of scene cuts, at which tracks end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CutDetector:
         self._now = FrameTimecode(0, fps=1.0)  # only passed on
 
     def __call__(self, image: Image) -> bool:
-        """Whether this picture, [H, W, 3] uint8 BGR, begins another scene than the one before it."""
+        """Return True if this picture, [H, W, 3] uint8 BGR, begins another scene than the one before it."""
         small = _small(image)
         if small.shape != self._size:
             self._detector, self._size = _detector(), small.shape
@@ -48,7 +48,7 @@ class Scenes:
         self._time = 0.0
 
     def ended(self, frame: Frame) -> bool:
-        """Whether nothing goes on from the frame before to this one.
+        """Return True if no track can continue from the frame before to this one.
 
         So it is at a cut, where frames have another size, and where time leaps, on or back, by more than a
         track may be missed. A frame that comes again goes on, and so does one that somebody steps back to.

@@ -1,4 +1,4 @@
-"""How long each track is there, and which tracks of two sides are the same."""
+"""Durations of tracks, and the matching of the tracks of two sides."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TrackMatcher:
         return dataclasses.replace(right, track_ids=ids)
 
     def _is_alone(self, track: int) -> bool:
-        """Whether it may yet get the id of a track on the left."""
+        """Return True if it may yet get the id of a track on the left."""
         return track >= 0 and self._given.get(track, track + _APART) == track + _APART
 
     def _give(self, left: Detections, alone: Detections) -> None:

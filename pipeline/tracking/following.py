@@ -35,7 +35,7 @@ class FoundFollower:
         self._stage.change(options)
 
     def widened(self, options: DetectOptions) -> DetectOptions:
-        """What `suppress` has to look for: tracks go on down to `KEEP` of what begins one."""
+        """Return options for `suppress` that keep what tracks go on with: down to `KEEP` of the thresholds."""
         return dataclasses.replace(options, threshold_scale=KEEP * options.threshold_scale)
 
     @torch.no_grad()
@@ -89,7 +89,7 @@ class _Download:
             self._masks = _coarse(raw.prototypes, codes, found.boxes[:, :places]).cpu().numpy()
 
     def instances(self, image: int, frame: Frame) -> Instances:
-        """What one image shows."""
+        """Return the instances of one image."""
         rows = self.valid[image]
         return Instances(
             self.boxes[image, rows] * _sides(frame),
@@ -100,7 +100,7 @@ class _Download:
         )
 
     def put(self, image: int, frame: Frame, instances: Instances) -> None:
-        """What one image shows from now on."""
+        """Replace the instances of one image."""
         rows = self.valid[image]
         self.boxes[image, rows] = instances.boxes / _sides(frame)
         self.classes[image, rows] = instances.classes
@@ -173,7 +173,7 @@ def _sides(frame: Frame) -> NDArray[np.float32]:
 
 
 def _places(valid: Tensor) -> int:
-    """How many of the places [B, D] have to be looked at. On a GPU the host waits."""
+    """Return the number of leading places of [B, D] that are in use. On a GPU the host waits."""
     used = np.flatnonzero(valid.cpu().numpy().any(0))
     return int(used[-1]) + 1 if len(used) else 0
 

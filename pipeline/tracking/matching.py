@@ -1,4 +1,4 @@
-"""Which detection of one frame is which of the next, by how much they overlap."""
+"""Matching of the detections of two frames by their overlap."""
 
 from __future__ import annotations
 

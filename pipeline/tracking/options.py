@@ -1,4 +1,4 @@
-"""What a user may choose about following instances, checked once; neither torch nor NumPy is loaded."""
+"""Options of tracking, checked once; neither torch nor NumPy is loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STABILISE_KINDS = ("off", "light", "strong")
 
 @dataclass(frozen=True)
 class FollowOptions:
-    """How instances are followed from frame to frame.
+    """Options of tracking instances from frame to frame.
 
     tracker:   a key of `TRACKERS`
     stabilise: one of `STABILISE_KINDS`: "off" leaves detections as they are

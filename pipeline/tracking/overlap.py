@@ -1,4 +1,4 @@
-"""How much instances overlap: boxes, and masks on a coarse grid."""
+"""Overlap of instances: boxes, and masks on a coarse grid."""
 
 from __future__ import annotations
 

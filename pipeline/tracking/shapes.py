@@ -111,7 +111,7 @@ def _code(field: _Field, body: Floats) -> Floats:
 
 
 def _region(body: Floats) -> tuple[float, float, float, float]:
-    """What the grid covers."""
+    """Return the region that the grid covers."""
     x1, y1, x2, y2 = (float(edge) for edge in body)
     width, height = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
     return x1 - MARGIN * width, y1 - MARGIN * height, x1 + (1 + MARGIN) * width, y1 + (1 + MARGIN) * height

@@ -20,7 +20,7 @@ _TINY = 1e-6  # where something would be divided by nought
 
 @dataclass(frozen=True)
 class Strength:
-    """How much is smoothed.
+    """Amounts of smoothing.
 
     box, centre, size, code and shape are the seconds over which a measurement is forgotten to 1/e: of a box's
     edges, of a body's centre and its size, of coefficients, and of a shape. 0 leaves them as they are.
@@ -98,7 +98,7 @@ class Tracks:
 
 
 class _Memory(NamedTuple):
-    """What is known of M tracks, by id in rising order."""
+    """The smoothed state of M tracks, by id in rising order."""
 
     ids: Ints  # [M]
     seen: NDArray[np.float64]  # [M] seconds
@@ -147,7 +147,7 @@ class Stabiliser:
         return _result(tracks, fresh, now, order)
 
     def _known(self, fresh: _Memory) -> tuple[Ints, _Memory] | None:
-        """Which of the sorted rows continue a track, and what is known of these."""
+        """Return the sorted rows that continue a track, and the state of these tracks."""
         memory = self._memory
         if memory is None or not len(memory.ids) or not _alike(memory, fresh):
             return None
@@ -213,12 +213,12 @@ class Stabiliser:
 
 
 def _alike(one: _Memory, other: _Memory) -> bool:
-    """Whether both are of codes and bodies of the same kind."""
+    """Return True if both have codes and bodies of the same kind."""
     return one.codes.shape[1:] == other.codes.shape[1:] and one.bodies.shape[1:] == other.bodies.shape[1:]
 
 
 def _first_memory(tracks: Tracks, order: Ints) -> _Memory:
-    """What one frame alone says, by id in rising order."""
+    """Return the state of one frame alone, by id in rising order."""
     boxes = tracks.boxes[order].astype(np.float32)
     bodies = _as_places(tracks.bodies[order]) if tracks.bodies is not None else np.zeros((len(order), 0))
     scores = tracks.scores[order].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Which track each of a frame's instances belongs to, and how it looks once that is known."""
+"""The tracking stage: the track of each instance of a frame, and its smoothed box, class and mask."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.tracking.stabiliser import STRENGTHS, Stabiliser, Tracks
 
 
 class Instances(NamedTuple):
-    """What is known of one frame's N instances before they are followed."""
+    """The N instances of one frame before tracking."""
 
     boxes: NDArray[np.float32]  # [N, 4] x1 y1 x2 y2, pixels
     scores: NDArray[np.float32]  # [N]
@@ -27,7 +27,7 @@ class Instances(NamedTuple):
 
 
 class TrackingStage:
-    """What every follower needs: a tracker, a stabiliser or none, and where scenes end. One thread."""
+    """A tracker, a stabiliser or none, and the detection of scene cuts. One thread."""
 
     def __init__(self, options: FollowOptions) -> None:
         """Raises ConfigError on a choice that there is not."""
@@ -51,7 +51,7 @@ class TrackingStage:
 
     @property
     def changes(self) -> bool:
-        """Whether more than ids is given."""
+        """True if boxes, classes and masks are smoothed too."""
         return self._stabiliser is not None
 
     def __call__(

@@ -39,7 +39,7 @@ _PATIENCE = 2.0  # seconds that its threads have to end once they were told to
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class AnnotationRequest:
-    """What is to be made of what, and how.
+    """The input, the output and the settings of an annotation job.
 
     source: a file, or images; not a camera or live stream, which are recorded
     output: a file that is not there yet, a video or JSON lines by its suffix; or a folder to put one in

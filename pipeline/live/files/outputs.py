@@ -54,7 +54,7 @@ class OutputNames:
 
 
 def stem_of(info: SourceInfo | None) -> str:
-    """What to call files after a source: a file's stem, a camera's name, an address without its secrets.
+    """Return the stem for files of a source: a file's stem, a camera's name, an address without secrets.
 
     Letters, digits, `_`, `-` and dots alone; "livemask" where nothing of that is left.
     """
@@ -72,7 +72,7 @@ PICTURE = ".png"
 
 
 def sink_for(path: Path) -> Sink:
-    """What writes a file of this name: a video, or JSON lines. A file that exists is never replaced.
+    """Return a sink for a file of this name: a video, or JSON lines. A file that exists is never replaced.
 
     Raises ConfigError on another suffix.
     """
@@ -116,7 +116,7 @@ def saved_picture(path: Path, result: Result, pixel_aspect: Fraction = Fraction(
 
 
 def saved(task: str, reports: Sequence[SinkReport]) -> Saved:
-    """What sinks have made, as one event; without reports no picture has come for them to be opened with."""
+    """Return one event for the reports of several sinks; an empty sequence means that no frame came."""
     if not reports:
         return Saved(task, (), "nothing was recorded: no picture came")
     parts = [f"{report.path}: is not whole" for report in reports if report.path and not report.whole]

@@ -47,7 +47,7 @@ class Recorder:
 
     @property
     def recording(self) -> bool:
-        """Whether the next frame is going to be recorded."""
+        """True if the next frame is going to be recorded."""
         with self._lock:
             return self._is_recording()
 
@@ -203,7 +203,7 @@ class _Recording:
         self._on_end(tuple(map(self._with_drops, self._delivery.reports)), error)
 
     def _first_info(self) -> SourceInfo:
-        """What the sinks are told; asked for when the first frame is here."""
+        """Return the source's info for the sinks, read once the first frame is there."""
         assert self._size is not None
         height, width = self._size
         return dataclasses.replace(

@@ -37,7 +37,7 @@ class ComparisonStatus:
 
 @dataclass(frozen=True)
 class _Broken:
-    """What could not be loaded, or failed with a frame, and how that was told."""
+    """Settings that could not be loaded, or failed with a frame, and the message about it."""
 
     settings: DetectionSettings
     problem: str
@@ -77,7 +77,7 @@ class LiveComparison:
 
     @property
     def status(self) -> ComparisonStatus:
-        """How it stands now."""
+        """The comparison's present status."""
         return self._status
 
     def choose(self, settings: ComparisonSettings) -> None:
@@ -150,7 +150,7 @@ class LiveComparison:
             left.detector.compare(predictor, follow)
 
     def _predictor(self, left: _Left, right: DetectionSettings) -> LoadedPredictor | None:
-        """What finds the right side's instances; None where that has to be loaded. Raises ConfigError."""
+        """Return the right side's predictor, or None if it has to be loaded. Raises ConfigError."""
         if not right.needs_reload(left.settings):
             self._network = None
             return configured(left.network, right, private=False)

@@ -63,7 +63,7 @@ PRIVATE_THRESHOLD = 0.05
 
 
 def load_network(settings: DetectionSettings) -> Predictor:
-    """What `load_predictor` makes of the settings; it imports PyTorch. Raises what that raises.
+    """Load a predictor by the settings; imports PyTorch. Raises what `load_predictor` raises.
 
     Their classes are left to `configured`, when it is known which ones there are.
     """
@@ -103,7 +103,7 @@ def configured(network: Predictor, settings: DetectionSettings, private: bool) -
 
 
 def tracking_options(settings: DetectionSettings, private: bool) -> FollowOptions:
-    """How instances are followed from frame to frame.
+    """Return the options of tracking.
 
     private: nothing is smoothed, for what is hidden has to be where people are in this very frame
 
@@ -135,7 +135,7 @@ def wanted_rows(
     private: bool = False,
     own: Mapping[str, float] | None = None,
 ) -> NDArray[np.int64]:
-    """Which detections the settings ask for, where the network has looked for more: their rows, [n], rising.
+    """Return the rows, [n] rising, of the detections that the settings ask for.
 
     private: the network did, so that scores decide alone. Otherwise the stabiliser keeps a track for a while
              whose score has fallen below the threshold.

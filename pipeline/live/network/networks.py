@@ -82,7 +82,7 @@ class Networks:
 
     @property
     def in_use(self) -> DetectionSettings | None:
-        """What the network in use was loaded with and finds instances by; None without one."""
+        """The settings of the network in use; None without one."""
         with self._lock:
             if self._network is None:
                 return None
@@ -103,7 +103,7 @@ class Networks:
 
     @property
     def missing(self) -> bool:
-        """Whether there is none yet, and none is being loaded."""
+        """True if there is no network yet and none is being loaded."""
         with self._lock:
             return self._network is None and not self._loading
 
@@ -194,7 +194,7 @@ class Networks:
         self._privacy_asked = private
 
     def keep_private(self, private: bool, show: Callable[[], None]) -> None:
-        """Whether everybody is looked for, see `configured`. One thread at a time may call this.
+        """Set whether every person is detected, see `configured`. One thread at a time may call this.
 
         show: switches what is shown; called while everybody is looked for already, or still
         """
@@ -210,22 +210,22 @@ class Networks:
 
     @property
     def compared(self) -> ComparisonStatus:
-        """What is compared with it."""
+        """The status of the comparison with it."""
         return ComparisonStatus() if self._comparison is None else self._comparison.status
 
     def compared_broke(self, error: Exception) -> None:
-        """What is compared with it has failed with a frame."""
+        """Report that the right side of the comparison has failed with a frame."""
         if self._comparison is not None:
             self._comparison.broke(error)
 
     def overlooked(self, frame: Frame) -> bool:
-        """Whether somebody may have been overlooked in this frame, though everybody is to be looked for: it
-        was captured before that was so."""
+        """Return True if a person may have been missed in this frame: it was captured before every person
+        was to be detected."""
         return self._private and frame.captured_at < self._private_since
 
     def must_hide(self, frame: Frame) -> bool:
-        """Whether a frame must not be shown: privacy was asked for, and not everybody was looked for in it.
-        So it is from the very moment of asking on, whatever keeps `keep_private` waiting."""
+        """Return True if a frame must not be shown: privacy was asked for, and people may be missed in it.
+        This holds from the moment of the request on, even while `keep_private` waits."""
         return self._privacy_asked and frame.captured_at < self._private_since
 
     def wanted_rows(self, detections: Detections) -> NDArray[np.int64]:

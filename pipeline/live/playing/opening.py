@@ -51,12 +51,12 @@ class Opener:
 
     @property
     def name(self) -> str:
-        """What to call it: fit for people, and never with a password."""
+        """Name for display; never with a password."""
         return f"Camera {which_camera(self.text)}".rstrip() if self.is_camera else redacted(self.text)
 
     @property
     def is_camera(self) -> bool:
-        """Whether it is a camera of this machine."""
+        """True if it is a camera of this machine."""
         return is_camera(self.text)
 
     def watch(

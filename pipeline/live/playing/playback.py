@@ -1,4 +1,4 @@
-"""What controls something that is played: from any thread, without waiting."""
+"""Control of a played source: from any thread, without waiting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_STEPS = 5  # that wait; a key that is held asks for more than can be decod
 
 
 class PlaybackAction(Enum):
-    """What a played source has to do next."""
+    """The next action of a played source."""
 
     READ = "read ahead"
     GIVE = "give the frame that was read ahead, or read it"
@@ -62,25 +62,25 @@ class Playback:
 
     @property
     def playing(self) -> bool:
-        """Whether frames follow one another; False when paused, and at the end."""
+        """True while frames follow one another; False when paused, and at the end."""
         with self._changed:
             return self._playing
 
     @property
     def at_end(self) -> bool:
-        """Whether the newest frame is the last one."""
+        """True if the newest frame is the last one."""
         with self._changed:
             return self._at_end
 
     @property
     def seekable(self) -> bool:
-        """Whether `seek`, `loop` and steps back do anything."""
+        """True if `seek`, `loop` and steps back have an effect."""
         with self._changed:
             return self._seekable
 
     @property
     def position(self) -> float:
-        """That of the newest frame; 0 before there is one."""
+        """The position of the newest frame; 0 before there is one."""
         with self._changed:
             return float(self._passed())
 
@@ -94,7 +94,7 @@ class Playback:
 
     @property
     def speed(self) -> float:
-        """How many times as fast as its stamps say, from SLOWEST to FASTEST; holds at once when it is set."""
+        """Factor on the speed of the time stamps, SLOWEST to FASTEST; takes effect at once."""
         with self._changed:
             return self._speed
 
@@ -109,7 +109,7 @@ class Playback:
 
     @property
     def loop(self) -> bool:
-        """Whether playing goes on at the start after the last frame, where there are more than one."""
+        """True if playback starts over after the last frame, where there are more than one."""
         with self._changed:
             return self._loop
 
@@ -229,7 +229,7 @@ class Playback:
             self._changed.notify_all()
 
     def _asked_for(self) -> PlaybackCommand | None:
-        """What somebody has asked for, once; first of all the first frame."""
+        """Return the oldest pending request, once; the first request is for the first frame."""
         if self._start is None:
             return None if self._at_end else PlaybackCommand(PlaybackAction.GIVE)
         if self._target is not None:

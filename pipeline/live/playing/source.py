@@ -32,7 +32,7 @@ class PlayedSource:
 
     @property
     def info(self) -> SourceInfo:
-        """That of the source itself, called live."""
+        """The source's own info, marked as live."""
         return self._info
 
     @property

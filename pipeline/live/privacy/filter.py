@@ -43,7 +43,7 @@ class PrivacyFilter:
 
     @property
     def reason(self) -> str:
-        """Why the newest frame was hidden as a whole, for people; empty when it was not."""
+        """A message about why the newest frame was hidden as a whole; empty when it was not."""
         return self._reason
 
     def reset(self) -> None:
@@ -68,7 +68,7 @@ class PrivacyFilter:
 
 
 def _persons(detections: Detections) -> tuple[list[int], str]:
-    """Which detections are people, or why nobody can know."""
+    """Return the indices of the detections that are people, or the reason why they are unknown."""
     if not detections.class_names:
         return [], _NOT_LOADED
     if PERSON not in detections.class_names:

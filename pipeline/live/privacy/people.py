@@ -1,4 +1,4 @@
-"""Where people are hidden, from frame to frame: those that were found, and those that were just lost."""
+"""Regions in which people are hidden, from frame to frame: those detected, and those lost a moment ago."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INERTIA = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """What is hidden of somebody.
+    """The hidden region of one person.
 
     box:   [4] float32, x1 y1 x2 y2 in frame pixels
     cells: of the frame's grid, the margin included
@@ -51,7 +51,7 @@ class Region:
 
 
 def region_of(grid: Grid, box: NDArray[np.float32], crop: MaskCrop | None) -> Region:
-    """What is hidden of a person: the mask with its margin, without holes.
+    """Return the hidden region of a person: the mask with its margin, without holes.
 
     Where there is no mask, or it fills so little of its box that it cannot be the person's, the box.
     """
@@ -103,7 +103,7 @@ class People:
         self._frame: tuple[float, float] | None = None
 
     def update(self, frame: Frame, grid: Grid, present: Sequence[Region]) -> list[Region]:
-        """What is hidden in this frame: a region for each of `present`, in their order, then those held."""
+        """Return the hidden regions of this frame: one for each of `present`, in order, then those held."""
         self._advance(frame)
         self._adapt(grid)
         matched = pairs(box_ious(_boxes([k.region for k in self._known]), _boxes(present)), _SAME)
