@@ -36,7 +36,7 @@ class DeviceLaps:
         self._last = self._recorded()
 
     def lap(self, stage: str) -> DeviceEvent:
-        """Count the current stream's work since the last lap as this stage's; returns the event of its end."""
+        """Count the current stream's work since the last lap as this stage's, and return its end."""
         begin, self._last = self._last, self._recorded()
         self.laps.append(Lap(stage, self._thread, begin, self._last))
         return self._last

@@ -17,7 +17,7 @@ class Pace:
         self._interval = Fraction(1, 25)
 
     def due(self, time: Fraction, speed: float) -> float:
-        """Return when the frame of this presentation time is due, in seconds of `time.monotonic()`; maybe past."""
+        """Return when the frame of this time is due, in seconds of `time.monotonic()`; maybe past."""
         return -math.inf if self._time is None else self._at + float(time - self._time) / speed
 
     def given(self, time: Fraction, speed: float, now: float) -> None:
