@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, tracker_input, wedge
 
 from pipeline.tracking.base import TrackerInput
 from pipeline.tracking.bytetrack import ByteTrack
+from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, tracker_input, wedge
 from tests.source_tree import ROOT
 
 MEET = 12  # the frame in which their boxes are the same

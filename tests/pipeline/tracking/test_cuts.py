@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.pipeline.tracking.tracker_inputs import frame_at
 
 from assets.make_demo_video import SHOTS, VIDEO
 from pipeline.frame import Frame, Image
 from pipeline.tracking.base import LOST
 from pipeline.tracking.cuts import CutDetector, Scenes
+from tests.pipeline.tracking.tracker_inputs import frame_at
 from tests.source_tree import ROOT
 
 DATA = ROOT.parent / "shared" / "data"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from tests.pipeline.tracking.tracker_inputs import frame_at
 from torch import Tensor
 
 from model.network.heads import MaskIoUNet
@@ -31,6 +30,7 @@ from tests.pipeline import standins
 from tests.pipeline.deferred_streams import LAZY, DeferredStreams, Schedule
 from tests.pipeline.detector_checks import CPU, DEVICE, STYLE, check_equal, results
 from tests.pipeline.small_engines import small_frames, small_predictor
+from tests.pipeline.tracking.tracker_inputs import frame_at
 from tests.small_networks import decoding, raw_outputs
 
 FOLLOW = FollowOptions()

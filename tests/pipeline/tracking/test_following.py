@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, detections, frame_at
 
 from model.detections import MaskCrop
 from model.errors import ConfigError

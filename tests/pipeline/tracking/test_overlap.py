@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.pipeline.tracking.tracker_inputs import SIZE, wedge
 from torchvision.ops import box_iou
 
 from pipeline.tracking.overlap import Patch, box_ious, mask_iou, moved
+from tests.pipeline.tracking.tracker_inputs import SIZE, wedge
 
 HEIGHT, WIDTH = SIZE
 

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, tracker_input, wedge
 
 from pipeline.tracking import TRACKERS
 from pipeline.tracking.base import LOST, Tracker, TrackerInput
+from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, tracker_input, wedge
 
 START = 0.3
 
