@@ -113,7 +113,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingStarted:
     """Frames are written to these files from now on."""
 
     paths: tuple[Path, ...]
@@ -148,7 +148,7 @@ Event = (
     | Loading
     | Loaded
     | Progress
-    | Recording
+    | RecordingStarted
     | Saved
     | Failed
 )

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 from model.errors import SinkError
 from pipeline.frame import Result
-from pipeline.live.events import Closed, Event, Failed, Lost, Opened, Opening, Recording, Regained, Warned
+from pipeline.live.events import (
+    Closed,
+    Event,
+    Failed,
+    Lost,
+    Opened,
+    Opening,
+    RecordingStarted,
+    Regained,
+    Warned,
+)
 from pipeline.live.files.outputs import (
     LINES,
     PICTURE,
@@ -186,7 +196,7 @@ class LiveRun:
         paths = self._names.new(folder, stem_of(self.info), (VIDEO, LINES) if with_json else (VIDEO,))
         with self._telling_of_recording:  # it may end at once, but not before it was told of
             self._recorder.start([sink_for(path) for path in paths], self._recording_ended)
-            self._emit(Recording(paths))
+            self._emit(RecordingStarted(paths))
         self.show_again()
 
     def stop_recording(self) -> None:

@@ -41,7 +41,7 @@ class Jitter:
 
 
 @dataclass(frozen=True)
-class Window:
+class RasterWindow:
     """A part of the raster: its corner and its size in px."""
 
     left: int
@@ -95,7 +95,7 @@ def _band_jitter(mask: Pixels, carried: Pixels, known: Pixels, width: int) -> fl
     return 1 - int(np.count_nonzero(bands[0] & bands[1] & known)) / int(counted)
 
 
-def _window(now: MaskCrop, before: MaskCrop, moved: Correspondence) -> Window:
+def _window(now: MaskCrop, before: MaskCrop, moved: Correspondence) -> RasterWindow:
     """All that the mask covers, and the one before it, wherever it may have gone; one pixel more."""
     height, width = moved.known.shape
     left, right, up, down = moved.spread
@@ -104,15 +104,15 @@ def _window(now: MaskCrop, before: MaskCrop, moved: Correspondence) -> Window:
     x2 = max(now.x + now.pixels.shape[1], before.x + before.pixels.shape[1] - math.floor(left)) + 1
     y2 = max(now.y + now.pixels.shape[0], before.y + before.pixels.shape[0] - math.floor(up)) + 1
     x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
-    return Window(x1, y1, x2 - x1, y2 - y1)
+    return RasterWindow(x1, y1, x2 - x1, y2 - y1)
 
 
-def _part(whole: NDArray[Value], window: Window) -> NDArray[Value]:
+def _part(whole: NDArray[Value], window: RasterWindow) -> NDArray[Value]:
     rows = slice(window.top, window.top + window.height)
     return whole[rows, window.left : window.left + window.width]
 
 
-def _carried(before: MaskCrop, moved: Correspondence, window: Window) -> Pixels:
+def _carried(before: MaskCrop, moved: Correspondence, window: RasterWindow) -> Pixels:
     """The mask of the frame before, seen through the window of this frame."""
     height, width = moved.known.shape
     rows, columns = before.pixels.shape

@@ -14,7 +14,7 @@ from pipeline.live.events import (
     Opened,
     Opening,
     Progress,
-    Recording,
+    RecordingStarted,
     Regained,
     Saved,
     Warned,
@@ -37,7 +37,7 @@ class Bridge(QObject):
     loading = pyqtSignal(Loading)
     loaded = pyqtSignal(Loaded)
     progress = pyqtSignal(Progress)
-    recording = pyqtSignal(Recording)
+    recording = pyqtSignal(RecordingStarted)
     saved = pyqtSignal(Saved)
     failed = pyqtSignal(Failed)
 
@@ -53,7 +53,7 @@ class Bridge(QObject):
             Loading: self.loading,
             Loaded: self.loaded,
             Progress: self.progress,
-            Recording: self.recording,
+            RecordingStarted: self.recording,
             Saved: self.saved,
             Failed: self.failed,
         }

@@ -12,7 +12,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from model.user_folders import own_folder
 from pipeline.frame import Result
-from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, Recording
+from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, RecordingStarted
 from pipeline.live.selection import instance_at
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources.addresses import HIDDEN, is_address, redacted
@@ -287,7 +287,7 @@ class Controller(QObject):
     def _on_loaded(self, event: Loaded) -> None:
         self.loaded, self.loading = event, None
 
-    def _on_recording(self, event: Recording) -> None:
+    def _on_recording(self, event: RecordingStarted) -> None:
         self.recording_since = monotonic()
 
     def _on_failed(self, event: Failed) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, QUrl
 from PyQt6.QtGui import QDesktopServices
 
-from pipeline.live.events import Failed, Loaded, Lost, Recording, Regained, Saved, Warned
+from pipeline.live.events import Failed, Loaded, Lost, RecordingStarted, Regained, Saved, Warned
 from pipeline.live.network.comparison import TOPIC as COMPARISON
 from pipeline.settings import ComparisonSettings, DisplaySettings
 from ui.control.class_words import some, unknown_classes
@@ -75,7 +75,7 @@ class Notifier(QObject):
         text = f"{event.name}: {event.message}"
         self._controller.tell(Level.WARNING, text, topic=text)  # it stands beside others, and once only
 
-    def _on_recording(self, event: Recording) -> None:
+    def _on_recording(self, event: RecordingStarted) -> None:
         names = ", ".join(path.name for path in event.paths)
         self._controller.tell(Level.INFO, f"Recording to {names}", topic=RECORDING)
 

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from model.errors import SourceError
-from pipeline.live.events import Loading, Progress, Recording, Saved
+from pipeline.live.events import Loading, Progress, RecordingStarted, Saved
 from pipeline.settings import DetectionSettings
 from pipeline.sources.base import Source
 from tests.clips import write_clip
@@ -166,7 +166,7 @@ def test_while_something_is_recorded_which_is_whole_then(
     session.open(clip)
     playing(session)
     session.record(tmp_path / "out", with_json=True)
-    listener.wait_for(Recording)
+    listener.wait_for(RecordingStarted)
     some_more(session, 4)
     assert closes_in_time(session)
     (saved,) = listener.all(Saved)

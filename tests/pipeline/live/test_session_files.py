@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from pipeline.live.events import Closed, Failed, Loaded, Recording, Saved
+from pipeline.live.events import Closed, Failed, Loaded, RecordingStarted, Saved
 from tests.clips import write_clip
 from tests.full_disk import no_file_longer_than
 from tests.pipeline.live.sessions import (
@@ -45,7 +45,7 @@ def test_what_is_shown_is_recorded_as_video_and_json_lines(
     session = record(start, clip, tmp_path / "new" / "folder", with_json=True)
     session.stop_recording()
     saved = listener.wait_for(Saved)
-    assert listener.wait_for(Recording).paths == saved.paths
+    assert listener.wait_for(RecordingStarted).paths == saved.paths
     video, lines = saved.paths
     assert (video.suffix, lines.suffix, video.stem) == (".mp4", ".jsonl", lines.stem)
     assert video.stem.startswith("clip_20")
@@ -103,7 +103,7 @@ def test_a_recording_without_a_picture_says_so_and_names_no_file(
     session.open("camera")
     newest(session)
     session.record(tmp_path / "out")
-    listener.wait_for(Recording)
+    listener.wait_for(RecordingStarted)
     session.stop_recording()
     saved = listener.wait_for(Saved)
     assert (saved.paths, saved.summary) == ((), "nothing was recorded: no picture came")
@@ -131,7 +131,7 @@ def test_a_recording_that_cannot_begin_is_told_and_the_view_goes_on(
     assert (failed.task, "cannot be made a folder" in failed.message) == ("recording", True)
     assert not session.recording
     newest(session, lambda result: result.frame.index > at + 3)
-    assert listener.all(Recording) == []
+    assert listener.all(RecordingStarted) == []
 
 
 def test_a_full_disk_ends_the_recording_with_a_word_and_not_the_view(

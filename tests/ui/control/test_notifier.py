@@ -7,7 +7,17 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
-from pipeline.live.events import Closed, Failed, Loaded, Lost, Opening, Recording, Regained, Saved, Warned
+from pipeline.live.events import (
+    Closed,
+    Failed,
+    Loaded,
+    Lost,
+    Opening,
+    RecordingStarted,
+    Regained,
+    Saved,
+    Warned,
+)
 from tests.ui.standin_session import result_of
 from ui.control import notifier
 from ui.control.notices import Level
@@ -183,7 +193,7 @@ def test_weights_that_know_all_chosen_classes_take_the_notice_away(window, sessi
         (Lost("camera 0", "it was unplugged"), Level.WARNING, "it was unplugged"),
         (Regained("camera 0"), Level.INFO, "back"),
         (Warned("clip.mp4", "3 packets are damaged"), Level.WARNING, "clip.mp4: 3 packets are damaged"),
-        (Recording((Path("/x/a.mp4"),)), Level.INFO, "a.mp4"),
+        (RecordingStarted((Path("/x/a.mp4"),)), Level.INFO, "a.mp4"),
         (Saved("snapshot", (Path("/x/a.png"),), ""), Level.INFO, "/x/a.png"),
         (Saved("recording", (Path("/x/a.mp4"),), "9 frames", ("sound is lost",)), Level.WARNING, "9 frames"),
         (Failed("source", "no such file", "a traceback"), Level.ERROR, "no such file"),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtWidgets import QProgressBar, QPushButton
 
-from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress, Recording, Saved
+from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress, RecordingStarted, Saved
 from tests.ui.standin_session import result_of
 from ui.window.status import StatusBar
 from ui.window.task_bar import TaskBar
@@ -49,7 +49,7 @@ def test_it_tells_how_still_masks_are_kept_and_that_two_sides_are_shown(bar, con
 def test_a_recording_is_told_in_words_with_its_length(bar, controller, session):
     assert bar.recording.isHidden()
     session.recording = True
-    session.emit(Recording((Path("/x/a.mp4"),)))
+    session.emit(RecordingStarted((Path("/x/a.mp4"),)))
     controller.recording_since -= 72.5
     bar.refresh()
     assert bar.recording.text() == "● Recording 1:12"
