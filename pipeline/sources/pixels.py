@@ -21,8 +21,6 @@ from pipeline.sources.side_data import SideDataReader
 from pipeline.sources.tone_map import peak_of
 from pipeline.sources.troubles import Troubles
 
-_FITTED = "{count} frame(s) were fitted into the first one's"
-
 _Signs = tuple[int, int, int, int]
 
 # By the signs of a, b, c and d of the display matrix, which takes x to a*x + c*y and y to b*x + d*y

@@ -31,7 +31,7 @@ class TrackerInput:
 
 
 class Tracker(Protocol):
-    """Tells which of a frame's instances were seen before. The same tracker_inputs give the same ids."""
+    """Assigns the instances of each frame to tracks. The same input gives the same ids."""
 
     def update(self, seen: TrackerInput, start: float) -> NDArray[np.int64]:
         """The track of each instance: [N] int64, counted from 0 as tracks begin; -1 for none.

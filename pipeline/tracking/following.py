@@ -1,4 +1,4 @@
-"""TrackingStage the instances of a run, wherever its detections come from."""
+"""Tracking of the instances of a run, by any predictor."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _CELLS = 160  # at most, along the longer side of the grid that masks are compar
 class FoundFollower:
     """Follows what `suppress` found, before masks are made of it."""
 
-    def __init__(self, following: TrackingStage) -> None:
-        self._stage = following
+    def __init__(self, stage: TrackingStage) -> None:
+        self._stage = stage
 
     def change(self, options: FollowOptions) -> None:
         """See `TrackingStage.change`."""
@@ -110,8 +110,8 @@ class _Download:
 class DetectionsFollower:
     """Follows whole detections, whoever made them."""
 
-    def __init__(self, following: TrackingStage) -> None:
-        self._stage = following
+    def __init__(self, stage: TrackingStage) -> None:
+        self._stage = stage
 
     def change(self, options: FollowOptions) -> None:
         """See `TrackingStage.change`."""

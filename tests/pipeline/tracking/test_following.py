@@ -1,4 +1,4 @@
-"""TrackingStage what networks find, and whole detections."""
+"""Tracking of what networks find, and of whole detections."""
 
 from __future__ import annotations
 
