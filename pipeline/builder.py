@@ -1,4 +1,4 @@
-"""The one place where a pipeline's parts are put together."""
+"""Builds runners: the source, the detector, the overlay and the sinks of a run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build_runner(
     metrics: Metrics | None = None,
     follow: FollowOptions | None = None,
 ) -> Runner:
-    """A pipeline ready to start.
+    """Return a runner that is ready to start.
 
     style: how results are drawn, None for not at all; follow: how instances are followed from frame to frame,
     None for not at all. Raises ConfigError on a choice in `follow` that there is not.
@@ -61,7 +61,7 @@ def build_side_by_side(
     options: RunOptions | None = None,
     metrics: Metrics | None = None,
 ) -> Runner:
-    """A pipeline ready to start that finds instances in each frame in two ways.
+    """Return a runner, ready to start, that detects in each frame with two predictors.
 
     paint: draws a result and its `other`, see `SideBySidePaint`. Two predictors on one engine share what its
     network says. Raises ConfigError on a choice in a `follow` that there is not.

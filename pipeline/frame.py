@@ -1,4 +1,4 @@
-"""The two records that travel through the pipeline: a frame, and what was made of it. Both are frozen."""
+"""The records that travel through the pipeline: a frame, and its result. Both are frozen."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class QueueClosed(Exception):  # noqa: N818  (an end, not an error)
-    """Nothing will come any more, or nothing is taken any more."""
+    """Raised once nothing is put into the queue any more, or nothing is taken from it."""
 
 
 class FrameQueue(Generic[T]):
-    """Items in their order. Closing it is how its two ends tell each other that they are done."""
+    """A first-in, first-out queue. Its two ends tell each other that they are done by closing it."""
 
     def __init__(self, name: str, capacity: int) -> None:
         if capacity < 1:
@@ -38,7 +38,7 @@ class FrameQueue(Generic[T]):
             self._append(item)
 
     def put_newest(self, item: T) -> int:
-        """Let an item take the place of all that wait: whoever takes gets the newest one, at once.
+        """Replace all waiting items by this one, without waiting: the reader gets the newest one.
 
         Returns how many were dropped for it. Raises QueueClosed when closed.
         """
@@ -69,7 +69,7 @@ class FrameQueue(Generic[T]):
             return self._take()
 
     def close(self) -> None:
-        """Nothing more goes in; what is in it can still be taken."""
+        """Close the queue for new items; those in it can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Threads that end together: whoever fails first says why, and all are told to stop."""
+"""Threads that end together: the first error is kept, and all others are told to stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _nothing() -> None:
 
 
 class WorkerGroup:
-    """The threads of one run. Started once, joined by whoever started it."""
+    """The threads of one run. Started once, joined by the thread that started it."""
 
     def __init__(self, name: str, on_error: Callable[[], None]) -> None:
         """on_error: called once, from the thread that failed first; it has to make the others end."""

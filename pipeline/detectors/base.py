@@ -1,4 +1,4 @@
-"""The heart of the inference stage: frames go in, results come out in the same order."""
+"""The protocol of detectors: frames go in, results come out in the same order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Detector(Protocol):
         """Number of batches that may be in flight at a time."""
 
     def submit(self, frames: Sequence[Frame]) -> Pending:
-        """Begin with a batch, and return what waits for its results and gives them.
+        """Begin with a batch, and return a function that waits for its results and returns them.
 
         Batches are waited for in the order in which they were begun, the oldest one before `slots` more
         are begun. What nobody waits for any more is forgotten.
@@ -42,7 +42,7 @@ class StageClock:
         self._last = at
 
     def lap(self, stage: str, thread: str = "") -> float:
-        """The time since the last lap was work of this stage, shared evenly by the frames; returns now."""
+        """Count the time since the last lap as this stage's, shared evenly by the frames; returns now."""
         begin, self._last = self._last, monotonic()
         share = (self._last - begin) / len(self._indices)
         self._laps[stage] = share
@@ -52,7 +52,7 @@ class StageClock:
         return self._last
 
     def alone(self, frame: Frame) -> StageClock:
-        """A clock for one of the frames, which goes on by itself: with its laps so far, and from now on."""
+        """Return a clock for one of the frames, with its laps so far, that goes on by itself."""
         clock = StageClock(self._metrics, [frame])
         clock._laps.update(self._laps)
         return clock

@@ -81,7 +81,7 @@ class CudaDetector:
 
     @property
     def slots(self) -> int:
-        """As many as there are streams to keep busy."""
+        """Number of streams to keep busy."""
         return SLOTS
 
     @torch.no_grad()
@@ -209,11 +209,11 @@ class _Slot:
         self.painted = list(copies)
 
     def wait(self) -> None:
-        """The host waits for the batch that is on its way, if any: the one synchronisation."""
+        """Wait for the batch in flight, if any: the one synchronisation with the host."""
         if self.done is not None:
             self.done.synchronize()
         self.done = None
 
     def free(self) -> None:
-        """The batch is over."""
+        """Mark the batch as finished."""
         self._kept = ()

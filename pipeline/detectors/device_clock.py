@@ -31,7 +31,7 @@ class DeviceLaps:
         self.laps: list[Lap] = []
 
     def start(self, thread: str) -> None:
-        """Laps follow on another stream. To be called on it, after it was told what to wait for."""
+        """Begin laps on the current stream, once it was told what to wait for."""
         self._thread = thread
         self._last = self._recorded()
 

@@ -19,13 +19,13 @@ class DeviceEvent(Protocol):
     """A point in a stream's work: what is used of `torch.cuda.Event`, under the names that it has there."""
 
     def record(self) -> None:
-        """The point is after all that the current stream was given so far."""
+        """Set the point after all work of the current stream so far."""
 
     def wait(self) -> None:
         """Make the current stream wait for that point before its next work. The host does not wait."""
 
     def synchronize(self) -> None:
-        """The host waits until that point is reached."""
+        """Make the host wait until that point is reached."""
 
     def elapsed_time(self, end_event: Any) -> float:
         """Milliseconds from this point to another event's. Both have been reached, in any streams."""

@@ -43,7 +43,7 @@ class HostDetector:
 
     @property
     def slots(self) -> int:
-        """As many as the engine works on at a time."""
+        """Number of batches that the engine works on at a time."""
         return self._predictor.engine.slots
 
     def submit(self, frames: Sequence[Frame]) -> Pending:

@@ -29,7 +29,7 @@ class PairedDetector:
 
     @property
     def slots(self) -> int:
-        """As many as both can have on their way."""
+        """Number of batches that both can have in flight."""
         return 1 if self._in_turn else min(self._left.slots, self._right.slots)
 
     def submit(self, frames: Sequence[Frame]) -> Pending:

@@ -38,7 +38,7 @@ class PlainDetector:
 
     @property
     def slots(self) -> int:
-        """One: what is begun is done at once."""
+        """One: each batch is finished before `submit` returns."""
         return 1
 
     def submit(self, frames: Sequence[Frame]) -> Pending:

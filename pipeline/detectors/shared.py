@@ -1,4 +1,4 @@
-"""One forward pass for two sides that differ only in what is made of it."""
+"""One forward pass for two predictors that share an engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def shared(left: LoadedPredictor, right: LoadedPredictor) -> tuple[LoadedPredictor, LoadedPredictor]:
-    """Both predictors, so that the right one reads what the left one's network said of the same batch.
+    """Return both predictors, so that the right one reads the left engine's outputs of the same batch.
 
     They are given back as they are where they are of different networks, and on a GPU. Whoever uses them has
     to have the left one's results before the right one begins with the same frames.
@@ -52,7 +52,7 @@ class _Remembering:
 
 
 class _Recalling:
-    """An engine that says what another one has just said."""
+    """An engine that returns the last outputs of another one."""
 
     def __init__(self, said: _Remembering) -> None:
         self._said = said

@@ -1,1 +1,1 @@
-"""The pipeline for somebody who watches: sources that are played, settings that change while it runs."""
+"""Live runs: sources that are played, and settings that change while a run goes on."""

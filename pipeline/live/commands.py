@@ -1,4 +1,4 @@
-"""A thread that works off commands, so that whoever gives them never waits."""
+"""A thread that runs commands, so that the caller never waits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CommandThread:
         self._thread: threading.Thread | None = None
 
     def put(self, topic: str, command: Command, replaces: bool = True) -> bool:
-        """Let a command wait for its turn; `replaces`: in the place of the one of its topic that waits.
+        """Queue a command; `replaces`: in the place of the waiting one of its topic.
 
         False when it was refused, because the thread has ended or, unless it is one that replaces others,
         because too many wait.
@@ -52,7 +52,7 @@ class CommandThread:
             return True
 
     def end(self) -> None:
-        """Forget what waits, and end once the command that runs has returned. `join` waits for that."""
+        """Drop waiting commands, and end once the running one has returned. `join` waits for that."""
         with self._changed:
             self._ended = True
             self._waiting.clear()

@@ -42,7 +42,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Lost:
-    """A camera or stream is gone; it is tried again until the source is closed."""
+    """A camera or stream was lost; opening it again is tried until the source is closed."""
 
     name: str
     reason: str
@@ -50,7 +50,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Regained:
-    """It is back."""
+    """A lost camera or stream was opened again."""
 
     name: str
 
@@ -105,7 +105,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Progress:
-    """Something that takes long goes on. fraction: 0..1, None when unknown."""
+    """Progress of a long task. fraction: 0..1, None when unknown."""
 
     task: str
     fraction: float | None

@@ -1,4 +1,4 @@
-"""One source that is watched, from its opening to its end."""
+"""The live run of one source, from its opening to its end."""
 
 from __future__ import annotations
 
@@ -137,13 +137,13 @@ class LiveRun:
             return self._closed_told
 
     def admit(self) -> None:
-        """Let frames come, and tell of it. Returns at once."""
+        """Let frames be read, and report it by an event. Returns at once."""
         self._networks.attach(self.detector)
         self.tell_opened()
         self._admitted.set()
 
     def tell_opened(self) -> None:
-        """Tell that this source is shown, as long as it is."""
+        """Emit the event that this source is shown, unless it is closed."""
         with self._lock:
             if self._opened is not None and not self._closed_told:
                 self._emit(self._opened)
@@ -168,14 +168,14 @@ class LiveRun:
         return (*self._runner.alive, *watcher, *self.scorer.alive)
 
     def tell_closed(self) -> None:
-        """Tell that no more comes, unless that was told; also where not all threads have ended in time."""
+        """Emit the event that no more frames come, once; also where not all threads have ended in time."""
         with self._lock:
             told, self._closed_told = self._closed_told, True
         if not told:
             self._emit(Closed(self._opener.name))
 
     def show(self, display: DisplaySettings) -> None:
-        """Paint like that from now on."""
+        """Apply display settings to all later frames."""
         problem = self.painter.picture_problem
         self.painter.display = display
         if self.painter.picture_problem != problem:

@@ -1,4 +1,4 @@
-"""All that a window does with sources, networks and files: told at once, done in threads of its own."""
+"""A session of a window: sources, networks and files, in threads of its own."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class LiveSession(RunView):
 
     @property
     def in_use(self) -> DetectionSettings | None:
-        """The settings that instances are really found by, whatever failed; None without a network."""
+        """The settings in effect, whatever failed; None without a network."""
         return self._networks.in_use
 
     @property
@@ -124,7 +124,7 @@ class LiveSession(RunView):
         self._control.put("source", self._active.clear)
 
     def detect(self, settings: DetectionSettings) -> None:
-        """Find instances like that from now on. Another network is loaded first, once anything was opened."""
+        """Apply detection settings. Another network is loaded first, once anything was opened."""
         to_load = self._networks.want(settings)
         if not self._asked:
             return
@@ -133,16 +133,16 @@ class LiveSession(RunView):
         self._control.put("detection", self._apply_detection)
 
     def display(self, settings: DisplaySettings) -> None:
-        """Show results like that from now on. Until it is done, privacy hides every frame as a whole."""
+        """Apply display settings. Until it is done, privacy hides every frame as a whole."""
         self._networks.ask_privacy(settings.privacy)
         self._control.put("display", lambda: self._apply_display(settings))
 
     def compare(self, settings: ComparisonSettings) -> None:
-        """Compare like that from now on; what needs another network, once that is loaded."""
+        """Apply comparison settings; those that need another network, once it is loaded."""
         self._control.put(TOPIC, lambda: self._apply_comparison(settings))
 
     def split(self, at: float) -> None:
-        """Put the line of a comparison there, 0..1 of the picture's width."""
+        """Set the position of a comparison's line, 0..1 of the picture's width."""
         self._split = at
         if (run := self._active.run) is not None:
             run.painter.split = at
@@ -218,7 +218,7 @@ class LiveSession(RunView):
         self._active.replace(LiveRun(opener, *shared))
 
     def _prepare(self, run: LiveRun) -> None:
-        """Set a run that was opened while settings may have changed."""
+        """Apply the present settings to a run that was opened meanwhile."""
         run.detector.inspect = self._inspect
         run.painter.split = self._split
         run.show(self._display)
@@ -281,7 +281,7 @@ class LiveSession(RunView):
             yield self._job
 
     def _put_each(self, topic: str, command: Command) -> None:
-        """Put a command that takes no other one's place."""
+        """Queue a command that replaces no other one."""
         if not self._control.put(topic, command, replaces=False):
             self._emit(Failed(topic, "too much is waiting to be done; try again in a moment"))
 

@@ -32,7 +32,7 @@ class Part(Protocol):
         """The names of those that run."""
 
     def end(self) -> None:
-        """Have them end; returns at once."""
+        """Begin to end them; returns at once."""
 
     def join(self, timeout: float) -> bool:
         """Wait for their end, at most `timeout` seconds; whether it has come."""
@@ -133,14 +133,14 @@ class ActiveRun:
 
 
 def require_run(run: LiveRun | None) -> LiveRun:
-    """The run; SinkError where there is none, for whatever wants to keep what it shows."""
+    """Return the run, or raise SinkError without one."""
     if run is None:
         raise SinkError("nothing is shown; open a camera, a file or an address first")
     return run
 
 
 class RunView:
-    """Answers from the present run; every answer is that of this moment."""
+    """Read-only view of the active run, at this moment."""
 
     def __init__(self, active: ActiveRun) -> None:
         self._active = active
@@ -201,7 +201,7 @@ class RunView:
 
 
 def give_back_memory() -> None:
-    """Have the C library return what it keeps for later; where it is not glibc, nothing is done.
+    """Return free memory of the C library to the system; nothing is done where it is not glibc.
 
     Each thread takes memory from an arena of its own, and glibc keeps what is freed there. A run has threads
     of its own, and frees pictures by the hundred: without this, one after another adds to what is kept.

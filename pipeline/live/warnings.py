@@ -1,4 +1,4 @@
-"""Errors as events: in words for people, with details to be copied, and never with a password."""
+"""Events of errors: a message, details to copy, and never a password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:[/\\]\S*", re.IGNORECASE)
 
 
 def failed(task: str, error: BaseException, source: str = "") -> Failed:
-    """The event that tells of an error.
+    """Return the event of an error.
 
     source: what was opened, as somebody typed it; where it is an address, its secrets are left out, as are
             those of any other address in the text

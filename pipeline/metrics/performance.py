@@ -97,7 +97,7 @@ class PerformanceMeter:
 
 
 def as_text(performance: Performance) -> str:
-    """All of it as lines of text, to be pasted somewhere."""
+    """Return all figures as lines of text, to be pasted somewhere."""
     whole = performance.whole
     lines = [
         f"capture {performance.capture:.1f} fps, inference {performance.inference:.1f} fps, "

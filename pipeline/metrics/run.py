@@ -120,7 +120,7 @@ class MetricsSnapshot:
         return seconds / self.seconds if self.seconds else 0.0
 
     def rate(self, count: int) -> float:
-        """So many in the whole run, a second."""
+        """Return a count of the whole run as a rate a second."""
         return count / self.seconds if self.seconds else 0.0
 
 

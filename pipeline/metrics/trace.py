@@ -54,12 +54,12 @@ class TraceWriter:
         self._add(event, span.thread, {"frame": span.frame})
 
     def queue(self, name: str, depth: int) -> None:
-        """The queue's curve goes to `depth` now."""
+        """Add a point to the queue's curve."""
         event = {"name": f"queue {name}", "ph": "C", "ts": self._microseconds(monotonic())}
         self._add(event, None, {"items": depth})
 
     def drop(self, name: str, count: int) -> None:
-        """A mark, now, on the track of this thread."""
+        """Add a mark to the track of this thread."""
         event = {"name": "drop", "cat": "drop", "ph": "i", "s": "t", "ts": self._microseconds(monotonic())}
         self._add(event, threading.current_thread().name, {"queue": name, "frames": count})
 

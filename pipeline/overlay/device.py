@@ -121,7 +121,7 @@ def _tinted(picture: Tensor, top: Tensor, colours: Tensor, alpha: float) -> Tens
 
 
 def _painted(picture: Tensor, top: Tensor, colours: Tensor) -> Tensor:
-    """The colour itself where a place is on top."""
+    """Return the picture with the colour itself where a place is on top."""
     return torch.where((top < len(colours) - 1)[..., None], colours[top.long()].to(torch.uint8), picture)
 
 

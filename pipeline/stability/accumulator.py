@@ -1,4 +1,4 @@
-"""The books of a measurement: what each frame adds to its tracks, its objects and the whole video."""
+"""Accumulation of a measurement: the contribution of each frame to its tracks, its objects and the video."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class FrameMasks:
 
 
 def frame_masks(detections: Detections, truth: dict[int, MaskCrop], grid: tuple[int, int]) -> FrameMasks:
-    """Take down a frame's detections and its ground truth's objects, masks of the frame's size by label.
+    """Return the masks of a frame's detections and of its ground truth's objects, by label.
 
     grid: (height, width) px of the raster
     """

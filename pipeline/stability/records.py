@@ -147,7 +147,7 @@ class ObjectScore:
 
 @dataclass(frozen=True)
 class StabilitySummary:
-    """A whole video.
+    """The figures of a whole video.
 
     stability:       the figure to quote, 0..1, more is better; None where no two frames could be compared
     basis:           "truth": it is measured against ground truth; "tracks": against the tracks alone. Figures

@@ -1,4 +1,4 @@
-"""From the books of a measurement to the figures of the whole video."""
+"""Summary of a measurement: the figures of the whole video."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.stability.track_accumulators import Mean
 
 
 def summarise(totals: VideoAccumulator) -> StabilitySummary:
-    """The figures of all frames that were recorded."""
+    """Return the figures of all frames so far."""
     tracks = tuple(totals.tracks[key].score() for key in sorted(totals.tracks))
     objects = tuple(totals.objects[key].score() for key in sorted(totals.objects))
     stability = _stability(totals)

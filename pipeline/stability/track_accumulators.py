@@ -143,7 +143,7 @@ class TrackAccumulator:
             self.worst, self.worst_frame = moment, index
 
     def belongs_to(self, label: int) -> None:
-        """It is matched with this object of the ground truth."""
+        """Note a match with this object of the ground truth."""
         self.label = label
         if label not in self.labels:
             self.labels.append(label)
@@ -193,7 +193,7 @@ def runs(frames: list[int]) -> tuple[tuple[int, int], ...]:
 
 
 def _badness(moment: TrackMoment) -> float:
-    """By what the worst frame is chosen: the excess where there is ground truth."""
+    """Return the figure by which the worst frame is chosen: the excess where there is ground truth."""
     value = moment.jitter if moment.excess is None else moment.excess
     return -1.0 if value is None else value
 
@@ -211,18 +211,18 @@ class Steadiness:
         self._counts: list[bool] = []
 
     def begin(self, counts: bool) -> None:
-        """The next frame; whether it counts even if no mask is expected in it: as 0."""
+        """Begin the next frame; `counts`: it counts, as 0, even if no mask is expected in it."""
         self._expected.append(0)
         self._still.append(0.0)
         self._counts.append(counts)
 
     def expect(self, still: float) -> None:
-        """One mask more is expected in this frame; its 1 - jitter, 0 where there is none to compare."""
+        """Add an expected mask to this frame; still: its 1 - jitter, 0 where there is none to compare."""
         self._expected[-1] += 1
         self._still[-1] += still
 
     def missed(self, frames: Iterable[int]) -> None:
-        """In these earlier frames one mask more was expected, and missing."""
+        """Add one expected and missing mask to each of these earlier frames."""
         for frame in frames:
             self._expected[frame] += 1
 

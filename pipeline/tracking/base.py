@@ -45,4 +45,4 @@ class Tracker(Protocol):
         """
 
     def reset(self) -> None:
-        """Every track ends. No id is ever used again."""
+        """End every track. No id is ever used again."""

@@ -131,7 +131,7 @@ class _Similarity(BaseIoU):
             self._last[int(ids[row])] = _Seen(self._seen.boxes[row], mask)
 
     def forget(self) -> None:
-        """Every track has ended."""
+        """Forget all tracks."""
         self._last = {}
 
     def _compute(self, boxes_1: NDArray[np.floating], boxes_2: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ class TrackTimes:
         self._times: dict[int, tuple[float, float]] = {}  # first and last, in the order of the last
 
     def note(self, detections: Detections, time: float) -> None:
-        """These were seen at `time`, the frame's own, in seconds."""
+        """Note that these tracks were seen at `time`, the frame's own, in seconds."""
         if detections.track_ids is None:
             return
         with self._lock:

@@ -129,7 +129,7 @@ class Stabiliser:
         self._memory: _Memory | None = None
 
     def reset(self) -> None:
-        """Every track begins anew."""
+        """Forget all tracks' state."""
         self._memory = None
 
     def __call__(self, tracks: Tracks) -> Tracks:

@@ -38,7 +38,7 @@ class TrackingStage:
         self._scenes = Scenes()
 
     def change(self, options: FollowOptions) -> None:
-        """Go on by other options, or with another network: tracks and ids stay, as long as the tracker does.
+        """Change the options, or note another network: tracks and ids stay as long as the tracker does.
 
         Smoothing begins anew: what describes a mask to one network says nothing to another. Raises
         ConfigError on a choice that there is not.

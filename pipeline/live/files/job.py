@@ -1,4 +1,4 @@
-"""A file annotated to disk, every frame of it, beside what is watched."""
+"""A job that annotates every frame of a file to disk, beside the live run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class AnnotationRequest:
 
 
 class AnnotationJob:
-    """Loses no frame; draws and hides what the view does, but for the selection and the frame rate.
+    """Annotates a file, without loss of frames, as the view does but for the selection and the frame rate.
 
     Runs once, in a thread of its own, with a network of its own, so that what is watched can change. It
     tells of itself by `Progress` events, and at the end by `Saved` or `Failed`. Who cancels it wants no half

@@ -1,4 +1,4 @@
-"""Files that are made while somebody watches: recordings, snapshots, and what is told of them."""
+"""Output files of a live session: recordings and snapshots, their names and their events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REMEMBERED = 64
 
 
 class OutputNames:
-    """`<source>_2026-11-21_14-03-22.mp4`: names that are nobody's yet. Any thread may ask.
+    """Makes unused file names, such as `<source>_2026-11-21_14-03-22.mp4`. For any number of threads.
 
     A name that was given lately is not given again, for its file may be on its way under another name.
     """

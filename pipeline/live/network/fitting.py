@@ -33,7 +33,7 @@ P = TypeVar("P")
 def one_at_a_time(
     load: Callable[[DetectionSettings], P], lock: threading.Lock
 ) -> Callable[[DetectionSettings], P]:
-    """The same for several threads: PyTorch cannot export two networks at once, and OpenVINO runs those.
+    """Return the loading function behind a lock: PyTorch cannot export two networks at once.
 
     lock: that of everything that loads
     """
@@ -46,7 +46,7 @@ def one_at_a_time(
 
 
 def warm_up(network: LoadedPredictor) -> None:
-    """Run it once: the first frame takes longer, and an engine that cannot run is to fail here.
+    """Run a network once: the first frame takes longer, and an engine that cannot run fails here.
 
     The frame is as wide as those of most videos: a network that keeps the aspect ratio is made ready for one
     shape. What follows its instances is made once, too: a tracker's library takes its time to load.
@@ -73,7 +73,7 @@ def load_network(settings: DetectionSettings) -> Predictor:
 
 
 def load_any_network(settings: DetectionSettings) -> LoadedPredictor:
-    """The same for weights of any kind, see `load_instance_predictor`. Raises what that raises."""
+    """Load a predictor from weights of any kind. Raises what `load_instance_predictor` raises."""
     from model.instance_predictor import load_instance_predictor
 
     return load_instance_predictor(settings.weights, **_arguments(settings))

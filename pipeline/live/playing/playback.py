@@ -175,13 +175,13 @@ class Playback:
     # For the source that obeys; nobody else has a use for what follows.
 
     def attach(self, info: SourceInfo, seekable: bool) -> None:
-        """Take note of what is played."""
+        """Set the source that is played."""
         with self._changed:
             self._told_duration = info.duration
             self._seekable = seekable
 
     def command(self, upcoming: Fraction | None) -> PlaybackCommand | None:
-        """Wait for what is to be done next; None once it is over.
+        """Wait for the next command; None once playback is over.
 
         upcoming: presentation time of the frame that was read ahead; None without one
         """
@@ -197,7 +197,7 @@ class Playback:
             return None
 
     def given(self, time: Fraction) -> None:
-        """The frame of this presentation time is the present one now."""
+        """Note that the frame of this presentation time is the present one."""
         with self._changed:
             self._start = time if self._start is None else self._start
             self._time = time
@@ -205,7 +205,7 @@ class Playback:
             self._pace.given(time, self._speed, monotonic())
 
     def ended(self) -> Fraction | None:
-        """There is no frame any more. Returns the time at which to go on, or None to stay at the end."""
+        """Note the end of the source. Returns the time at which to go on, or None to stay at the end."""
         with self._changed:
             if (
                 self._loop
@@ -223,7 +223,7 @@ class Playback:
             return None
 
     def shut(self) -> None:
-        """It is over: `command` returns None from now on."""
+        """End playback: `command` returns None from now on."""
         with self._changed:
             self._shut = True
             self._changed.notify_all()

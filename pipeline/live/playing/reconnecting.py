@@ -1,4 +1,4 @@
-"""Cameras and streams that go on when they are back."""
+"""Live sources that are opened again when they were lost."""
 
 from __future__ import annotations
 

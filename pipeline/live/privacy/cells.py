@@ -44,11 +44,11 @@ class Grid:
         return -(-self.height // self.side), -(-self.width // self.side)
 
     def empty(self) -> Cells:
-        """No cell."""
+        """Return a region without cells."""
         return np.zeros(self.shape, dtype=bool)
 
     def all(self) -> Cells:
-        """Every cell."""
+        """Return a region of every cell."""
         return np.ones(self.shape, dtype=bool)
 
     def touched_by(self, crop: MaskCrop) -> Cells:

@@ -1,4 +1,4 @@
-"""People made unrecognisable in a result, so that nothing that comes after can show them.
+"""Privacy filter: people in a result are pixelated, before anything is drawn.
 
 Whoever was never detected is not hidden, and whoever uses this has to say so.
 """

@@ -1,4 +1,4 @@
-"""The last look at a result before it is shown: privacy may have been asked for while it was on its way."""
+"""Privacy gate: hides results that were in flight when privacy was asked for."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PrivacyGate:
         return self._shown.close(complete)
 
     def _hidden(self, result: Result) -> Result:
-        """Hidden as a whole, also where it is by now."""
+        """Return the result hidden as a whole, also where it is hidden already."""
         from pipeline.live.painting import LivePainter
 
         if self._painter is None:

@@ -41,7 +41,7 @@ class Region:
 
     @property
     def smaller_side(self) -> float:
-        """Of the box, in pixels."""
+        """Smaller side of the box, in pixels."""
         return float(min(self.box[2:] - self.box[:2]))
 
     @property
@@ -72,7 +72,7 @@ def hidden_frame(grid: Grid) -> Region:
 
 
 def _margin(grid: Grid, smaller_side: float) -> int:
-    """In cells."""
+    """Return the margin in cells."""
     return max(ceil(_MARGIN * smaller_side / grid.side), 1)
 
 
