@@ -1,4 +1,4 @@
-"""What every sink of results offers."""
+"""The protocol of sinks of results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.sources.base import SourceInfo
 
 @dataclass(frozen=True)
 class SinkReport:
-    """What a sink has made, checked by reading it back.
+    """The output of a sink, checked by reading it back.
 
     path:     the file or folder; None where there is none
     summary:  one line, such as "377 frames, 0.000 to 30.080 s, audio kept"

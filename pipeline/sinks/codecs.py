@@ -1,4 +1,4 @@
-"""What of the tables in `formats` goes together, and what of it this build of FFmpeg can do."""
+"""Combinations of the tables in `formats` that go together and that this build of FFmpeg supports."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _encoder(codec: VideoCodec) -> str | None:
 
 
 def refused(encoder: str, size: tuple[int, int], error: Exception) -> SinkError:
-    """What to say when an encoder does not open; `size` is (width, height) in pixels."""
+    """Return the error for an encoder that does not open; `size` is (width, height) in pixels."""
     told = reason(error)
     if "_nvenc" in encoder:
         hint = "its device or driver may be missing; choose a software codec"

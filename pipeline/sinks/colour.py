@@ -1,4 +1,4 @@
-"""How BGR becomes what an encoder takes, and what the file says about its colours."""
+"""Conversion of BGR to an encoder's pixel format, and the file's colour tags."""
 
 from __future__ import annotations
 

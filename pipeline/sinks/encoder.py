@@ -23,7 +23,7 @@ _SLOWEST, _FASTEST = Fraction(1, 60), Fraction(240)
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """What to encode with.
+    """The encoder and its options.
 
     codec:   a key of `formats.CODECS`
     quality: what the codec calls CRF, smaller is better; None for the codec's own
@@ -36,8 +36,8 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What all pictures of one video have in common.
+class PictureFormat:
+    """Properties that all pictures of one video have in common.
 
     width, height: in pixels
     tags:          what its colours mean
@@ -62,7 +62,7 @@ def nominal_rate(rate: Fraction | None) -> Fraction:
     return simple if simple.numerator < 1 << 16 else Fraction(max(1, round(rate)))
 
 
-class Stamps:
+class OutputStamps:
     """The time stamps of a video's frames in units of its container, strictly ascending.
 
     ticks:  what was given to each frame
@@ -100,7 +100,7 @@ class Stamps:
         return self.ticks[0] + number * step
 
     def duration(self, number: int) -> int:
-        """How long a frame is shown, in units.
+        """Return the duration of a frame, in units.
 
         For the last one that is what `end_at` was told, else as long as the one before it.
         """
@@ -111,17 +111,17 @@ class Stamps:
         return self.duration(number - 1) if number else self._interval
 
     def end_at(self, time: Fraction) -> None:
-        """When the last frame stops being shown, in seconds; a time before it is left out of account."""
+        """Set the end of the last frame, in seconds; a time before it is ignored."""
         last = round(time / self.unit) - self.ticks[-1]
         self._last = last if last > 0 else self._last
 
     def end_tick(self) -> int:
-        """When the last frame stops being shown, in units."""
+        """The end of the last frame, in units."""
         last = len(self.ticks) - 1
         return self.ticks[last] + self.duration(last)
 
     def end(self) -> Fraction:
-        """When the last frame stops being shown, in seconds."""
+        """The end of the last frame, in seconds."""
         return self.end_tick() * self.unit
 
 
@@ -135,7 +135,7 @@ class VideoEncoder:
     """
 
     def __init__(
-        self, container: OutputContainer, settings: EncoderSettings, picture: Picture, rate: Fraction
+        self, container: OutputContainer, settings: EncoderSettings, picture: PictureFormat, rate: Fraction
     ) -> None:
         codec = codec_of(settings.codec)
         self._container = container
@@ -176,7 +176,7 @@ class VideoEncoder:
         """(width, height) in pixels of what is encoded; larger by one than a picture of odd size."""
         return self._size
 
-    def open(self, time_base: Fraction) -> Stamps:
+    def open(self, time_base: Fraction) -> OutputStamps:
         """Open encoder and container; the stamps to come are kept in what is returned.
 
         time_base: seconds a unit of the stamps to come; taken where the container can. Raises SinkError
@@ -190,7 +190,7 @@ class VideoEncoder:
         self._container.start_encoding()
         unit = self._stream.time_base
         assert unit is not None
-        self.stamps = Stamps(unit, self._tick)
+        self.stamps = OutputStamps(unit, self._tick)
         return self.stamps
 
     def write(self, picture: Image, time: Fraction) -> None:
@@ -216,7 +216,7 @@ class VideoEncoder:
             self._held = None
 
     def _latest_decoding(self, packet: av.Packet[av.VideoStream]) -> int:
-        """When to decode the last packet, in units."""
+        """Return the latest decoding time of the last packet, in units."""
         assert packet.pts is not None
         assert packet.dts is not None
         whole = self.stamps.end_tick() - self.stamps.ticks[0]

@@ -1,4 +1,4 @@
-"""What frames are called, as files in a folder and where a list of tracks names them."""
+"""Names of frames, as files in a folder and in lists of tracks."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def frames_stem(info: SourceInfo) -> str:
 
 
 def numbered(info: SourceInfo, frame: Frame) -> str:
-    """What to call a frame that has no name of its own, without a suffix: `clip_000041`."""
+    """Return the name of a frame that has none of its own, without a suffix: `clip_000041`."""
     return f"{frames_stem(info)}_{frame.index:06d}"

@@ -12,7 +12,7 @@ from pipeline.sinks.frame_names import harmless, numbered
 from pipeline.sinks.image_folder import ImageFolder
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import removed
-from pipeline.sinks.span import Span
+from pipeline.sinks.span import FrameRange
 from pipeline.sources.base import SourceInfo
 
 
@@ -37,7 +37,7 @@ class ImagesSink:
         self._overwrite = overwrite
         self._folder: ImageFolder | None = None
         self._written: set[str] = set()
-        self._span = Span()
+        self._span = FrameRange()
 
     def open(self, info: SourceInfo) -> None:
         """Make the part folder. Raises SinkError as `ImageFolder` does."""

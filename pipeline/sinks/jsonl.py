@@ -12,7 +12,7 @@ from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile, cannot_be_written
-from pipeline.sinks.span import Span
+from pipeline.sinks.span import FrameRange
 from pipeline.sources.base import SourceInfo
 
 _ZERO = Fraction(0)
@@ -30,7 +30,7 @@ class JsonLinesSink:
         self._path = path
         self._overwrite = overwrite
         self._part: PartFile | None = None
-        self._span = Span()
+        self._span = FrameRange()
         self._detections = 0
         self._failed = False
         self._origin: Fraction | None = None
@@ -83,7 +83,7 @@ class JsonLinesSink:
 
 
 def frame_record(result: Result, origin: Fraction = _ZERO) -> dict[str, Any]:
-    """What is told of a frame, ready for json.
+    """Return a frame's record, ready for json.
 
     `index`; the exact time stamp, counted from `origin` in seconds, as `pts` and `time_base`
     ("numerator/denominator", seconds a unit) and its rounded value `time` in seconds; `source_time`, the

@@ -6,7 +6,7 @@ import threading
 
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
-from pipeline.sinks.span import Span
+from pipeline.sinks.span import FrameRange
 from pipeline.sources.base import SourceInfo
 
 
@@ -23,7 +23,7 @@ class LatestSink:
         self._closed = False
         self._taken = True
         self._overwritten = 0
-        self._span = Span()
+        self._span = FrameRange()
 
     @property
     def info(self) -> SourceInfo | None:
@@ -36,12 +36,6 @@ class LatestSink:
         """True once nothing more is going to come."""
         with self._lock:
             return self._closed
-
-    @property
-    def overwritten(self) -> int:
-        """How many results were replaced before anybody took them."""
-        with self._lock:
-            return self._overwritten
 
     def take(self) -> Result | None:
         """The newest result, once; None when it was taken before or there is none yet. Never waits."""

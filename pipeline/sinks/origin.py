@@ -1,4 +1,4 @@
-"""Where the time of an output begins: one rule for all sinks, so that their stamps agree."""
+"""The origin of an output's time: one rule for all sinks, so that their stamps agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def origin_of(info: SourceInfo, first: Frame) -> Fraction:
 
 
 def told(info: SourceInfo, origin: Fraction) -> tuple[str, ...]:
-    """What a summary says about an origin: nothing where it is 0, or nobody knows the source's own time."""
+    """Return a summary's words about an origin: none where it is 0, or the source's own time is unknown."""
     if not origin or info.live:
         return ()
     return (f"begins at {float(origin):.3f} s in the source, at 0 here",)

@@ -11,7 +11,7 @@ import av
 
 from pipeline.frame import Image
 from pipeline.sinks import matroska
-from pipeline.sinks.encoder import EncoderSettings, Picture, Stamps, VideoEncoder
+from pipeline.sinks.encoder import EncoderSettings, OutputStamps, PictureFormat, VideoEncoder
 from pipeline.sinks.formats import VideoContainer
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier, goes_on
 
@@ -23,7 +23,7 @@ _FINEST = 1_000_000
 _MATROSKA = {"avoid_negative_ts": "disabled"}
 
 
-class Recording:
+class VideoRecording:
     """Frames of one size go in, one after another; audio and subtitles follow in step.
 
     file:      where it goes, with nothing in its buffer; closed by whoever opened it
@@ -39,7 +39,7 @@ class Recording:
         file: BufferedWriter,
         container: VideoContainer,
         settings: EncoderSettings,
-        picture: Picture,
+        picture: PictureFormat,
         rate: Fraction,
         time_base: Fraction,
         copier: StreamCopier | None,
@@ -68,7 +68,7 @@ class Recording:
         return self._encoder.size
 
     @property
-    def stamps(self) -> Stamps:
+    def stamps(self) -> OutputStamps:
         """The time stamps that the frames were given."""
         return self._stamps
 

@@ -1,4 +1,4 @@
-"""How many frames went through, and from when to when."""
+"""The number of frames, and the times of the first and the last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from pipeline.frame import Frame
 
 
-class Span:
+class FrameRange:
     """Counts frames and keeps the first and last time; prints as "377 frames, 0.000 to 30.080 s"."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Which streams of a file another container can take over as they are: tried, as no table knows it all."""
+"""The choice of streams that another container can take over as they are, found by trial."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Choice:
-    """What becomes of a file's streams: the indices of those to copy, and why the others are left out."""
+class StreamChoice:
+    """The indices of a file's streams to copy, and the reasons why the others are left out."""
 
     kept: list[int] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -50,12 +50,12 @@ def open_media(path: Path) -> InputContainer:
     return av.open(f"file:{path.absolute()}", container_options=only, metadata_errors="replace")
 
 
-def choose_streams(path: Path, video: Stream | None, output: OutputContainer) -> Choice:
-    """Which streams of a file `output` can take over, besides the video that is shown.
+def choose_streams(path: Path, video: Stream | None, output: OutputContainer) -> StreamChoice:
+    """Return the streams of a file that `output` can take over, besides the video that is shown.
 
     Raises FFmpegError and OSError where the file cannot be read.
     """
-    choice = Choice()
+    choice = StreamChoice()
     with open_media(path) as container:
         others = [s for s in container.streams if video is None or s.index != video.index]
         wanted = [s for s in others if s.type in _COPIED]
@@ -116,7 +116,7 @@ def _samples(container: InputContainer, streams: Sequence[Stream]) -> Samples:
 
 
 def _refusal(output: OutputContainer, stream: Stream, samples: Sequence[Packet]) -> str:
-    """Why a container like `output` does not take this stream, or "": one is written to its end, and read."""
+    """Return why a container like `output` refuses this stream, or ""; one is written and read."""
     name = output.format.name
     buffer = io.BytesIO()
     try:
@@ -163,7 +163,7 @@ def _copied(packet: Packet, origin: int) -> Packet:
 
 
 def _decoded(stream: Stream, packets: Sequence[Packet]) -> int:
-    """How many frames of sound come out of packets; 0 where nothing can be decoded, or it is no sound."""
+    """Return the number of audio frames in packets; 0 where nothing can be decoded, or it is no audio."""
     if not isinstance(stream, AudioStream):
         return 0
     try:
@@ -173,7 +173,7 @@ def _decoded(stream: Stream, packets: Sequence[Packet]) -> int:
 
 
 def _read_back(buffer: io.BytesIO, frames: int) -> bool:
-    """Whether about as many frames of sound come out of a file that was written."""
+    """Return True if about as many audio frames come out of a file that was written."""
     buffer.seek(0)
     try:
         with av.open(buffer, "r", metadata_errors="replace") as written:
@@ -184,7 +184,7 @@ def _read_back(buffer: io.BytesIO, frames: int) -> bool:
 
 
 def _tells_chapters(container: InputContainer, stream: Stream) -> bool:
-    """Whether a data stream of an mp4 is the list of its chapters, which `chapters` takes care of."""
+    """Return True if a data stream of an mp4 is the list of its chapters, which `chapters` takes care of."""
     chapters = container.chapters()
     is_list = stream.type == "data" and len(stream.index_entries) == len(chapters) > 0
     return is_list and "mp4" in container.format.name

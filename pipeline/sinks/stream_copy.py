@@ -197,7 +197,7 @@ def main_video(container: InputContainer) -> av.VideoStream | None:
 
 
 def goes_on(path: Path, end: Fraction) -> bool:
-    """Whether the video of a file has a frame at `end` (seconds) or later; False when nobody can tell."""
+    """Return True if the video of a file has a frame at `end` (seconds) or later; False when unknown."""
     try:
         with open_media(path) as container:
             video = main_video(container)
@@ -212,7 +212,7 @@ def goes_on(path: Path, end: Fraction) -> bool:
 
 
 def _prepares(packet: av.Packet[Any], start: int | None) -> bool:
-    """Whether a packet that is not to be heard lies just before the first one that is, which needs it.
+    """Return True if a packet lies just before the first one that is heard, which needs it.
 
     All others are what an edit list leaves out.
     """
@@ -222,6 +222,6 @@ def _prepares(packet: av.Packet[Any], start: int | None) -> bool:
 
 
 def _time(packet: av.Packet[Any]) -> Fraction:
-    """When a packet is due, in seconds; one that does not know is due at once."""
+    """Return the time of a packet, in seconds; one without a time is due at once."""
     stamp = packet.pts if packet.pts is not None else packet.dts
     return Fraction(-1) if stamp is None or packet.time_base is None else stamp * packet.time_base

@@ -1,4 +1,4 @@
-"""What a container says about its tracks and parts: names, languages, chapters."""
+"""Metadata of a container's tracks and parts: names, languages, chapters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _THREE_LETTERS = re.compile(r"[a-z]{3}")
 
 
 def name_of(metadata: Mapping[str, str]) -> str:
-    """What a track is called, whichever container says so; "" where it has no name."""
+    """Return the name of a track, in any container; "" where it has none."""
     told = {key.lower(): value.strip() for key, value in metadata.items()}
     for key in ("title", "name", "handler_name"):
         name = told.get(key, "")

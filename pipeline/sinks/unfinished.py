@@ -61,7 +61,7 @@ def _copy(source: Path, target: Path, kind: str, unit: Fraction) -> None:
 
 
 def _are_equal(one: VideoFacts, other: VideoFacts) -> bool:
-    """Whether two files hold the same packets, with the same times of their frames."""
+    """Return True if two files hold the same packets, with the same times of their frames."""
     times = [[tick * facts.unit for tick in facts.ticks] for facts in (one, other)]
     return times[0] == times[1] and (one.packets, one.sizes, one.aspect) == (
         other.packets,
@@ -71,7 +71,7 @@ def _are_equal(one: VideoFacts, other: VideoFacts) -> bool:
 
 
 def _is_in_fragments(part: Path) -> bool:
-    """Whether a movie fragment stands beside the movie's box; a finished file hides them in its data."""
+    """Return True if a movie fragment stands beside the movie's box; finished files have none there."""
     with part.open("rb") as file:
         return b"moof" in set(_boxes(file))
 

@@ -12,11 +12,11 @@ from pipeline.frame import Image, Result
 from pipeline.sinks.base import SinkReport
 from pipeline.sinks.codecs import check_output, container_of, default_codec
 from pipeline.sinks.colour import choose_tags
-from pipeline.sinks.encoder import EncoderSettings, Picture, nominal_rate
+from pipeline.sinks.encoder import EncoderSettings, PictureFormat, nominal_rate
 from pipeline.sinks.mov_language import write_languages
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile
-from pipeline.sinks.recording import Recording
+from pipeline.sinks.recording import VideoRecording
 from pipeline.sinks.stream_copy import StreamCopier
 from pipeline.sinks.video_check import doubts, faults, misshapen, read_facts, remarks
 from pipeline.sources.addresses import is_address
@@ -61,7 +61,7 @@ class VideoSink:
         self._stride = stride
         self._part: PartFile | None = None
         self._copier: StreamCopier | None = None
-        self._recording: Recording | None = None
+        self._recording: VideoRecording | None = None
         self._size: tuple[int, int] | None = None
         self._own_duration: Fraction | None = None
         self._failed = False
@@ -124,18 +124,18 @@ class VideoSink:
                 self._copier.close()
             self._part = self._copier = self._recording = None  # an encoder holds much memory
 
-    def _begin(self, result: Result, picture: Image) -> Recording:
+    def _begin(self, result: Result, picture: Image) -> VideoRecording:
         """Set up encoder and container: only the first frame tells size and time base."""
         assert self._part is not None
         height, width = picture.shape[:2]
         self._origin = origin_of(self._info, result.frame)
         if self._copier:
             self._copier.origin = self._origin
-        recording = Recording(
+        recording = VideoRecording(
             self._part.file,
             container_of(self._path),
             self._settings,
-            Picture(width, height, choose_tags(self._info.colours, height), self._info.pixel_aspect),
+            PictureFormat(width, height, choose_tags(self._info.colours, height), self._info.pixel_aspect),
             nominal_rate(self._info.frame_rate and self._info.frame_rate / self._stride),
             result.frame.time_base,
             self._copier,
@@ -152,7 +152,7 @@ class VideoSink:
             before, now = ("{} x {}".format(*s) for s in (self._size, size))
             raise SinkError(f"{self._path}: a frame of {now} does not go into a video of {before} pixels")
 
-    def _finish(self, part: PartFile, recording: Recording, complete: bool) -> None:
+    def _finish(self, part: PartFile, recording: VideoRecording, complete: bool) -> None:
         """Write what is still held; what cannot be finished is kept where it can be played."""
         try:
             end = self._info.end
@@ -165,7 +165,7 @@ class VideoSink:
         except SinkError as error:
             raise SinkError(f"{error}; {_salvage(part, recording).summary}") from error
 
-    def _checked(self, part: PartFile, recording: Recording, complete: bool) -> SinkReport:
+    def _checked(self, part: PartFile, recording: VideoRecording, complete: bool) -> SinkReport:
         """Compare the file with what was meant, and publish it when it is whole."""
         facts = read_facts(part.part)
         wrong = faults(facts, recording.stamps, recording.copied)
@@ -183,7 +183,7 @@ class VideoSink:
         return SinkError(f"{self._path}: cannot be written: {reason(error)}")
 
 
-def _salvage(part: PartFile, recording: Recording) -> SinkReport:
+def _salvage(part: PartFile, recording: VideoRecording) -> SinkReport:
     """End a file that could not be written to its end: kept where it can be played. Never raises."""
     recording.abandon()
     left = part.keep()

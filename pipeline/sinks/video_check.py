@@ -11,8 +11,8 @@ from pathlib import Path
 
 import av
 
-from pipeline.sinks.encoder import Stamps
-from pipeline.sinks.span import Span
+from pipeline.sinks.encoder import OutputStamps
+from pipeline.sinks.span import FrameRange
 from pipeline.sinks.stream_choice import open_media
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier
 from pipeline.sources.demuxing import packets_of
@@ -23,7 +23,7 @@ _ROUNDING = Fraction(1, 100)  # of the shape of pixels, which WebM counts in who
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a file holds, by its packets; nothing is decoded.
+    """Facts about a video file, by its packets; nothing is decoded.
 
     ticks:   when each frame is shown, in units of the file, ascending; without those that players are told
              to drop
@@ -42,9 +42,9 @@ class VideoFacts:
     error: str = ""
 
     @property
-    def span(self) -> Span:
-        """How many frames, from and to when."""
-        span = Span()
+    def span(self) -> FrameRange:
+        """The number of frames, and the times of the first and the last."""
+        span = FrameRange()
         for tick in self.ticks:
             span.add_time(tick * self.unit)
         return span
@@ -71,7 +71,7 @@ def read_facts(path: Path) -> VideoFacts:
     return VideoFacts(array("q", sorted(ticks)), unit, packets, sizes, aspect, error)
 
 
-def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) -> list[str]:
+def faults(facts: VideoFacts, stamps: OutputStamps, copied: Sequence[CopiedStream]) -> list[str]:
     """In what a file differs from what was written to it: nobody should take it for the whole."""
     found = [f"cannot be read back: {facts.error}"] if facts.error else []
     written, there = stamps.ticks, facts.ticks
@@ -89,14 +89,14 @@ def faults(facts: VideoFacts, stamps: Stamps, copied: Sequence[CopiedStream]) ->
 
 
 def misshapen(facts: VideoFacts, aspect: Fraction) -> list[str]:
-    """That a file does not tell the shape of its pixels, width to height, but for rounding."""
+    """Return a problem if a file lacks the shape of its pixels, width to height, but for rounding."""
     if abs(facts.aspect / aspect - 1) < _ROUNDING:
         return []
     return [f"its pixels are {_ratio(aspect)}, which the file cannot tell: it says {_ratio(facts.aspect)}"]
 
 
-def doubts(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
-    """What was not as it should be, though the file is the best that could be made of it."""
+def doubts(stamps: OutputStamps, copier: StreamCopier | None) -> list[str]:
+    """Return problems of a file that is the best that could be made."""
     found = []
     if stamps.moved:
         found.append(f"{stamps.moved} frames had no time stamp of their own after the one before; moved")
@@ -108,8 +108,8 @@ def doubts(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
     return found
 
 
-def remarks(stamps: Stamps, copier: StreamCopier | None) -> list[str]:
-    """What there is to say besides frames and times: what was kept, left out and rounded."""
+def remarks(stamps: OutputStamps, copier: StreamCopier | None) -> list[str]:
+    """Return remarks besides frames and times: what was kept, left out and rounded."""
     told = []
     if copier is not None:
         if copier.copied:

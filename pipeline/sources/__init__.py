@@ -1,4 +1,4 @@
-"""Where frames come from: the one place that opens any source by what a user typed.
+"""Sources of frames: opens any source by what a user typed.
 
 What a source needs (PyAV, OpenCV, Pillow) is imported as one of its kind is opened.
 """
@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What can be asked of a source; each kind takes what concerns it.
+    """Options of a source; each kind takes those that concern it.
 
     image_rate:    frames a second of a sequence of images
     letterbox:     whether its images are brought to the first one's size; else another size ends it
@@ -72,7 +72,7 @@ def kind_of(text: str) -> str:
 
 
 def is_camera(text: str) -> bool:
-    """Whether a text stands for a camera: its number, or `camera:NAME`."""
+    """Return True if a text stands for a camera: its number, or `camera:NAME`."""
     return bool(_NUMBER.fullmatch(text)) or text.lower().startswith(CAMERA_PREFIX)
 
 

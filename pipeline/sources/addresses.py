@@ -37,12 +37,12 @@ _SECRET_KEYS = re.compile(
 
 
 def is_address(text: str) -> bool:
-    """Whether an argument is a network address, and no path of a file: it begins with `scheme://`."""
+    """Return True if an argument is a network address, and no path of a file: it begins with `scheme://`."""
     return _ADDRESS.match(text) is not None
 
 
 def scheme_of(address: str) -> str:
-    """What stands before `://`, in small letters."""
+    """Return the part before `://`, in lower case."""
     return address.partition("://")[0].lower()
 
 
@@ -84,7 +84,7 @@ def _quoted(text: str) -> str:
 
 
 def _without_user(rest: str) -> str:
-    """What follows `scheme://`, without what stands before the host.
+    """Return the part after `scheme://`, without user and password.
 
     A password may hold any sign, so all up to the last `@` goes, save where the beginning is a host for sure
     and an `@` can only be a part of the path or of the query.

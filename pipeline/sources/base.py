@@ -1,4 +1,4 @@
-"""What every source of frames offers."""
+"""The protocol of sources of frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.sources.colours import ColourTags
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What is known of a source once it is open. Counts, rates and durations are hints that may be wrong.
+    """Facts about an open source. Counts, rates and durations are hints that may be wrong.
 
     name:        what to call it in messages, titles and json: a path or an address, never with a password
     live:        True where frames come by themselves and cannot wait (camera, network stream)
@@ -50,7 +50,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> SourceInfo:
-        """What is known of the source."""
+        """Facts about the source."""
 
     def read(self) -> Frame | None:
         """The next frame; None at the end, or once the source was interrupted.
@@ -67,7 +67,7 @@ class Source(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What went wrong without ending the source, each once: damaged packets, reconnections."""
+        """Problems that did not end the source, each once: damaged packets, reconnections."""
 
 
 @runtime_checkable
@@ -76,11 +76,11 @@ class Severable(Source, Protocol):
 
     @property
     def cut(self) -> bool:
-        """Whether it has ended, and more of it should have come: fetched again, it may be whole."""
+        """True if it has ended before its proper end: fetched again, it may be whole."""
 
 
 def is_cut(source: Source) -> bool:
-    """Whether a source ended early, and may be whole when it is read again."""
+    """Return True if a source ended early, and may be whole when it is read again."""
     return isinstance(source, Severable) and source.cut
 
 

@@ -87,7 +87,7 @@ def _matrix(tags: ColourTags, height: int) -> Colorspace | None:
 
 @cache
 def _is_grey(pixels: str) -> bool:
-    """Whether a format has luma alone, which libswscale takes for full range whatever the frame says."""
+    """Return True if a format has luma alone, which libswscale always takes for full range."""
     return pixels.startswith(("gray", "ya8", "ya16")) and "f" not in pixels
 
 
@@ -98,7 +98,7 @@ def _has_alpha(pixels: str) -> bool:
 
 @cache
 def _grey_table(bits: int) -> NDArray[np.uint8]:
-    """What becomes of luma of limited range and so many bits, stretched over 8 or 16 as if of full range."""
+    """Return a table from luma of limited range and so many bits to 8 or 16 bits of full range."""
     stretched = np.linspace(0, (1 << bits) - 1, 1 << (8 if bits == 8 else 16))
     levels = (stretched / (1 << bits - 8) - 16) * 255 / 219
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

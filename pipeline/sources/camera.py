@@ -28,7 +28,7 @@ _PAUSE = 0.05  # seconds between grabs that fail, which take no time at all once
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a camera is waited for, in seconds.
+    """Limits on waiting for a camera, in seconds.
 
     first_frame:  from the beginning to the first picture; some cameras take seconds to wake up
     frame:        for each later one
@@ -254,7 +254,7 @@ def _sensible_rate(rate: float) -> Fraction | None:
 
 
 def _differences(name: str, info: SourceInfo, settings: CameraSettings) -> list[str]:
-    """What the camera gives other than what was asked for."""
+    """Return the differences between the camera's pictures and the settings, in words."""
     told = []
     wanted = (settings.width or info.width, settings.height or info.height)
     if wanted != (info.width, info.height):

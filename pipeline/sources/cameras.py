@@ -1,4 +1,4 @@
-"""Which cameras there are, by index and name."""
+"""The cameras of this machine, by index and name."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _from_sysfs(root: Path) -> Iterator[CameraInfo]:
 
 
 def _captures(node: Path, root: Path) -> bool:
-    """Whether pictures come from a video node: a camera has others, which give its metadata only.
+    """Return True if a video node gives pictures; a camera has others, which give its metadata only.
 
     udev has asked the device when it was plugged in. Where there is no udev, the first node of a device is
     taken for the one with the pictures.

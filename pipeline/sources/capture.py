@@ -25,7 +25,7 @@ _TO_BGR = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """What to ask of a camera, None its own choice: pixels, and frames a second."""
+    """Settings of a camera, None for its own choice: pixels, and frames a second."""
 
     width: int | None = None
     height: int | None = None
@@ -98,7 +98,7 @@ def as_bgr(image: NDArray[Any]) -> Image:
 
 
 def why_not(index: int, root: Path = Path("/")) -> str:
-    """Why a camera could not be opened and what to do, as far as can be told; `root` as in `list_cameras`."""
+    """Return why a camera could probably not be opened, and what to do; `root`: see `list_cameras`."""
     if platform.system() != "Linux":
         return (
             f"camera {index} cannot be opened: there is none of that number, another program is using it, or "

@@ -22,7 +22,7 @@ _USUAL_STEP = Fraction(1, 25)
 
 @dataclass
 class _Track:
-    """Where a stream stands, in seconds of its own stamps.
+    """The position of a stream, in seconds of its own stamps.
 
     step:    how long a packet lasts that does not say
     last:    the latest decoding time; None before the first packet of a recording
@@ -37,7 +37,7 @@ class _Track:
 
 
 def clock_of(container: InputContainer, video: av.VideoStream | None) -> Clock | None:
-    """What keeps the time of a file in whose format recordings can be joined; None for all others."""
+    """Return the clock of a file in whose format recordings can be joined; None for all others."""
     return Clock(container, video) if container.format.name in _JOINABLE and video is not None else None
 
 
@@ -130,7 +130,7 @@ def _decoded_at(packet: av.Packet[Any]) -> Fraction:
 
 
 def _begin(track: _Track) -> Fraction:
-    """When the first packet that is held is due."""
+    """Return the time of the first packet that is held."""
     first = track.held[0]
     stamp = first.pts if first.pts is not None else first.dts
     assert stamp is not None

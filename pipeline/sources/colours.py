@@ -1,4 +1,4 @@
-"""What a video says about its colours."""
+"""Colour tags of a video."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Tagged(Protocol):
 
 @dataclass(frozen=True)
 class ColourTags:
-    """What a video says about its colours: code points of ITU-T H.273, and FFmpeg's value for the range."""
+    """A video's colour tags: code points of ITU-T H.273, and FFmpeg's value for the range."""
 
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
@@ -36,7 +36,7 @@ class ColourTags:
 
     @property
     def hdr(self) -> str:
-        """What its high dynamic range is called; "" for the usual one."""
+        """Name of its high dynamic range; "" for standard dynamic range."""
         return HDR.get(self.transfer, "")
 
 

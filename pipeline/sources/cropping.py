@@ -1,4 +1,4 @@
-"""What a container says of the edges of its pictures that are not to be seen.
+"""Cropping that a container asks for.
 
 FFmpeg reads it and leaves cropping to whoever shows the pictures, but PyAV does not hand it on.
 """
@@ -33,7 +33,7 @@ class Crop:
     bottom: int = 0
 
     def leaves(self, height: int, width: int) -> bool:
-        """Whether something is taken off a picture of this size, and something is left of it."""
+        """Return True if it takes something off a picture of this size, and leaves something of it."""
         sides = (self.left, self.top, self.right, self.bottom)
         fits = self.left + self.right < width and self.top + self.bottom < height
         return any(sides) and min(sides) >= 0 and fits
@@ -43,7 +43,7 @@ NO_CROP = Crop()
 
 
 def crop_of(path: Path, stream: av.VideoStream) -> Crop:
-    """How the pictures of a stream are to be cropped: PixelCrop of Matroska, `clap` of mp4 and mov."""
+    """Return the cropping of a stream's pictures: PixelCrop of Matroska, `clap` of mp4 and mov."""
     kind = stream.container.format.name
     try:
         with path.open("rb") as file:

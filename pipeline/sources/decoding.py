@@ -22,7 +22,7 @@ from pipeline.sources.order import DecodingOrder
 from pipeline.sources.pixel_shape import PixelShape
 from pipeline.sources.pixels import Pictures
 from pipeline.sources.stamps import ANEW, Stamps
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 DAMAGED = "{count} damaged packet(s) were skipped"
 UNREADABLE = "{count} frame(s) could not be converted and were left out"
@@ -38,7 +38,7 @@ _USUAL_TIME_BASE = Fraction(1, 90_000)
 def decoded(
     container: InputContainer,
     stream: av.VideoStream,
-    troubles: Troubles,
+    log: WarningLog,
     watch: Callable[[av.Packet[Any]], None] = lambda packet: None,
     from_key_frame: bool = False,
     order: DecodingOrder | None = None,
@@ -56,13 +56,13 @@ def decoded(
     Damaged packets are skipped and counted. Where reading breaks off, the frames that the decoder still holds
     come first, then the error is raised: av.FFmpegError or OSError.
     """
-    decoder = _Decoder(stream, troubles, order, shape)
+    decoder = _Decoder(stream, log, order, shape)
     broken: Exception | None = None
     begun = not from_key_frame
 
     def late() -> None:
-        if LATE not in troubles.told:
-            troubles.add(LATE)
+        if LATE not in log.messages:
+            log.add(LATE)
 
     try:
         for read in packets_of(container, on_late=late):
@@ -80,7 +80,7 @@ def decoded(
             yield from decoder.put(packet)
     yield from decoder.flush()
     if clock is not None and clock.joints:
-        troubles.add(ANEW, clock.joints)
+        log.add(ANEW, clock.joints)
     if broken is not None:
         raise broken
 
@@ -91,7 +91,7 @@ class _Decoder:
     def __init__(
         self,
         stream: av.VideoStream,
-        troubles: Troubles,
+        log: WarningLog,
         order: DecodingOrder | None,
         shape: PixelShape | None,
     ) -> None:
@@ -102,13 +102,13 @@ class _Decoder:
         self._order = order
         if order is not None:
             order.restart()
-        self._troubles = troubles
+        self._log = log
         self._deinterlacer = Deinterlacer()
 
     def put(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
-        """What comes out when this packet goes in."""
+        """Decode a packet, and return the frames that are complete."""
         if is_partial(packet):
-            self._troubles.add(DAMAGED)
+            self._log.add(DAMAGED)
             return []
         return self._decode(packet)
 
@@ -141,11 +141,11 @@ class _Decoder:
         try:
             yield
         except av.FFmpegError:
-            self._troubles.add(DAMAGED)
+            self._log.add(DAMAGED)
 
 
 def _with_alpha(stream: av.VideoStream) -> av.VideoCodecContext | None:
-    """What decodes the transparency of VP8 and VP9 too, where there is some: FFmpeg's own decoders do not."""
+    """Return a decoder of VP8 or VP9 with transparency, where there is some: FFmpeg's own drop it."""
     name = _WITH_ALPHA.get(stream.codec_context.name)
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return None
@@ -164,7 +164,7 @@ class FrameMaker:
     def __init__(
         self,
         stream: av.VideoStream,
-        troubles: Troubles,
+        log: WarningLog,
         by_arrival: bool = False,
         counted: Fraction | None = None,
         crop: Crop = NO_CROP,
@@ -181,14 +181,14 @@ class FrameMaker:
         self._rate = nominal_rate(stream)
         self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
         self.shape = PixelShape(stream)
-        self._pictures = Pictures(troubles, tags_of(stream.codec_context), crop)
-        self._stamps = Stamps(self.time_base, self._rate, troubles)
-        self._troubles = troubles
+        self._pictures = Pictures(log, tags_of(stream.codec_context), crop)
+        self._stamps = Stamps(self.time_base, self._rate, log)
+        self._log = log
         self._count = 0
 
     @property
     def colours(self) -> ColourTags:
-        """What the BGR of the pictures means, from the first one on."""
+        """Colour tags of the pictures' BGR, from the first one on."""
         return self._pictures.colours
 
     @property
@@ -220,12 +220,12 @@ class FrameMaker:
 
     @property
     def stands_alone(self) -> bool:
-        """Whether every stamp since the last `restart` is what it is whatever came long before it."""
+        """True if no stamp since the last `restart` depends on earlier ones."""
         return self._stamps.stand_alone
 
     def restart(self) -> None:
         """The next frame comes from another place in the same file: its stamp need not grow."""
-        self._stamps = Stamps(self.time_base, self._rate, self._troubles)
+        self._stamps = Stamps(self.time_base, self._rate, self._log)
         self._number = None if self._number is None else 0
 
     def resume(self, seconds: float) -> None:
@@ -236,7 +236,7 @@ class FrameMaker:
         try:
             return self._pictures.make(frame)
         except av.FFmpegError:
-            self._troubles.add(UNREADABLE)
+            self._log.add(UNREADABLE)
             return None
 
     def _duration(self, frame: av.VideoFrame) -> Fraction | None:

@@ -1,4 +1,4 @@
-"""Whether a media file is all there."""
+"""Checks that a media file is complete."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Extent:
         return f"the file breaks off: {float(end - begin):.2f}{of} seconds of it are there"
 
     def _announced_from(self, begin: Fraction) -> Fraction | None:
-        """How long it should take; FFmpeg's own Matroska files announce when they end."""
+        """Return the announced duration; FFmpeg's own Matroska files hold their end."""
         if self._announced is not None and self._is_matroska and self._announced > begin > 0:
             return self._announced - begin
         return self._announced
 
     def _extremes(self) -> tuple[Fraction, Fraction]:
-        """When the earliest stream begins and the last one ends, in seconds."""
+        """Return the begin of the earliest stream and the end of the last one, in seconds."""
         begins, ends = (
             [stamp * (self._time_bases.get(index) or Fraction(0)) for index, stamp in stamps.items()]
             for stamps in (self._first, self._end)
@@ -68,6 +68,6 @@ class Extent:
 
 
 def _points_beyond(stream: av.stream.Stream, file_size: int) -> bool:
-    """Whether the index has the stream's last packet at a place that the file does not have."""
+    """Return True if the index has the stream's last packet beyond the end of the file."""
     entries = stream.index_entries
     return len(entries) > 0 and entries[len(entries) - 1].pos + entries[len(entries) - 1].size > file_size

@@ -1,4 +1,4 @@
-"""What is opened with FFmpeg (by way of PyAV), and what never: the limits that files and streams share."""
+"""Opening with FFmpeg (through PyAV): the formats, protocols and limits that files and streams share."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def limits(formats: tuple[str, ...], protocols: tuple[str, ...]) -> dict[str, st
 
 
 def reason(error: BaseException) -> str:
-    """Why FFmpeg or the system refused, without the address that `str(error)` would tell."""
+    """Return FFmpeg's or the system's reason, without the address that `str(error)` holds."""
     text = getattr(error, "strerror", None)
     return f"{text[:1].lower()}{text[1:]}" if text else type(error).__name__
 
@@ -113,7 +113,7 @@ def nominal_duration(container: InputContainer, stream: av.VideoStream) -> Fract
 
 
 def beginning(container: InputContainer, stream: av.VideoStream) -> Fraction:
-    """When the earliest sound or picture of a file is due, in whole units of the stream's time base.
+    """Return the time of a file's earliest sound or picture, in whole units of the stream's time base.
 
     Rounded down, so that the stamps of the stream's frames count in whole units from there, too.
     """
@@ -127,7 +127,7 @@ def beginning(container: InputContainer, stream: av.VideoStream) -> Fraction:
 
 
 def is_partial(packet: av.Packet[Any]) -> bool:
-    """Whether only a part of the packet was read. In MPEG-TS the mark means no more than a gap nearby."""
+    """Return True if the packet was read in part only. In MPEG-TS the mark may mean a gap nearby."""
     return packet.is_corrupt and packet.stream.container.format.name != "mpegts"
 
 

@@ -15,7 +15,7 @@ HEIC_BRANDS = frozenset(brand.decode() for brand in (*_HEIC, *_AVIF))
 
 
 def refusal(path: Path) -> str:
-    """Why a photograph of a format that is not read here is refused, and what to do; "" for anything else."""
+    """Return a message about a photograph of an unsupported format, with what to do; "" for anything else."""
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -51,8 +51,8 @@ _PATTERN_SIGNS = "*?["
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one argument stands for: images and videos, each in their natural order.
+class FoundMedia:
+    """The images and videos that one argument stands for, each in their natural order.
 
     left: files that are left out, for nothing says that they are any of the two
     """
@@ -62,7 +62,7 @@ class Found:
     left: tuple[Path, ...] = ()
 
 
-def find_media(argument: str | Path, recursive: bool = False) -> Found:
+def find_media(argument: str | Path, recursive: bool = False) -> FoundMedia:
     """The images and videos that a file, a folder or a pattern with `*`, `?`, `[…]` or `**` stands for.
 
     A folder is searched for files with a suffix of `IMAGE_SUFFIXES` or `VIDEO_SUFFIXES`, in its subfolders
@@ -91,7 +91,7 @@ def find_media(argument: str | Path, recursive: bool = False) -> Found:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text has signs of a pattern in it; it may be a file's own name all the same."""
+    """Return True if a text has wildcards in it; it may be a file's own name all the same."""
     return any(sign in text for sign in _PATTERN_SIGNS)
 
 
@@ -121,10 +121,10 @@ def read_image(path: Path, upright: bool = True) -> NDArray[np.uint8]:
         raise SourceError(f"{path}: broken image: {str(error) or type(error).__name__}") from error
 
 
-def _named(path: Path) -> Found:
+def _named(path: Path) -> FoundMedia:
     if not path.is_file():
         raise SourceError(f"{path}: not a file")
-    return Found(images=(path,)) if _is_image(path) else Found(videos=(path,))
+    return FoundMedia(images=(path,)) if _is_image(path) else FoundMedia(videos=(path,))
 
 
 def _is_image(path: Path) -> bool:
@@ -142,7 +142,7 @@ def _is_image(path: Path) -> bool:
         return suffix in IMAGE_SUFFIXES or bool(refusal(path))
 
 
-def _choose(candidates: Iterable[Path], where: str) -> Found:
+def _choose(candidates: Iterable[Path], where: str) -> FoundMedia:
     images: list[Path] = []
     videos: list[Path] = []
     left: list[Path] = []
@@ -159,11 +159,11 @@ def _choose(candidates: Iterable[Path], where: str) -> Found:
         raise SourceError(
             f"{where} holds no image and no video; expected {_format_list()}, or a video file{others}"
         )
-    return Found(tuple(images), tuple(videos), tuple(left))
+    return FoundMedia(tuple(images), tuple(videos), tuple(left))
 
 
 def _is_offered(path: Path) -> bool:
-    """Whether a file is meant to be found: not hidden, and no output that is still being written."""
+    """Return True if a file is neither hidden nor an output that is still being written."""
     unfinished = Path(path.stem).suffix.lower() == UNFINISHED_SUFFIX
     return not path.name.startswith(".") and not unfinished and path.is_file()
 

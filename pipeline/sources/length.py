@@ -1,4 +1,4 @@
-"""How long a video lasts, by its last packets, where its header does not say it truly."""
+"""The duration of a video by its last packets, where its header is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Length:
-    """How long a video lasts.
+    """The duration of a video.
 
     duration: seconds from the first picture to the end of the last one; None when nobody says
     end:      when the last picture ends, in seconds of the file's own stamps, where that is known for certain
@@ -34,7 +34,7 @@ class Length:
 
 
 def length_of(container: InputContainer, stream: av.VideoStream, whole: bool | None) -> Length:
-    """How long the video of a container lasts, which may then stand anywhere.
+    """Return the duration of a container's video; leaves the container at any position.
 
     FFmpeg sums up the steps between the decoding times of an mp4, which miss what the last pictures of a
     video with B-frames are late; and a Matroska file that begins late tells when it ends. The end is looked
@@ -62,7 +62,7 @@ def length_of(container: InputContainer, stream: av.VideoStream, whole: bool | N
 
 
 def _announced_end(container: InputContainer, stream: av.VideoStream, start: Fraction) -> Fraction | None:
-    """When the video of a Matroska file ends, as its muxer noted it; its packets say so of none of them.
+    """Return the end of a Matroska file's video as its muxer noted it; packets have no durations there.
 
     Some count from 0, some from the first stamp.
     """
@@ -75,7 +75,7 @@ def _announced_end(container: InputContainer, stream: av.VideoStream, start: Fra
 
 
 def _seconds(text: str) -> Fraction | None:
-    """What `00:01:20.080000000` stands for."""
+    """Parse `00:01:20.080000000`; None for anything else."""
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
         return None
@@ -84,7 +84,7 @@ def _seconds(text: str) -> Fraction | None:
 
 
 def _end(container: InputContainer, stream: av.VideoStream) -> int | None:
-    """When the last picture ends, in units of the stream; None where the end is too far from a key frame."""
+    """Return the end of the last picture, in units of the stream; None if it is too far from a key frame."""
     index = stream.index_entries
     near = (
         index[max(len(index) - _DEEPEST, 0)].timestamp if "mp4" in container.format.name and index else _FAR

@@ -18,7 +18,7 @@ from pipeline.sources.ffmpeg import WITHOUT_STAMPS, choose_stream, reason
 from pipeline.sources.order import order_of
 from pipeline.sources.pixel_shape import PixelShape
 from pipeline.sources.transports import Transport, options_for
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 _SEGMENT = 20.0  # seconds; twice the longest piece by which live playlists (HLS) usually grow
 
@@ -29,7 +29,7 @@ class ConnectionLost(Exception):  # noqa: N818  (it may be made good)
 
 @dataclass(frozen=True, repr=False)
 class Target:
-    """Where to connect and how. It holds the address with its password, so that it has no repr that tells it.
+    """An address and how to open it. It holds the password, so that it has no repr that shows it.
 
     open_timeout, read_timeout: seconds, as for `open_stream`
     """
@@ -83,31 +83,29 @@ class Link:
 
     @property
     def container(self) -> InputContainer:
-        """What FFmpeg knows."""
+        """FFmpeg's container."""
         return self._container
 
-    def pictures(self, troubles: Troubles, shape: PixelShape) -> Iterator[av.VideoFrame]:
+    def pictures(self, log: WarningLog, shape: PixelShape) -> Iterator[av.VideoFrame]:
         """The decoded frames. Raises ConnectionLost where the connection ends before the stream does.
 
-        A recording that breaks off is told in `troubles`, as for a file. shape: marks the frames
+        A recording that breaks off is told in `log`, as for a file. shape: marks the frames
         """
         failure = ""
         try:
             self._last_picture = monotonic()
-            pictures = decoded(
-                self._container, self.stream, troubles, self._watch, order=self._order, shape=shape
-            )
+            pictures = decoded(self._container, self.stream, log, self._watch, order=self._order, shape=shape)
             for picture in pictures:
                 yield picture
                 self._last_picture = monotonic()
         except (av.FFmpegError, OSError) as error:
             failure = self._why(error, self._target.read_timeout, "data")
         if failure and self.is_recording:
-            troubles.add_cut(f"reading stopped before the end: {failure}")
+            log.add_cut(f"reading stopped before the end: {failure}")
         elif not self.is_recording:
             raise ConnectionLost(failure or self._ending)
         if self._extent is not None and (shortfall := self._extent.shortfall()):
-            troubles.add_cut(shortfall)
+            log.add_cut(shortfall)
 
     def close(self) -> None:
         """Hang up."""
@@ -115,7 +113,7 @@ class Link:
 
     @property
     def _ending(self) -> str:
-        """What an end without an error means: of a playlist that it says so, is gone or stands still."""
+        """Return the meaning of an end without an error: a playlist says so, is gone or stands still."""
         return "its playlist grows no more" if is_playlist(self._container) else "the other side ended it"
 
     def _watch(self, packet: av.Packet[Any]) -> None:
@@ -143,7 +141,7 @@ class Link:
 
 
 def is_playlist(container: InputContainer) -> bool:
-    """Whether it is HLS: a list of files that, where it is live, grows by and by."""
+    """Return True for HLS: a list of files that, where it is live, grows by and by."""
     return container.format.name == "hls"
 
 

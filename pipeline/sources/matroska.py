@@ -1,4 +1,4 @@
-"""Whether a Matroska file is all there, by the size that it tells of itself."""
+"""Completeness of a Matroska file, by the size in its header."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _EBML, _SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
 
 def segment_end(head: bytes) -> int | None:
-    """Where the segment of a file ends whose first bytes these are; None where it does not say.
+    """Return the end of the segment of a file with these first bytes; None if it is not given.
 
     RFC 8794, sections 4 to 6; a file that was written live has a segment of unknown size.
     """

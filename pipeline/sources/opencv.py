@@ -18,7 +18,7 @@ def backend() -> int:
 
 
 def exists(index: int) -> bool:
-    """Whether a camera of that index can be opened, found out by opening it."""
+    """Return True if a camera of that index can be opened, by opening it."""
     prepare_opencv()
     capture = cv2.VideoCapture(index, backend())
     try:

@@ -11,7 +11,7 @@ _WITHOUT_PRESENTATION = frozenset({"avi"})
 
 
 def order_of(format_name: str) -> DecodingOrder | None:
-    """What stamps the frames of a container of that format; None where it has stamps of its own."""
+    """Return the source of stamps for a container of that format; None where it has stamps of its own."""
     return DecodingOrder() if format_name in _WITHOUT_PRESENTATION else None
 
 

@@ -42,7 +42,7 @@ class PixelShape:
 
 
 def widening(frame: av.VideoFrame) -> Fraction:
-    """How many times as wide as the first frame's pixels those of a frame are, as it is stored."""
+    """Return the width of a frame's stored pixels, as a multiple of the first frame's."""
     marked = frame.opaque
     return marked if isinstance(marked, Fraction) else _SQUARE
 

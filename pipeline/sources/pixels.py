@@ -19,7 +19,7 @@ from pipeline.sources.letterbox import letterboxed
 from pipeline.sources.pixel_shape import widening
 from pipeline.sources.side_data import SideDataReader
 from pipeline.sources.tone_map import peak_of
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 _Signs = tuple[int, int, int, int]
 
@@ -47,25 +47,25 @@ class Pictures:
     rest. A picture of another size or shape than the first one's is shown whole, between black bars.
     """
 
-    def __init__(self, troubles: Troubles, declared: ColourTags = NO_TAGS, crop: Crop = NO_CROP) -> None:
+    def __init__(self, log: WarningLog, declared: ColourTags = NO_TAGS, crop: Crop = NO_CROP) -> None:
         """declared: what the container says of the colours, for frames that do not; crop: of the edges"""
         self._declared = declared
         self._crop = crop
         self._converter = BgrConverter()
         self._side_data = SideDataReader()
-        self._troubles = troubles
+        self._log = log
         self._size: tuple[int, int] | None = None
         self._colours = declared
         self._sideways = False
 
     @property
     def colours(self) -> ColourTags:
-        """What the first picture's BGR means; before it, what the container says."""
+        """Colour tags of the first picture's BGR; before it, those of the container."""
         return self._colours
 
     @property
     def sideways(self) -> bool:
-        """Whether rows and columns of the first picture were exchanged to have it upright."""
+        """True if rows and columns of the first picture were exchanged to have it upright."""
         return self._sideways
 
     def make(self, frame: av.VideoFrame) -> Image:
@@ -73,7 +73,7 @@ class Pictures:
         side_data = self._side_data.of(frame)
         tags = tags_of(frame, self._declared)
         if tags.hdr:
-            self._troubles.add(f"high dynamic range ({tags.hdr}) was tone-mapped to BT.709")
+            self._log.add(f"high dynamic range ({tags.hdr}) was tone-mapped to BT.709")
         image = self._converter(frame, tags, peak_of(side_data) if tags.hdr else 0)
         signs = _display_signs(side_data)
         image = self._upright(self._cropped(image), signs)
@@ -88,11 +88,9 @@ class Pictures:
     def _fitted(self, image: Image, wider: Fraction, size: tuple[int, int]) -> Image:
         """wider: how many times as wide as the first picture's its pixels are"""
         if image.shape[:2] != size:
-            self._troubles.add("the picture size changed; {count} frame(s) were fitted into the first one's")
+            self._log.add("the picture size changed; {count} frame(s) were fitted into the first one's")
         elif wider != 1:
-            self._troubles.add(
-                "the shape of pixels changed; {count} frame(s) were fitted into the first one's"
-            )
+            self._log.add("the shape of pixels changed; {count} frame(s) were fitted into the first one's")
         else:
             return image
         return letterboxed(image, size, wider)
@@ -110,7 +108,7 @@ class Pictures:
             return image
         turn = _TURNS.get(signs)
         if turn is None:
-            self._troubles.add("the rotation is not by quarter turns and was left out")
+            self._log.add("the rotation is not by quarter turns and was left out")
             return image
         transposed, flip = turn
         if transposed:
@@ -124,7 +122,7 @@ def _as_image(array: Any) -> Image:
 
 
 def _is_sideways(signs: _Signs | None) -> bool:
-    """Whether rows and columns change places."""
+    """Return True if rows and columns change places."""
     return signs is not None and signs in _TURNS and _TURNS[signs][0]
 
 

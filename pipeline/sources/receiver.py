@@ -16,12 +16,12 @@ from pipeline.sources.decoding import FrameMaker
 from pipeline.sources.ffmpeg import beginning, nominal_duration, nominal_rate
 from pipeline.sources.interruption import interruptible
 from pipeline.sources.link import ConnectionLost, Link, Target, is_playlist
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 
 @dataclass(frozen=True)
 class Reconnect:
-    """How a lost connection is made again: up to `attempts` times in a row, waiting twice as long each time.
+    """Options of reconnecting: up to `attempts` times in a row, waiting twice as long each time.
 
     first_delay, longest_delay: seconds
     """
@@ -39,19 +39,19 @@ class Receiver:
     """The frames of a stream, over as many connections as it takes. For one thread, not the main one."""
 
     def __init__(
-        self, target: Target, reconnect: Reconnect, interrupted: threading.Event, troubles: Troubles
+        self, target: Target, reconnect: Reconnect, interrupted: threading.Event, log: WarningLog
     ) -> None:
         self._target = target
         self._reconnect = reconnect
         self._interrupted = interrupted
-        self._troubles = troubles
+        self._log = log
         self._maker: FrameMaker | None = None
         self._last_frame_at = 0.0
         self._info: SourceInfo | None = None
 
     @property
     def info(self) -> SourceInfo:
-        """What is known of the stream, from its first frame on."""
+        """Facts about the stream, from its first frame on."""
         assert self._info is not None
         return self._info
 
@@ -87,18 +87,18 @@ class Receiver:
             attempts = self._reconnect.attempts
             tried = f" after {attempts} attempt(s) to reconnect" if attempts else ""
             raise StreamLostError(f"{self._target.name}: the stream is lost{tried}: {lost}")
-        self._troubles.add(f"the connection was lost {{count}} time(s): {lost}")
+        self._log.add(f"the connection was lost {{count}} time(s): {lost}")
 
     def _of_one_connection(self) -> Iterator[Frame]:
         with closing(Link(self._target)) as link:
             if self._maker is None:
-                self._maker = FrameMaker(link.stream, self._troubles, by_arrival=not link.has_stamps)
+                self._maker = FrameMaker(link.stream, self._log, by_arrival=not link.has_stamps)
             elif link.is_recording and is_playlist(link.container):
                 return  # it was live, says now that it has come to its end, and was read up to there
             else:
                 self._maker.resume(monotonic() - self._last_frame_at)
             time_base = link.stream.time_base
-            for picture in link.pictures(self._troubles, self._maker.shape):
+            for picture in link.pictures(self._log, self._maker.shape):
                 frame = self._maker.make(picture, time_base)
                 if frame is not None:
                     self._last_frame_at = frame.captured_at

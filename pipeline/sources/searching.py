@@ -18,7 +18,7 @@ def below(folder: Path) -> Iterator[Path]:
 
 
 def matches(pattern: str) -> Iterator[Path]:
-    """What a pattern with `*`, `?`, `[…]` and `**` stands for; `**` goes into each folder once."""
+    """Yield the paths that match a pattern with `*`, `?`, `[…]` and `**`; `**` goes into each folder once."""
     parts = Path(pattern).parts
     if _ANY_DEPTH not in parts:
         # Path.glob takes no absolute patterns and stumbles over ".."
@@ -47,7 +47,7 @@ def each_once(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def counted_by_kind(paths: Iterable[Path]) -> str:
-    """How many files there are of each suffix, most first: "12 .heic, 3 .txt, 1 without a suffix"."""
+    """Return the number of files of each suffix, most first: "12 .heic, 3 .txt, 1 without a suffix"."""
     kinds = Counter(path.suffix.lower() or "without a suffix" for path in paths)
     return ", ".join(
         f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda one: (-one[1], one[0]))

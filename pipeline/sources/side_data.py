@@ -1,4 +1,4 @@
-"""What a decoder says beside a frame's pixels."""
+"""Side data of decoded frames."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 JUMP = 1  # seconds; a step back that is longer is no slip but the beginning of something else
 USUAL_RATE = Fraction(25)
@@ -25,12 +25,12 @@ class Stamps:
       its frame follows its predecessor by one frame, and all after it keep their distances.
     """
 
-    def __init__(self, time_base: Fraction, rate: Fraction | None, troubles: Troubles) -> None:
+    def __init__(self, time_base: Fraction, rate: Fraction | None, log: WarningLog) -> None:
         """time_base: seconds a unit of every stamp. rate: frames a second, nominal; None when unknown."""
         self.time_base = time_base
         self._step = max(1, round(1 / ((rate or USUAL_RATE) * time_base)))
         self._jump = round(JUMP / time_base)
-        self._troubles = troubles
+        self._log = log
         self._last: int | None = None
         self._last_given: int | None = None
         self._shift = 0
@@ -41,7 +41,7 @@ class Stamps:
 
     @property
     def stand_alone(self) -> bool:
-        """Whether the stamps so far are what they are whatever came long before them.
+        """True if no stamp so far depends on earlier ones.
 
         None was missing, none began anew, and at most a few had to be moved.
         """
@@ -52,9 +52,9 @@ class Stamps:
         stamp = self._following() if given is None else self._placed(given)
         if given is None:
             self._carried = True
-            self._troubles.add("{count} frame(s) without a time stamp were given one")
+            self._log.add("{count} frame(s) without a time stamp were given one")
         elif self._last is not None and stamp <= self._last:
-            self._troubles.add("{count} time stamp(s) that did not grow were moved")
+            self._log.add("{count} time stamp(s) that did not grow were moved")
             self._moved += 1
             stamp = self._last + 1
         self._count += 1
@@ -76,7 +76,7 @@ class Stamps:
         elif self._last is not None and self._leaps_back(given):
             self._shift = self._following() - given
             self._carried = True
-            self._troubles.add(ANEW)
+            self._log.add(ANEW)
         self._last_given = given
         return given + self._shift
 

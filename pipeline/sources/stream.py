@@ -15,7 +15,7 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.link import Target
 from pipeline.sources.receiver import Receiver, Reconnect
 from pipeline.sources.transports import TRANSPORTS
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 _AHEAD = 2  # frames that wait for their reader
 _PATIENCE = 2.0  # seconds that the receiving thread has to end
@@ -71,8 +71,8 @@ class StreamSource:
     def __init__(self, target: Target, reconnect: Reconnect, interrupted: threading.Event) -> None:
         self._name = target.name
         self._interrupted = interrupted
-        self._troubles = Troubles()
-        self._receiver = Receiver(target, reconnect, interrupted, self._troubles)
+        self._log = WarningLog()
+        self._receiver = Receiver(target, reconnect, interrupted, self._log)
         self._frames: FrameQueue[Frame] = FrameQueue("received", _AHEAD)
         self._opened: Future[SourceInfo] = Future()
         self._error: BaseException | None = None
@@ -85,18 +85,18 @@ class StreamSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What the first connection told, and the size of the first picture."""
+        """Facts from the first connection, and the size of the first picture."""
         return self._receiver.info
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What went wrong so far, each kind once."""
-        return self._troubles.told
+        """Problems so far, each kind once."""
+        return self._log.messages
 
     @property
     def cut(self) -> bool:
-        """Whether a recording was read up to where it ended before its own end."""
-        return self._troubles.cut and self._read_up
+        """True if a recording ended before its own end."""
+        return self._log.cut and self._read_up
 
     def wait_until_open(self) -> None:
         """Wait for the first frame. Raises SourceError when there is none, or when interrupted."""

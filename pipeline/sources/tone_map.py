@@ -83,7 +83,7 @@ class ToneMapper:
 
 
 def table(tags: ColourTags, peak: float) -> Table:
-    """What becomes of each colour: RGB of [B, G, R, 3], 0..1, for coded values from 0 to 1 on each axis."""
+    """Return a colour table: RGB of [B, G, R, 3], 0..1, for coded values from 0 to 1 on each axis."""
     axis = np.linspace(0, 1, _POINTS)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     return mapped(np.stack([red, green, blue], -1), tags, peak)

@@ -1,4 +1,4 @@
-"""How each kind of network stream is opened: with which of FFmpeg's protocols, formats and options."""
+"""FFmpeg's protocols, formats and options for each kind of network stream."""
 
 from __future__ import annotations
 

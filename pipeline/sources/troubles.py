@@ -1,10 +1,10 @@
-"""What went wrong without ending a source: counted, and told once for each kind."""
+"""A log of problems that do not end a source: counted, and reported once for each kind."""
 
 from __future__ import annotations
 
 
-class Troubles:
-    """Kinds of trouble with their counts. Filled by one thread, read by any."""
+class WarningLog:
+    """Kinds of warnings with their counts. Filled by one thread, read by any."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -21,6 +21,6 @@ class Troubles:
         self.add(kind)
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def messages(self) -> tuple[str, ...]:
         """One sentence for each kind so far, in the order in which they appeared first."""
         return tuple(kind.replace("{count}", str(count)) for kind, count in tuple(self._counts.items()))

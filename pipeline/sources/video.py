@@ -22,7 +22,7 @@ from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
 from pipeline.sources.order import order_of
 from pipeline.sources.stamps import USUAL_RATE
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 from pipeline.sources.video_file import VideoFile
 
 _STEPS_BACK = (Fraction(1, 10), Fraction(1), Fraction(5), Fraction(30))  # seconds
@@ -34,7 +34,7 @@ _Stamped = tuple[int, av.VideoFrame]
 
 @dataclass(frozen=True)
 class _Skipped:
-    """What was found on the way to a stamp.
+    """The frames passed on the way to a stamp.
 
     kept:   the picture that is shown at it and the one after it, or whichever of them there is
     passed: how many pictures came up to it
@@ -73,14 +73,14 @@ class VideoSource:
         """
         self._file = file
         self._interrupted = threading.Event()
-        self._troubles = Troubles()
+        self._log = WarningLog()
         rate = nominal_rate(file.stream)
         if not file.has_stamps:
             rate = frame_rate or rate or USUAL_RATE
             if frame_rate is None:
-                self._troubles.add(_COUNTED.format(float(rate)))
+                self._log.add(_COUNTED.format(float(rate)))
         counted, crop = None if file.has_stamps else rate, crop_of(file.path, file.stream)
-        self._maker = FrameMaker(file.stream, self._troubles, counted=counted, crop=crop)
+        self._maker = FrameMaker(file.stream, self._log, counted=counted, crop=crop)
         self._order = order_of(file.container.format.name)
         self._clock: Clock | None = None
         self._stamps_stand_alone = True
@@ -94,13 +94,13 @@ class VideoSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What the file's header says, and the size of the first picture."""
+        """Facts from the file's header, and the size of the first picture."""
         return self._info
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What went wrong so far, each kind once."""
-        return self._troubles.told
+        """Problems so far, each kind once."""
+        return self._log.messages
 
     def read(self) -> Frame | None:
         """The next frame; None at the end, where the file breaks off, once interrupted and once closed."""
@@ -145,7 +145,7 @@ class VideoSource:
             pictures = decoded(
                 container,
                 stream,
-                self._troubles,
+                self._log,
                 extent.watch,
                 from_key_frame,
                 self._order,
@@ -157,9 +157,9 @@ class VideoSource:
                     return
                 yield picture
         except (av.FFmpegError, OSError) as error:
-            self._troubles.add(f"reading stopped before the end: {reason(error)}")
+            self._log.add(f"reading stopped before the end: {reason(error)}")
         if shortfall := extent.shortfall():
-            self._troubles.add(shortfall)
+            self._log.add(shortfall)
 
     def _shown_from(self, pts: int) -> Generator[Frame, None, None]:
         """The frames from the one that is shown at a stamp on."""
@@ -187,7 +187,7 @@ class VideoSource:
         return pictures, self._skip(pictures, pts).kept
 
     def _can_seek_to(self, pts: int) -> bool:
-        """Whether decoding can begin elsewhere than at the start, as far as is known by now."""
+        """Return True if decoding can begin elsewhere than at the start, as far as is known."""
         joined = self._clock is not None and self._clock.joints > 0
         self._stamps_stand_alone = self._stamps_stand_alone and self._maker.stands_alone and not joined
         return pts > self._start and self._stamps_stand_alone

@@ -55,17 +55,17 @@ class VideoFile:
 
     @property
     def container(self) -> InputContainer:
-        """Where packets come from; another one after `rewind`."""
+        """The container of the packets; another one after `rewind`."""
         return self._container
 
     @property
     def stream(self) -> av.VideoStream:
-        """Whose packets are decoded; another one after `rewind`."""
+        """The stream that is decoded; another one after `rewind`."""
         return self._stream
 
     @property
     def has_stamps(self) -> bool:
-        """Whether the file says when its frames are shown."""
+        """True if the file has time stamps."""
         return self._container.format.name not in WITHOUT_STAMPS
 
     @property
@@ -130,7 +130,7 @@ class VideoFile:
 
 
 def frames_have_times(path: Path) -> bool:
-    """Whether a video file says when its frames are shown. Raises SourceError when it is none."""
+    """Return True if a video file has time stamps. Raises SourceError when it is no video."""
     file = VideoFile(path, threads=1)
     try:
         return file.has_stamps
@@ -153,7 +153,7 @@ def _open_file(path: Path) -> FileIO:
 
 
 def _is_motion_jpeg(head: bytes, path: Path) -> bool:
-    """Whether a file is one JPEG behind another, which FFmpeg takes for a picture where nobody names it."""
+    """Return True if a file is one JPEG behind another, which FFmpeg by itself takes for a picture."""
     return head.startswith(_JPEG) and (_NEXT_JPEG in head or path.suffix.lower() in MOTION_JPEG_SUFFIXES)
 
 
@@ -172,7 +172,7 @@ def _open_container(file: FileIO, path: Path, format_name: str | None) -> InputC
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    """Why a file that exists was not taken for a video."""
+    """Return the reason why a file that exists was not taken for a video."""
     try:
         with path.open("rb") as file:
             head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")

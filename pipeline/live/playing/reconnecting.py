@@ -10,7 +10,7 @@ from model.errors import SourceError
 from pipeline.frame import Frame, Image
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.sources.stamps import Stamps
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 OpenAgain = Callable[[threading.Event], Source]
 
@@ -49,7 +49,7 @@ class ReconnectingSource:
         self._back_off = back_off
         self._delay = back_off.first
         self._info = first.info
-        self._troubles = Troubles()
+        self._log = WarningLog()
         self._warnings: tuple[str, ...] = ()
         self._stamps: Stamps | None = None
         self._last: Frame | None = None
@@ -70,7 +70,7 @@ class ReconnectingSource:
         """Those of the newest opening, and of the stamps since the first; `on_lost` tells of the losses."""
         source = self._source
         own = self._warnings if source is None else source.warnings
-        return (*own, *self._troubles.told)
+        return (*own, *self._log.messages)
 
     def read(self) -> Frame | None:
         """The next frame; waits for the source to come back. None once interrupted, or at a stream's end."""
@@ -137,7 +137,7 @@ class ReconnectingSource:
     def _continued(self, frame: Frame) -> Frame:
         """The frame as one of all that came since the first opening."""
         if self._stamps is None:
-            self._stamps = Stamps(frame.time_base, self._info.frame_rate, self._troubles)
+            self._stamps = Stamps(frame.time_base, self._info.frame_rate, self._log)
         if self._lost:
             self._lost = False
             self._delay = self._back_off.first

@@ -1,4 +1,4 @@
-"""What every format of tracks offers, and what all of them need."""
+"""The protocol of formats of tracks, and their common parts."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ class TrackWriter(Protocol):
     """Turns results, in their order, into the text of one file. Knows no files."""
 
     def begin(self, info: SourceInfo, first: Result) -> str:
-        """What stands before the first frame; `first` is that frame, which `frame` gets too.
+        """Return the text before the first frame; `first` is that frame, which `frame` gets too.
 
         Raises ConfigError where the format cannot hold such results.
         """
 
     def frame(self, result: Result, time: float) -> str:
-        """What stands for one frame; may be nothing. time: seconds since the output's origin.
+        """Return the text of one frame; may be empty. time: seconds since the output's origin.
 
         Raises ValueError on a number that is none, SinkError on what the format has no place for.
         """
 
     def end(self) -> Iterator[str]:
-        """What stands behind the last frame, piece by piece; makes the file whole after any frame."""
+        """Yield the text after the last frame, piece by piece; makes the file whole after any frame."""
 
     def told(self) -> str:
-        """What went in, and what was left out and why: one line."""
+        """Return one line about what went in, and what was left out and why."""
 
 
 class DetectionCounter:
-    """What went into a file and what did not; prints as "8 detections, 2 tracks; left out: 3 in no track"."""
+    """Counts of detections; prints as "8 detections, 2 tracks; left out: 3 in no track"."""
 
     def __init__(self) -> None:
         self._detections = 0
@@ -82,7 +82,7 @@ def compact_json(record: Any) -> str:
 
 
 def frame_name(info: SourceInfo, frame: Frame) -> str:
-    """What to call a picture: its own name, or as it would be called in a folder of all frames."""
+    """Return the name of a picture: its own, or that in a folder of all frames."""
     return frame.name or f"{numbered(info, frame)}.jpg"
 
 

@@ -112,7 +112,7 @@ def without_overlap(detections: Detections) -> Detections:
 
 
 def _claim(crop: MaskCrop, taken: NDArray[np.bool_]) -> MaskCrop:
-    """What is left of a mask; from then on it is taken. taken: [H, W] bool"""
+    """Return the rest of a mask, and mark it as taken. taken: [H, W] bool"""
     height, width = crop.pixels.shape
     there = taken[crop.y : crop.y + height, crop.x : crop.x + width]
     left = crop.pixels & ~there

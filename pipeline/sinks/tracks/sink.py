@@ -12,7 +12,7 @@ from pipeline.sinks.base import SinkReport
 from pipeline.sinks.files import utf8
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile, cannot_be_written
-from pipeline.sinks.span import Span
+from pipeline.sinks.span import FrameRange
 from pipeline.sinks.tracks.base import TrackWriter
 from pipeline.sources.base import SourceInfo
 
@@ -31,7 +31,7 @@ class TracksSink:
         self._writer = writer
         self._overwrite = overwrite
         self._part: PartFile | None = None
-        self._span = Span()
+        self._span = FrameRange()
         self._failed = False
         self._length = self._checksum = 0
         self._origin: Fraction | None = None

@@ -70,7 +70,7 @@ class _Track:
 
 
 class _HoldsTracks:
-    """What both formats hold of a video until its end: of every mask its code, and some 100 bytes."""
+    """The tracks of a video, held until its end: of every mask its code, and some 100 bytes."""
 
     def __init__(self) -> None:
         self._tracks: dict[int, _Track] = {}

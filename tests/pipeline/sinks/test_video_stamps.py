@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.sinks.encoder import Stamps, nominal_rate
+from pipeline.sinks.encoder import OutputStamps, nominal_rate
 from pipeline.sinks.video import VideoSink
 from pipeline.sinks.video_check import faults, read_facts
 from tests.clips import number_of, write_clip
@@ -75,7 +75,7 @@ def test_the_last_of_a_few_frames_far_apart_is_decoded(tmp_path: Path, codec: st
 def test_a_frame_that_players_drop_does_not_count_as_written(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
     fill(VideoSink(path), info(), numbered(range(0, 360, 40)))
-    stamps = Stamps(MILLISECOND, Fraction(1, 25))
+    stamps = OutputStamps(MILLISECOND, Fraction(1, 25))
     for time in range(0, 360, 40):
         stamps.add(time * MILLISECOND)
     assert not faults(read_facts(path), stamps, ())
@@ -87,7 +87,7 @@ def test_a_frame_that_players_drop_does_not_count_as_written(tmp_path: Path) -> 
 def test_a_frame_at_another_time_than_was_meant_is_a_fault_whatever_the_units(tmp_path: Path) -> None:
     fill(VideoSink(tmp_path / "o.mkv"), info(), numbered([0, 40, 80]))
     for last, told in ((80, []), (81, ["1 of 3 frames have another time stamp than was written"])):
-        stamps = Stamps(Fraction(1, 90_000), Fraction(1, 25))
+        stamps = OutputStamps(Fraction(1, 90_000), Fraction(1, 25))
         for time in (0, 40, last):
             stamps.add(time * MILLISECOND)
         assert faults(read_facts(tmp_path / "o.mkv"), stamps, ()) == told
@@ -236,7 +236,7 @@ def test_a_rate_becomes_one_that_every_encoder_takes(given: Fraction | None, tak
 
 
 def test_the_last_frame_is_shown_as_long_as_the_one_before() -> None:
-    stamps = Stamps(Fraction(1, 1000), interval=Fraction(1, 25))
+    stamps = OutputStamps(Fraction(1, 1000), interval=Fraction(1, 25))
     for time in (0, 50, 80):
         stamps.add(Fraction(time, 1000))
     assert [stamps.duration(i) for i in range(3)] == [50, 30, 30]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from model.errors import SourceError
-from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Found, find_media
+from pipeline.sources.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, FoundMedia, find_media
 from pipeline.sources.searching import counted_by_kind
 
 RGB = np.random.default_rng(0).integers(0, 255, (7, 11, 3), np.uint8)
@@ -71,18 +71,18 @@ def test_a_file_that_neither_begins_nor_is_called_like_an_image_is_taken_for_a_v
     tmp_path: Path, name: str
 ) -> None:
     touch(tmp_path, name)
-    assert find_media(tmp_path / name) == Found(videos=(tmp_path / name,))
+    assert find_media(tmp_path / name) == FoundMedia(videos=(tmp_path / name,))
 
 
 @pytest.mark.parametrize("name", ["photo", "photo.mp4", "photo.png"])
 def test_a_file_that_begins_as_an_image_is_one_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     path = saved(tmp_path / name, Image.fromarray(RGB), format="JPEG")
-    assert find_media(path) == Found(images=(path,))
+    assert find_media(path) == FoundMedia(images=(path,))
 
 
 def test_a_series_of_jpegs_in_one_file_is_a_video_though_it_begins_as_an_image(tmp_path: Path) -> None:
     path = saved(tmp_path / "camera.mjpeg", Image.fromarray(RGB), format="JPEG")
-    assert find_media(path) == Found(videos=(path,))
+    assert find_media(path) == FoundMedia(videos=(path,))
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
@@ -90,9 +90,9 @@ def test_an_animation_is_a_video_and_a_picture_of_the_same_kind_an_image(tmp_pat
     pictures = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
     animation = saved(tmp_path / name, pictures[0], save_all=True, append_images=pictures[1:])
     picture = saved(tmp_path / f"b{animation.suffix}", pictures[0])
-    assert find_media(animation) == Found(videos=(animation,))
-    assert find_media(picture) == Found(images=(picture,))
-    assert find_media(tmp_path) == Found((picture,), (animation,))
+    assert find_media(animation) == FoundMedia(videos=(animation,))
+    assert find_media(picture) == FoundMedia(images=(picture,))
+    assert find_media(tmp_path) == FoundMedia((picture,), (animation,))
 
 
 def test_several_pages_and_two_views_of_a_photograph_are_no_animation(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_several_pages_and_two_views_of_a_photograph_are_no_animation(tmp_path: 
     pages = saved(tmp_path / "pages.tif", pictures[0], save_all=True, append_images=pictures[1:])
     views = saved(tmp_path / "views.jpg", pictures[0], "MPO", save_all=True, append_images=pictures[1:])
     for path in (pages, views):
-        assert find_media(path) == Found(images=(path,))
+        assert find_media(path) == FoundMedia(images=(path,))
 
 
 @pytest.mark.parametrize("content", [b"", b"shopping list", ppm_header(60_000, 60_000)])
@@ -109,7 +109,7 @@ def test_a_broken_image_named_outright_stays_an_image_so_that_its_reader_says_wh
 ) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(content)
-    assert find_media(path) == Found(images=(path,))
+    assert find_media(path) == FoundMedia(images=(path,))
 
 
 def test_a_bomb_without_a_suffix_is_an_image_too(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.sources.stamps import Stamps
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 
 MILLISECONDS = Fraction(1, 1000)
 
 
 def repaired(*given: int | None, rate: Fraction | None = Fraction(25)) -> tuple[list[int], tuple[str, ...]]:
     """What becomes of stamps in milliseconds, and what is told of it."""
-    troubles = Troubles()
-    stamps = Stamps(MILLISECONDS, rate, troubles)
-    return [stamps.next(stamp) for stamp in given], troubles.told
+    log = WarningLog()
+    stamps = Stamps(MILLISECONDS, rate, log)
+    return [stamps.next(stamp) for stamp in given], log.messages
 
 
 @pytest.mark.parametrize("given", [(0, 40, 80), (-500, 0, 1, 90_000), (7,)])
@@ -56,14 +56,14 @@ def test_a_new_beginning_goes_on_one_frame_later_and_keeps_its_own_distances():
 
 
 def test_a_new_connection_goes_on_after_as_long_as_it_took():
-    troubles = Troubles()
-    stamps = Stamps(MILLISECONDS, None, troubles)
+    log = WarningLog()
+    stamps = Stamps(MILLISECONDS, None, log)
     before = [stamps.next(stamp) for stamp in (100, 140)]
     stamps.resume(2.5)
     after = [stamps.next(stamp) for stamp in (90_000, 90_040)]
 
     assert (before, after) == ([100, 140], [2640, 2680])
-    assert troubles.told == ()
+    assert log.messages == ()
 
 
 @given(
@@ -71,7 +71,7 @@ def test_a_new_connection_goes_on_after_as_long_as_it_took():
     st.fractions(min_value=Fraction(1, 10**6), max_value=2),
 )
 def test_stamps_grow_whatever_is_given(given, time_base):
-    stamps = Stamps(time_base, None, Troubles())
+    stamps = Stamps(time_base, None, WarningLog())
     made = [stamps.next(stamp) for stamp in given]
 
     assert made == sorted(set(made))

@@ -15,7 +15,7 @@ from pipeline.sources.colours import BT709, NO_TAGS, ColourTags
 from pipeline.sources.images import read_image
 from pipeline.sources.pixels import Pictures
 from pipeline.sources.tone_map import peak_of
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 from pipeline.sources.video import open_video
 from tests.pipeline.sources.reading import read_video
 
@@ -34,7 +34,7 @@ def flat(pixels: str, *values: int, size: tuple[int, int] = (64, 48)) -> av.Vide
 
 def seen(frame: av.VideoFrame, declared: ColourTags = NO_TAGS) -> list[int]:
     """The BGR of the picture's middle."""
-    return [int(value) for value in Pictures(Troubles(), declared).make(frame)[24, 32]]
+    return [int(value) for value in Pictures(WarningLog(), declared).make(frame)[24, 32]]
 
 
 GREYS = {"gray": 8, "gray10le": 10, "gray12le": 12, "gray16le": 16}

@@ -12,7 +12,7 @@ import pytest
 from av.video.reformatter import Colorspace
 
 from pipeline.sources.pixels import Pictures
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 from pipeline.sources.video import open_video
 from tests.clips import Colour, number_of, numbered_picture, turned, write_clip
 from tests.pipeline.sources.reading import read_video
@@ -66,7 +66,7 @@ def test_colours_are_those_of_the_matrix_and_range_that_are_tagged(name, tag, co
         frame = plain_frame(colour, pixel_format)
         frame.colorspace, frame.color_range = tag, colour_range
 
-        error = Pictures(Troubles()).make(frame) - exact_bgr(*colour, WEIGHTS[name], colour_range == FULL)
+        error = Pictures(WarningLog()).make(frame) - exact_bgr(*colour, WEIGHTS[name], colour_range == FULL)
 
         assert lowest <= error.min()
         assert error.max() <= highest
@@ -78,7 +78,7 @@ def test_a_frame_without_a_usable_tag_is_taken_for_what_its_size_suggests(size, 
     frame = plain_frame((100, 90, 160), "yuv444p", size)
     frame.colorspace = tag
 
-    error = Pictures(Troubles()).make(frame) - exact_bgr(100, 90, 160, WEIGHTS[name], full=False)
+    error = Pictures(WarningLog()).make(frame) - exact_bgr(100, 90, 160, WEIGHTS[name], full=False)
 
     assert np.abs(error).max() <= 0.6
 
@@ -86,7 +86,7 @@ def test_a_frame_without_a_usable_tag_is_taken_for_what_its_size_suggests(size, 
 def test_the_full_range_of_a_jpeg_format_needs_no_tag():
     frame = plain_frame((100, 90, 160), "yuvj420p")
 
-    error = Pictures(Troubles()).make(frame) - exact_bgr(100, 90, 160, WEIGHTS["601"], full=True)
+    error = Pictures(WarningLog()).make(frame) - exact_bgr(100, 90, 160, WEIGHTS["601"], full=True)
 
     assert error.min() >= -3
     assert error.max() <= 0.5
@@ -143,7 +143,7 @@ def test_a_matrix_of_the_standard_takes_every_point_where_it_says():
         (-1, 0, 0, 1),
         (1, 0, 0, -1),
     ]:
-        upright = Pictures(Troubles()).make(decoded_with_matrix(stored, (a, b, 0, c, d, 0, 0, 0, 1)))
+        upright = Pictures(WarningLog()).make(decoded_with_matrix(stored, (a, b, 0, c, d, 0, 0, 0, 1)))
         points = {(x, y): (a * x + c * y, b * x + d * y) for y in range(6) for x in range(8)}
         left, top = min(x for x, _ in points.values()), min(y for _, y in points.values())
         for (x, y), (to_x, to_y) in points.items():

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from pipeline.frame import Image
 from pipeline.sources.letterbox import letterboxed
 from pipeline.sources.pixels import Pictures
-from pipeline.sources.troubles import Troubles
+from pipeline.sources.troubles import WarningLog
 from pipeline.sources.video import open_video
 from tests.clips import write_clip
 from tests.orientations import uprights
@@ -82,7 +82,7 @@ def test_each_photograph_is_turned_by_its_own_orientation(tmp_path: Path) -> Non
 
 
 def test_a_picture_of_another_shape_is_shown_whole_between_bars(tmp_path: Path) -> None:
-    pictures = Pictures(Troubles())
+    pictures = Pictures(WarningLog())
     wide, high = (av.VideoFrame.from_ndarray(plain(size), format="bgr24") for size in ((96, 48), (48, 96)))
     assert pictures.make(wide).shape == (48, 96, 3)
     boxed = pictures.make(high)
