@@ -35,7 +35,7 @@ class FoundFollower:
         self._stage.change(options)
 
     def widened(self, options: DetectOptions) -> DetectOptions:
-        """Return options for `suppress` that keep what tracks go on with: down to `KEEP` of the thresholds."""
+        """Return options for `suppress` that keep what tracks go on with: `KEEP` of the thresholds."""
         return dataclasses.replace(options, threshold_scale=KEEP * options.threshold_scale)
 
     @torch.no_grad()
