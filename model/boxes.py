@@ -82,3 +82,8 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
     shared = intersections(a, b)
     union = areas(a)[..., :, None] + areas(b)[..., None, :] - shared
     return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
+
+
+def paired_iou(a: Tensor, b: Tensor) -> Tensor:
+    """The IoU of each box with the one of its place. a, b: [n, 4] corners. Returns [n]."""
+    return pairwise_iou(a[:, None], b[:, None])[:, 0, 0]

@@ -118,7 +118,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         type=zero_or_more,
         metavar="N",
         help="end when N measurements in a row bring nothing, and keep the best state; 0: never (the default "
-        "but where --init brings a checkpoint of other classes, there 8)",
+        "but where --init brings a checkpoint of other classes, there 2)",
     )
     group.add_argument(
         "--minutes", type=float, metavar="M", help="take at most so long, with as many iterations as fit"
@@ -152,7 +152,10 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--licence", metavar="TEXT", help="a licence note that goes into the weights")
     group.add_argument(
-        "--save-every", type=at_least_one, metavar="N", help="iterations (default: 500, or 20 times a run)"
+        "--save-every",
+        type=at_least_one,
+        metavar="N",
+        help="iterations (default: 500, or a fifth of a run for own classes)",
     )
 
 

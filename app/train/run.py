@@ -14,7 +14,8 @@ import torch
 from torch import distributed as dist
 
 from app.train.settings import Settings
-from app.train.start import fitted, load_teacher, start_network
+from app.train.start import fitted, load_teacher, start_network, start_own_classes
+from app.train.thresholds import set_thresholds
 from app.train.validation import Validation, load_validation
 from app.train.watch import RunWatcher
 from model.atomic import PARTIAL
@@ -66,6 +67,8 @@ def build_trainer(
                         watcher.on_notice(f"{validation.labels.file.name}: left out {skipped}")
             network, recipe = start_network(settings, config, recipe, saved, watcher)
             batches = Batches(annotations, config, recipe, workers, place.type == "cuda")
+            if saved is None:
+                start_own_classes(settings, network, recipe, batches, len(annotations), place, watcher)
             if saved is None and (recipe.patience or recipe.minutes):
                 recipe = fitted(network, recipe, batches, place, watcher)
             trainer = Trainer(
@@ -87,6 +90,8 @@ def build_trainer(
                     settings.write(output)
                 watcher.start(trainer.iteration)
             yield trainer
+            if trainer.finished and validation is not None and settings.has_own_classes(config.class_names):
+                set_thresholds(trainer.final, validation, watcher.on_notice)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from model.training.recipe import Recipe, Stage, check_stages, recipe_for, recip
 FILE = "run.json"
 # of a run for own classes: what is held out where there is no --val, and how often it is measured
 HELD_OUT = 0.2
-MEASUREMENTS = 20
+MEASUREMENTS = 5
 SAVE_EVERY = 500
 
 
@@ -149,7 +149,7 @@ class Settings:
         config = self.base_config()
         recipe = recipe_for(config.name)
         if class_names is not None and self.has_own_classes(class_names):
-            recipe = recipe_for_own_classes(images, config.keeps_aspect_ratio)
+            recipe = recipe_for_own_classes(images, config.anchor_free is not None)
             if self.val is None and not self.held_out(class_names):
                 recipe = dataclasses.replace(recipe, patience=0)
         if self.freeze is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterable
 
@@ -11,10 +12,11 @@ import torch
 from app.train.settings import Settings
 from app.train.watch import RunWatcher
 from model.checkpoints.catalog import resolve_weights
-from model.checkpoints.yolact import load_checkpoint
+from model.checkpoints.yolact import best_state, load_checkpoint, read_checkpoint
 from model.config import YolactConfig
 from model.errors import ConfigError, DownloadError
 from model.network.yolact import Yolact, build_yolact
+from model.training.class_start import KnownClasses, start_classes
 from model.training.data.loader import Batch
 from model.training.distributed import from_first, is_first
 from model.training.initialisation import initialise_from
@@ -28,6 +30,8 @@ from model.training.time_estimate import seconds_an_iteration
 SMALLEST_BATCH_FOR_NORMS = 6
 # for what the machine does else meanwhile, and for measurements
 MARGIN = 1.15
+# what new classes start from: so many views of each image, and no more than that in all
+VIEWS_AN_IMAGE, MOST_VIEWS = 4, 256
 
 
 def fitted(
@@ -80,6 +84,34 @@ def start_network(
     recipe = dataclasses.replace(recipe, freeze_norms=freeze)
     check_norm_values(config, recipe)
     return network, recipe
+
+
+def start_own_classes(
+    settings: Settings,
+    network: Yolact,
+    recipe: Recipe,
+    batches: Callable[[Stage, int], Iterable[Batch]],
+    images: int,
+    device: torch.device,
+    watcher: RunWatcher,
+) -> None:
+    """Start the classes that the weights of `--init` do not know from those that they know; says from which.
+
+    Networks with anchors keep random rows for them.
+    """
+    if not settings.has_own_classes(network.config.class_names) or network.config.anchor_free is None:
+        return
+    assert settings.init is not None
+    checkpoint = read_checkpoint(resolve_weights(settings.init))
+    known = KnownClasses.of(best_state(checkpoint), checkpoint.config.class_names)
+    network.to(device)
+    views = min(images * VIEWS_AN_IMAGE, MOST_VIEWS)
+    if is_first():
+        watcher.on_notice(f"new classes are fitted to what the network makes of {views} views of the images")
+    drawn = itertools.islice(batches(recipe.stages[-1], 0), -(-views // recipe.batch_size))
+    for name, nearest in start_classes(network, known, drawn).items():
+        if is_first():
+            watcher.on_notice(f"{name!r} starts from the known classes; {nearest!r} answers best to it")
 
 
 def load_teacher(settings: Settings, config: YolactConfig) -> Yolact | None:

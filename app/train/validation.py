@@ -16,8 +16,9 @@ from app.train.settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections
 from model.errors import SinkError, SourceError
-from model.evaluation.coco_eval import CocoMetrics, coco_metrics, match_classes
+from model.evaluation.coco_eval import CocoMetrics, coco_metrics, coco_results, match_classes
 from model.evaluation.ground_truth import GroundTruth, select_images
+from model.evaluation.scored_matches import ScoredMatches, scored_matches
 from model.network.yolact import Yolact
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
@@ -55,6 +56,13 @@ class Validation:
         if sheet:
             self._write(contact_sheet(sheet), iteration, tell)
         return main_figures(metrics)
+
+    def matches(self, network: Yolact, tell: Tell) -> ScoredMatches:
+        """All detections that take part in NMS with what they match. An image that cannot be read is told."""
+        options = DetectOptions(score_threshold=network.config.detection.confidence_threshold)
+        classes = match_classes(self.labels.truth, network.config.class_names)
+        found = self._detections(make_predictor(network, self.device, options), [], tell)
+        return scored_matches(self.labels.truth, coco_results(self.labels.truth, found, classes), classes)
 
     def _detections(
         self, predictor: Predictor, sheet: list[NDArray[np.uint8]], tell: Tell

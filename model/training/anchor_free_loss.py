@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import generalized_box_iou_loss, roi_align
 
-from model.boxes import areas, decode_distances, encode_distances, pairwise_iou
+from model.boxes import areas, decode_distances, encode_distances, paired_iou
 from model.config import LossConfig, YolactConfig
 from model.decoding import Decoder
 from model.masks import CROP_PADDING, in_place
@@ -117,7 +117,7 @@ def _detection_losses(
     where = matches.positive.nonzero().squeeze(1)
     objects = matches.objects[where]
     truth = targets.boxes[objects]
-    iou = _paired_iou(boxes[where].detach(), truth)
+    iou = paired_iou(boxes[where].detach(), truth)
     goal = torch.zeros_like(logits)
     goal[where, targets.classes[objects]] = iou
     known = _known(logits, matches, targets)
@@ -175,11 +175,6 @@ def _distribution_focal(logits: Tensor, distances: Tensor) -> Tensor:
     return -(below * (1 - share) + above * share).mean(dim=1)
 
 
-def _paired_iou(a: Tensor, b: Tensor) -> Tensor:
-    """[n, 4] and [n, 4] -> [n]."""
-    return pairwise_iou(a[:, None], b[:, None])[:, 0, 0]
-
-
 def _with_masks(
     boxes: Tensor,
     matches: Matches,
@@ -193,7 +188,7 @@ def _with_masks(
         where = where & targets.has_mask[matches.objects.clamp(min=0)]
     chosen = where.nonzero().squeeze(1)
     if len(chosen):
-        chosen = chosen[_paired_iou(boxes[chosen], targets.boxes[matches.objects[chosen]]) > LEAST_MASK_IOU]
+        chosen = chosen[paired_iou(boxes[chosen], targets.boxes[matches.objects[chosen]]) > LEAST_MASK_IOU]
     if len(chosen) > config.max_masks_per_image:
         order = torch.randperm(len(chosen), generator=generator)[: config.max_masks_per_image]
         chosen = chosen[order.to(chosen.device)]

@@ -80,6 +80,11 @@ class EarlyStop:
         """Whether measurements decide when the run ends, and which of its states is the result."""
         return self._patience > 0
 
+    @property
+    def measurement_due(self) -> bool:
+        """Whether the last save has still to be measured, or the state that the run starts from."""
+        return self.verdict.due or (self.watches and self.verdict.measured < 0)
+
     def start_clock(self) -> None:
         """Leave the time since the clock was started last out."""
         self._started = time.perf_counter()

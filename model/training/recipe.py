@@ -227,9 +227,28 @@ _FINE_TUNED = dataclasses.replace(
     stages=(Stage(0.8, None, "crowded"), Stage(1.0, None, "plain")),
     ema_decay=0.999,
 )
-# batches of 8 images, each of which is seen that often
-_EPOCHS_OF_OWN_CLASSES = 50
-_FEWEST_ITERATIONS, _MOST_ITERATIONS = 200, 5_000
+# for own classes, of which there are few images: few changes of those, and nothing that is unlearned
+_STARTED_CLASSES = dataclasses.replace(
+    _FINE_TUNED,
+    learning_rate=5e-5,
+    stages=(Stage(1.0, None, "plain", freeze="backbone"),),
+    ema_decay=0.98,
+    precision="fp32",
+    patience=2,
+)
+_RANDOM_CLASSES = dataclasses.replace(
+    _STARTED_CLASSES,
+    learning_rate=1e-3,
+    stages=(
+        Stage(0.4, None, "mild", freeze="backbone"),
+        Stage(0.85, None, "mild", rate=0.3),
+        Stage(1.0, None, "light", rate=0.3),
+    ),
+    ema_decay=0.99,
+)
+# how often each image is seen
+_EPOCHS_OF_STARTED_CLASSES, _EPOCHS_OF_RANDOM_CLASSES = 20, 50
+_FEWEST_ITERATIONS, _MOST_ITERATIONS = 40, 5_000
 
 RECIPES: dict[str, Recipe] = {
     "yolact_resnet50_pascal": dataclasses.replace(
@@ -246,26 +265,15 @@ def recipe_for(config_name: str) -> Recipe:
     return RECIPES.get(config_name, _PUBLISHED)
 
 
-def recipe_for_own_classes(images: int, keeps_aspect_ratio: bool) -> Recipe:
+def recipe_for_own_classes(images: int, anchor_free: bool) -> Recipe:
     """A short recipe for a network that knows other classes, by how many images there are of the new ones.
 
-    The new head learns on a backbone that rests; then everything learns, at a third of the rate. It ends
-    early when eight measurements of twenty bring nothing.
+    A network without anchors goes on from classes that `model.training.class_start` has started, so that a
+    low rate will do, with the backbone at rest. Of one with anchors the new head learns on a backbone that
+    rests; then everything learns, at a third of the rate. Both end early when two measurements of five in a
+    row bring nothing.
     """
-    batch = 8
-    iterations = min(max(images * _EPOCHS_OF_OWN_CLASSES // batch, _FEWEST_ITERATIONS), _MOST_ITERATIONS)
-    varied, plain = ("crowded", "plain") if keeps_aspect_ratio else ("mild", "light")
-    return dataclasses.replace(
-        _FINE_TUNED,
-        batch_size=batch,
-        iterations=iterations,
-        warmup_iterations=min(50, int(iterations * _MOST_WARMUP)),
-        stages=(
-            Stage(0.4, None, varied, freeze="backbone"),
-            Stage(0.85, None, varied, rate=0.3),
-            Stage(1.0, None, plain, rate=0.3),
-        ),
-        ema_decay=0.99,
-        precision="fp32",
-        patience=8,
-    )
+    recipe = _STARTED_CLASSES if anchor_free else _RANDOM_CLASSES
+    epochs = _EPOCHS_OF_STARTED_CLASSES if anchor_free else _EPOCHS_OF_RANDOM_CLASSES
+    iterations = max(images * epochs // recipe.batch_size, _FEWEST_ITERATIONS)
+    return recipe.with_iterations(min(iterations, _MOST_ITERATIONS))

@@ -112,7 +112,7 @@ class Trainer:
         self.early_stop.start_clock()
         self._stopped = anywhere(self._stop_asked, self.device)
         try:
-            if self.early_stop.verdict.due and is_first() and not self._stop_asked:
+            if self.early_stop.measurement_due and is_first() and not self._stop_asked:
                 self._measure()
             self.early_stop.look(self.device)
             while not (self.finished or self._stopped):

@@ -39,6 +39,18 @@ def trainer(
     return Trainer(make_network(), recipe, endless, output, judge, CPU, save_every=2), judge
 
 
+def test_the_start_is_the_result_where_training_brings_nothing(tmp_path: Path):
+    run, judge = trainer(tmp_path, figures={0: 0.5})
+    start = {name: value.clone() for name, value in run.network.state_dict().items()}
+    run.run()
+    assert run.iteration == 4
+    assert judge.checkpoints[0][0] == 0
+    kept = read_checkpoint(tmp_path / "final.pt").state
+    assert all(
+        torch.equal(kept[name], value.half() if value.ndim > 1 else value) for name, value in start.items()
+    )
+
+
 def test_measurements_in_a_row_that_bring_nothing_end_the_run_and_the_best_state_is_kept(tmp_path: Path):
     run, judge = trainer(tmp_path)
 
@@ -46,8 +58,8 @@ def test_measurements_in_a_row_that_bring_nothing_end_the_run_and_the_best_state
 
     assert run.finished
     assert run.iteration == 8
-    assert [iteration for iteration, _ in judge.checkpoints] == [2, 4, 6, 8]
-    best = judge.checkpoints[1][1].state_dict()
+    assert [iteration for iteration, _ in judge.checkpoints] == [0, 2, 4, 6, 8]
+    best = judge.checkpoints[2][1].state_dict()
     for name, value in read_checkpoint(run.final).state.items():
         assert torch.allclose(value.float(), best[name].float(), atol=1e-3), name
     assert "the best state was that of iteration 4" in judge.notices[-1]
