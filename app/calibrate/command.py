@@ -147,8 +147,7 @@ def _matches(args: argparse.Namespace, config: YolactConfig) -> ScoredMatches:
 def _write(args: argparse.Namespace, checkpoint: Checkpoint, fitted: Fitted) -> None:
     """The checkpoint as it was, but for scores and thresholds; of a run's last state the averaged weights."""
     from model.checkpoints.yolact import save_checkpoint
-    from model.evaluation.calibration import IDENTITY
-    from model.evaluation.score_folding import calibrated_config, folded_state
+    from model.evaluation.calibration import IDENTITY, calibrated_config, folded_state
 
     config, state = checkpoint.config, _weights(checkpoint)
     if fitted.platt is not None:

@@ -19,12 +19,11 @@ from model.network.yolact import Yolact, build_yolact
 from model.training.class_start import KnownClasses, start_classes
 from model.training.data.loader import Batch
 from model.training.distributed import from_first, is_first
+from model.training.dry_run import check_norm_values, seconds_an_iteration
 from model.training.initialisation import initialise_from
-from model.training.norm_values import check_norm_values
 from model.training.pretrained import load_imagenet
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun
-from model.training.time_estimate import seconds_an_iteration
 
 # below this many images a device the statistics of a batch are too coarse to train given norms on (published)
 SMALLEST_BATCH_FOR_NORMS = 6

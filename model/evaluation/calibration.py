@@ -1,26 +1,30 @@
-"""Scores that are probabilities, and a threshold for every class, fitted to matched detections.
+"""Calibrate scores and choose a threshold for every class, fitted to matched detections.
 
 Calibration is Platt scaling (Platt, 1999, "Probabilistic outputs for support vector machines"): the
 probability that a detection matches an object is the sigmoid of slope · logit + offset. One pair serves all
-classes, so that the order of detections, and with it average precision, stays as it is.
+classes, so that the order of detections, and with it average precision, stays as it is. The calibration is
+folded into the network's weights, so that it costs nothing at run time.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
+from torch import Tensor
 
-from model.config import DEFAULT_THRESHOLD
-from model.errors import DataError
+from model.config import DEFAULT_THRESHOLD, YolactConfig
+from model.errors import ConfigError, DataError
 from model.evaluation.scored_matches import ScoredMatches
 
 LEAST_DETECTIONS = 50
+_CLASS_LAYERS = "head.output."  # of a network without anchors
 _SMALLEST_SLOPE = 1e-2
 _TINY = 1e-6  # a score nearer to 0 or 1 is taken for this far from it
 
@@ -153,3 +157,36 @@ def confidence_after(threshold: float, platt: Platt) -> float:
     if threshold in (0.0, 1.0):
         return threshold
     return min(max(platt.of(threshold), 0.0), math.nextafter(1.0, 0.0))
+
+
+def folded_state(state: Mapping[str, Tensor], config: YolactConfig, platt: Platt) -> dict[str, Tensor]:
+    """Return the weights of a network whose class scores are those of `state`, calibrated.
+
+    The rows of the classes come first in `head.output.*`: weights and bias are multiplied by the slope, and
+    the offset is added to the bias. These few tensors become float32, also where the rest is in half
+    precision: rounded once more, near scores could change places. Raises ConfigError on a network with
+    anchors, whose scores are a softmax that no such change calibrates.
+    """
+    if config.anchor_free is None:
+        raise ConfigError(
+            f"{config.name} has anchors and a softmax of its classes; scores can be calibrated in a network "
+            "without anchors (livemask_n, _s and _m)"
+        )
+    folded = dict(state)
+    for key in (key for key in state if key.startswith(_CLASS_LAYERS)):
+        value = state[key].float().clone()
+        value[: config.num_classes] *= platt.slope
+        if key.endswith(".bias"):
+            value[: config.num_classes] += platt.offset
+        folded[key] = value
+    return folded
+
+
+def calibrated_config(config: YolactConfig, platt: Platt, thresholds: Sequence[float]) -> YolactConfig:
+    """Return the configuration with class thresholds, and with as many boxes in NMS as before."""
+    detection = dataclasses.replace(
+        config.detection,
+        confidence_threshold=confidence_after(config.detection.confidence_threshold, platt),
+        class_thresholds=tuple(float(threshold) for threshold in thresholds),
+    )
+    return dataclasses.replace(config, detection=detection)

@@ -20,10 +20,9 @@ from model.config import LossConfig, YolactConfig
 from model.decoding import Decoder
 from model.masks import CROP_PADDING, in_place
 from model.raw_outputs import RawOutputs
-from model.training.assignment import assign
 from model.training.data.targets import Targets
 from model.training.loss import LossTerms, semantic_loss
-from model.training.matching import Matches
+from model.training.matching import Matches, assign
 
 DISTRIBUTION_WEIGHT = 0.25  # as published
 DICE_WEIGHT = 1.0

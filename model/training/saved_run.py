@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from model.atomic import draft
 from model.checkpoints.yolact import Checkpoint, read_checkpoint, save_checkpoint
 from model.config import YolactConfig
 from model.errors import ConfigError, TrainingError
@@ -96,10 +97,9 @@ def write_weights(path: Path, config: YolactConfig, state: Mapping[str, Tensor],
 
 def promote(best: Path, final: Path) -> None:
     """Replace the file `final` by a copy of `best`. Raises TrainingError when that fails."""
-    draft = final.with_name(f".{final.name}.partial")
     try:
-        shutil.copyfile(best, draft)
-        draft.replace(final)
+        with draft(final) as unfinished:
+            shutil.copyfile(best, unfinished)
     except OSError as error:
         raise TrainingError(
             f"{final} cannot be made from {best} ({error.strerror or error}); it holds the last state"

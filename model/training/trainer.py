@@ -23,15 +23,13 @@ from model.network.yolact import Yolact
 from model.training.data.loader import Batch
 from model.training.distributed import anywhere, gathered, is_first, mean, world_size
 from model.training.early_stop import EarlyStop
-from model.training.ema import Ema
-from model.training.failures import explained
 from model.training.loss import LossTerms
 from model.training.norms import NormStatistics, batch_norms
-from model.training.optimizer import build_optimizer, enter, freeze
+from model.training.optimizer import Ema, build_optimizer, enter, freeze
 from model.training.recipe import Recipe, Stage
 from model.training.saved_run import SavedRun, promote, write_weights
 from model.training.train_step import TrainStep, can_learn, resting, wrapped
-from model.training.watcher import Losses, StepReport, TrainingWatcher
+from model.training.watcher import Losses, StepReport, TrainingWatcher, explained
 
 
 class Trainer:

@@ -1,11 +1,13 @@
-"""What a training run tells about itself, and to whom."""
+"""Reports and errors of a training run, and the interface of whoever is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from model.errors import TrainingError, is_out_of_memory
 from model.network.yolact import Yolact
+from model.training.data.loader import worker_died
 
 Losses = dict[str, float]
 
@@ -39,3 +41,18 @@ class TrainingWatcher(Protocol):
 
         Returns how good they are, the higher the better, or None where that is not measured.
         """
+
+
+def explained(error: Exception, iteration: int, batch_size: int) -> TrainingError | None:
+    """Return the error in words with what to do, or None for an unknown error."""
+    if worker_died(error):
+        return TrainingError(
+            f"iteration {iteration}: a process that prepares images died, as when memory runs out; "
+            "start again with fewer --workers"
+        )
+    if is_out_of_memory(error):
+        return TrainingError(
+            f"iteration {iteration}: the device has not enough memory for {batch_size} images; "
+            "start again with a smaller --batch-size or --image-size"
+        )
+    return None

@@ -16,8 +16,7 @@ from model.errors import ConfigError, DataError
 from model.training.data.annotations import AnnotationSet, ImageRecord
 from model.training.data.augment import VIEW_SAMPLERS, AugmentConfig, View, jitter_view
 from model.training.data.compose import join_cells, mosaic_cells, paste, turned
-from model.training.data.image_cache import BYTES, ImageCache
-from model.training.data.image_files import decode_rgb
+from model.training.data.image_files import CACHE_BYTES, ImageCache, decode_rgb
 from model.training.data.photometric import distort_colours
 from model.training.data.scene import Scene, render
 from model.training.data.targets import Targets
@@ -53,7 +52,7 @@ class InstanceDataset(Dataset[Sample]):
         augmentation: AugmentConfig,
         seed: int,
         image_size: int | None = None,
-        cache_bytes: int = BYTES,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         if annotations.class_names != config.class_names:
             raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 from model.errors import SourceError
 from model.images import opened, to_rgb
 from model.orientation import as_stored, stored_size, turned_upright
+
+CACHE_BYTES = 256 * 1024 * 1024
+"""Default size of an `ImageCache`: about 450 photographs of 512 x 384 pixels."""
+
+Decode = Callable[[Path, bool], NDArray[np.uint8]]
 
 _UNREADABLE = (OSError, ValueError, SyntaxError)
 
@@ -64,3 +70,27 @@ def decode_rgb(path: Path, upright: bool = True) -> NDArray[np.uint8]:
             return to_rgb(turned_upright(image) if upright else as_stored(image))
     except (SourceError, *_UNREADABLE) as error:
         raise ValueError(f"image file cannot be decoded ({error})") from error
+
+
+class ImageCache:
+    """Decoded images [H, W, 3] uint8 by file, `limit` bytes of them at most.
+
+    The first that come stay: whatever the order in which images are drawn, that saves the share of them
+    that fits, where the last to come would push each other out. Nobody may write to what is handed out.
+    """
+
+    def __init__(self, decode: Decode, limit: int = CACHE_BYTES) -> None:
+        self._decode = decode
+        self._left = limit
+        self._kept: dict[tuple[Path, bool], NDArray[np.uint8]] = {}
+
+    def __call__(self, path: Path, upright: bool) -> NDArray[np.uint8]:
+        """The image, turned by its EXIF orientation where `upright`. Raises what decoding it raises."""
+        kept = self._kept.get((path, upright))
+        if kept is not None:
+            return kept
+        pixels = self._decode(path, upright)
+        if pixels.nbytes <= self._left:
+            self._left -= pixels.nbytes
+            self._kept[path, upright] = pixels
+        return pixels

@@ -21,8 +21,7 @@ from model.sharpmask.config import SharpMaskConfig
 from model.sharpmask.pyramid import GREY, MEAN, STD
 from model.training.data.annotations import AnnotationSet, ImageRecord, Instance
 from model.training.data.augment import CropWindow
-from model.training.data.image_cache import BYTES, ImageCache
-from model.training.data.image_files import decode_rgb
+from model.training.data.image_files import CACHE_BYTES, ImageCache, decode_rgb
 from model.training.data.scene import cut, draw_masks
 
 _CANONICAL = 128 / 224  # longest side of an object, as a share of the window
@@ -92,7 +91,7 @@ class PatchBatches(Dataset[PatchBatch]):
         batch_size: int,
         target_side: int,
         mask_share: float = 0.5,
-        cache_bytes: int = BYTES,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.config, self.seed, self.batch_size = config, seed, batch_size
         self.target_side, self.mask_share = target_side, mask_share

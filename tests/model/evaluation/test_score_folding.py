@@ -12,8 +12,7 @@ import torch
 from model.checkpoints.yolact import load_checkpoint, read_checkpoint, save_checkpoint
 from model.config import DetectionConfig
 from model.errors import ConfigError
-from model.evaluation.calibration import IDENTITY, Platt
-from model.evaluation.score_folding import calibrated_config, folded_state
+from model.evaluation.calibration import IDENTITY, Platt, calibrated_config, folded_state
 from model.options import DetectOptions
 from model.predictor import make_predictor
 from tests.small_networks import COMPACT, FREE, small_network

@@ -11,9 +11,8 @@ from torch import Tensor
 from model.boxes import pairwise_iou, to_corners
 from model.input_shape import InputShape
 from model.network.anchors import make_cells
-from model.training.assignment import CANDIDATES, MOST_CELLS, assign
 from model.training.data.targets import Targets
-from model.training.matching import BACKGROUND, NEUTRAL
+from model.training.matching import BACKGROUND, CANDIDATES, MOST_CELLS, NEUTRAL, assign
 
 SIDE, CLASSES = 64, 3
 CELLS = make_cells(InputShape((SIDE, SIDE), (SIDE, SIDE)))

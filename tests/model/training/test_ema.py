@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.training.ema import Ema
+from model.training.optimizer import Ema
 
 
 def network() -> nn.Module:

@@ -14,7 +14,7 @@ from model.config import preset
 from model.training.data.augment import AUGMENTATIONS
 from model.training.data.data_formats import load_annotations
 from model.training.data.dataset import InstanceDataset
-from model.training.data.image_cache import ImageCache
+from model.training.data.image_files import ImageCache
 from model.training.data.photometric import turn_hue
 from tests.tiny_data import coco_json
 

@@ -17,7 +17,7 @@ from model.training.data.augment import AUGMENTATIONS, AugmentConfig
 from model.training.data.data_formats import load_annotations
 from model.training.data.dataset import InstanceDataset
 from model.training.data.loader import Batch, EndlessSampler, build_loader, collate
-from model.training.failures import explained
+from model.training.watcher import explained
 from tests.small_networks import COMPACT
 from tests.tiny_data import Block, coco_json
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.errors import ConfigError
-from model.training.norm_values import check_norm_values
+from model.training.dry_run import check_norm_values
 from model.training.recipe import Recipe, Stage
 from tests.tiny_training import CONFIG, RECIPE, make_network
 
