@@ -19,9 +19,9 @@ from model.boxes import decode_distances, paired_iou
 from model.network.heads import AnchorFreeHead
 from model.network.yolact import Yolact
 from model.preprocessing import normalise
-from model.training.assignment import assign
 from model.training.data.loader import Batch
 from model.training.data.targets import Targets
+from model.training.matching import assign
 
 MIXTURE_PENALTY = 100.0
 """Weight of the squared distance of a mixture of known classes from the nearest one, in nats."""
