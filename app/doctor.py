@@ -176,7 +176,7 @@ def _coders(codec: int | None, coders: Mapping[tuple[int, str], set[str]]) -> st
 
 
 def _cameras() -> Facts:
-    from pipeline.sources.cameras import list_cameras
+    from pipeline.sources.cameras.listing import list_cameras
 
     return {str(camera.index): camera.name for camera in list_cameras()} or {"cameras": "none"}
 

@@ -7,7 +7,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from pipeline.frame import Image
 from pipeline.native_memory import spacious
-from pipeline.sources.colours import FULL, LIMITED, UNSPECIFIED, ColourTags
+from pipeline.sources.picture.colours import FULL, LIMITED, UNSPECIFIED, ColourTags
 
 _BT709, _SMPTE170M, _RGB = 1, 6, 0
 

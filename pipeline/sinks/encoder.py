@@ -14,7 +14,7 @@ from av.container import OutputContainer
 from pipeline.frame import Image
 from pipeline.sinks.codecs import codec_of, find_encoder, refused
 from pipeline.sinks.colour import PictureConverter, apply_tags, padded_size
-from pipeline.sources.colours import ColourTags
+from pipeline.sources.picture.colours import ColourTags
 
 _USUAL_RATE = Fraction(30)
 _DEEPEST = 32  # more frames than any encoder reorders

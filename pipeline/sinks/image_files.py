@@ -9,10 +9,10 @@ from pipeline.frame import Frame, Result
 from pipeline.sinks.base import SinkReport
 from pipeline.sinks.files import ENCODINGS, write_image
 from pipeline.sinks.frame_names import harmless, numbered
+from pipeline.sinks.frame_range import FrameRange
 from pipeline.sinks.image_folder import ImageFolder
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import removed
-from pipeline.sinks.span import FrameRange
 from pipeline.sources.base import SourceInfo
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from model.errors import SinkError
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
+from pipeline.sinks.frame_range import FrameRange
 from pipeline.sinks.origin import origin_of, told
 from pipeline.sinks.part_file import PartFile, cannot_be_written
-from pipeline.sinks.span import FrameRange
 from pipeline.sources.base import SourceInfo
 
 _ZERO = Fraction(0)

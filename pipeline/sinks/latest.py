@@ -6,7 +6,7 @@ import threading
 
 from pipeline.frame import Result
 from pipeline.sinks.base import SinkReport
-from pipeline.sinks.span import FrameRange
+from pipeline.sinks.frame_range import FrameRange
 from pipeline.sources.base import SourceInfo
 
 

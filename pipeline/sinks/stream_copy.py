@@ -16,9 +16,9 @@ from av.stream import Stream
 from model.errors import SourceError
 from pipeline.sinks.stream_choice import REFUSALS, add_copy, choose_streams, open_media, repacker
 from pipeline.sinks.stream_names import carry_names, held_chapters, moved_chapters
-from pipeline.sources.clock import Clock, clock_of
 from pipeline.sources.demuxing import LATE, packets_of
 from pipeline.sources.ffmpeg import choose_stream, reason
+from pipeline.sources.timing.clock import Clock, clock_of
 
 _SLACK = Fraction(5)  # seconds by which one stream of a file may run ahead of another
 _KEPT_METADATA = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from pipeline.sinks.encoder import OutputStamps
-from pipeline.sinks.span import FrameRange
+from pipeline.sinks.frame_range import FrameRange
 from pipeline.sinks.stream_choice import open_media
 from pipeline.sinks.stream_copy import CopiedStream, StreamCopier
 from pipeline.sources.demuxing import packets_of

@@ -135,8 +135,8 @@ def _open_stream(text: str, options: SourceOptions, interrupted: Interruption) -
     if not is_address(text):
         raise ConfigError(f"{redacted(text)}: no address; expected {', '.join(f'{s}://' for s in SCHEMES)}")
     _check_scheme(text)
-    from pipeline.sources.receiver import Reconnect
-    from pipeline.sources.stream import open_stream
+    from pipeline.sources.network.receiver import Reconnect
+    from pipeline.sources.network.stream import open_stream
 
     return open_stream(
         text,
@@ -148,7 +148,7 @@ def _open_stream(text: str, options: SourceOptions, interrupted: Interruption) -
 
 
 def _open_camera(text: str, options: SourceOptions, interrupted: Interruption) -> Source:
-    from pipeline.sources.camera import open_camera
+    from pipeline.sources.cameras.camera import open_camera
 
     which = which_camera(text)
     if not which:

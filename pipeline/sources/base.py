@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pipeline.frame import Frame
-from pipeline.sources.colours import ColourTags
+from pipeline.sources.picture.colours import ColourTags
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ import av
 from av.container import InputContainer
 
 from pipeline.frame import Frame, Image
-from pipeline.sources.clock import Clock
-from pipeline.sources.colours import ColourTags, tags_of
-from pipeline.sources.cropping import NO_CROP, Crop
-from pipeline.sources.deinterlace import Deinterlacer
 from pipeline.sources.demuxing import LATE, packets_of
 from pipeline.sources.ffmpeg import MAX_PIXELS, is_partial, nominal_rate
-from pipeline.sources.order import DecodingOrder
-from pipeline.sources.pixel_shape import PixelShape
-from pipeline.sources.pixels import Pictures
-from pipeline.sources.stamps import ANEW, Stamps
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.picture.colours import ColourTags, tags_of
+from pipeline.sources.picture.cropping import NO_CROP, Crop
+from pipeline.sources.picture.deinterlace import Deinterlacer
+from pipeline.sources.picture.pixel_shape import PixelShape
+from pipeline.sources.picture.pixels import Pictures
+from pipeline.sources.timing.clock import Clock
+from pipeline.sources.timing.order import DecodingOrder
+from pipeline.sources.timing.stamps import ANEW, Stamps
+from pipeline.sources.warning_log import WarningLog
 
 DAMAGED = "{count} damaged packet(s) were skipped"
 UNREADABLE = "{count} frame(s) could not be converted and were left out"

@@ -13,7 +13,7 @@ from model.errors import ConfigError, SourceError
 from pipeline.frame import Frame, Image
 from pipeline.sources.base import Seekable, SourceInfo
 from pipeline.sources.images import read_image
-from pipeline.sources.letterbox import letterboxed
+from pipeline.sources.picture.letterbox import letterboxed
 
 FRAME_RATE = Fraction(25)
 """Frames a second of a sequence where nothing else was asked for."""

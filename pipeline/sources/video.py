@@ -15,15 +15,15 @@ import av
 from model.errors import SourceError
 from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
-from pipeline.sources.clock import Clock, clock_of
-from pipeline.sources.cropping import crop_of
 from pipeline.sources.decoding import FrameMaker, decoded
-from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
-from pipeline.sources.order import order_of
-from pipeline.sources.stamps import USUAL_RATE
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.picture.cropping import crop_of
+from pipeline.sources.timing.clock import Clock, clock_of
+from pipeline.sources.timing.extent import Extent
+from pipeline.sources.timing.order import order_of
+from pipeline.sources.timing.stamps import USUAL_RATE
 from pipeline.sources.video_file import VideoFile
+from pipeline.sources.warning_log import WarningLog
 
 _STEPS_BACK = (Fraction(1, 10), Fraction(1), Fraction(5), Fraction(30))  # seconds
 

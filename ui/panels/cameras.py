@@ -11,7 +11,7 @@ from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from pipeline.sources import CAMERA_PREFIX
-from pipeline.sources.cameras import CameraInfo
+from pipeline.sources.cameras.listing import CameraInfo
 from ui.panels.fields import Choice
 from ui.panels.widgets import Words
 

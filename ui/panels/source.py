@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 from pipeline.live.events import Closed, Failed, Lost, Opened, Opening, Regained
 from pipeline.sources.addresses import SCHEMES, is_address, redacted, scheme_of
 from pipeline.sources.base import SourceInfo
-from pipeline.sources.cameras import list_cameras
+from pipeline.sources.cameras.listing import list_cameras
 from ui.control.controller import Controller
 from ui.control.notices import Level, Notice
 from ui.panels.cameras import CameraChoice, FindCameras

@@ -107,7 +107,7 @@ def saved_picture(path: Path, result: Result, pixel_aspect: Fraction = Fraction(
 
     picture = result.frame.image if result.annotated is None else result.annotated
     if pixel_aspect != 1:
-        from pipeline.sources.letterbox import with_square_pixels
+        from pipeline.sources.picture.letterbox import with_square_pixels
 
         picture = with_square_pixels(picture, pixel_aspect)
     write_image(path, picture)

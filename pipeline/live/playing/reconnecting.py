@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from model.errors import SourceError
 from pipeline.frame import Frame, Image
 from pipeline.sources.base import Source, SourceInfo
-from pipeline.sources.stamps import Stamps
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.timing.stamps import Stamps
+from pipeline.sources.warning_log import WarningLog
 
 OpenAgain = Callable[[threading.Event], Source]
 
@@ -159,6 +159,6 @@ class ReconnectingSource:
 def _of_size(frame: Frame, info: SourceInfo) -> Image:
     if frame.size == (info.height, info.width):
         return frame.image
-    from pipeline.sources.letterbox import letterboxed
+    from pipeline.sources.picture.letterbox import letterboxed
 
     return letterboxed(frame.image, (info.height, info.width))

@@ -15,7 +15,7 @@ from pipeline.sinks import colour as colour_module
 from pipeline.sinks.colour import PictureConverter, choose_tags, padded_size
 from pipeline.sinks.formats import CODECS
 from pipeline.sinks.video import VideoSink
-from pipeline.sources.colours import ColourTags
+from pipeline.sources.picture.colours import ColourTags
 from tests.clips import Colour, write_clip
 from tests.pipeline.sinks.recordings import fill, info, noise, pictures, result, through
 

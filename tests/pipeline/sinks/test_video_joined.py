@@ -10,7 +10,7 @@ import av
 import pytest
 
 from pipeline.sinks.video import VideoSink
-from pipeline.sources.clock import clock_of
+from pipeline.sources.timing.clock import clock_of
 from tests.clips import number_of, write_clip
 from tests.pipeline.sinks.recordings import annotated, payloads, pictures, times
 from tests.pipeline.sinks.test_video_start import late

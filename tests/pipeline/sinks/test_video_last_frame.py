@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.sinks.video import VideoSink
-from pipeline.sources.matroska import segment_end
+from pipeline.sources.video_file import segment_end
 from tests.clips import write_clip
 from tests.pipeline.sinks.recordings import annotated, fill, info, numbered, payloads, times
 from tests.pipeline.sources.reading import read_video

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from pipeline.sources.base import Source
-from pipeline.sources.camera import start_camera
-from pipeline.sources.capture import CameraSettings
+from pipeline.sources.cameras.camera import start_camera
+from pipeline.sources.cameras.capture import CameraSettings
 from pipeline.sources.images import find_media
+from pipeline.sources.network.stream import open_stream
 from pipeline.sources.sequence import open_images
-from pipeline.sources.stream import open_stream
 from pipeline.sources.video import open_video
 from tests.clips import write_clip
 from tests.pipeline.sources.media_server import live, media

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from pipeline.sources.base import Seekable
-from pipeline.sources.camera import start_camera
-from pipeline.sources.capture import CameraSettings
+from pipeline.sources.cameras.camera import start_camera
+from pipeline.sources.cameras.capture import CameraSettings
 from pipeline.sources.sequence import open_images
 from pipeline.sources.video import open_video
 from tests.clips import write_clip

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from pipeline.sources.colours import BT709, NO_TAGS, ColourTags
 from pipeline.sources.images import read_image
-from pipeline.sources.pixels import Pictures
-from pipeline.sources.tone_map import peak_of
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.picture.colours import BT709, NO_TAGS, ColourTags
+from pipeline.sources.picture.pixels import Pictures
+from pipeline.sources.picture.tone_map import peak_of
 from pipeline.sources.video import open_video
+from pipeline.sources.warning_log import WarningLog
 from tests.pipeline.sources.reading import read_video
 
 LIMITED, FULL, UNTAGGED = 1, 2, 0

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from av.video.reformatter import Colorspace
 
-from pipeline.sources.pixels import Pictures
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.picture.pixels import Pictures
 from pipeline.sources.video import open_video
+from pipeline.sources.warning_log import WarningLog
 from tests.clips import Colour, number_of, numbered_picture, turned, write_clip
 from tests.pipeline.sources.reading import read_video
 

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image as Pillow
 
 from pipeline.frame import Image
-from pipeline.sources.letterbox import letterboxed
-from pipeline.sources.pixels import Pictures
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.picture.letterbox import letterboxed
+from pipeline.sources.picture.pixels import Pictures
 from pipeline.sources.video import open_video
+from pipeline.sources.warning_log import WarningLog
 from tests.clips import write_clip
 from tests.orientations import uprights
 from tests.pipeline.sources.reading import read_video

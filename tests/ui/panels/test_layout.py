@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import (
 
 from model.classes import COCO_CLASSES
 from pipeline.live.events import Failed, Loaded, Loading, Opening, Progress
-from pipeline.sources.cameras import CameraInfo
+from pipeline.sources.cameras.listing import CameraInfo
 from tests.ui.standin_session import result_of
 from ui.panels.compare import ComparePanel
 from ui.panels.detection import DetectionPanel

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QComboBox, QLineEdit, QListWidget, QPushButton
 from pipeline.live.events import Closed, Failed, Lost, Opening, Regained
 from pipeline.sources.addresses import redacted
 from pipeline.sources.base import SourceInfo
-from pipeline.sources.cameras import CameraInfo
+from pipeline.sources.cameras.listing import CameraInfo
 from ui.control.notices import Level
 from ui.panels.cameras import LOOKING, NONE_FOUND, CameraSearch
 from ui.panels.source import NOTHING_OPEN, SourcePanel, source_words

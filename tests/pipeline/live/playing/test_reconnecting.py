@@ -17,8 +17,8 @@ from pipeline.frame import Frame
 from pipeline.live.playing.reconnecting import BackOff, ReconnectingSource
 from pipeline.sources import SourceOptions, open_source
 from pipeline.sources.base import Source, SourceInfo
-from pipeline.sources.camera import Patience, start_camera
-from pipeline.sources.capture import CameraSettings
+from pipeline.sources.cameras.camera import Patience, start_camera
+from pipeline.sources.cameras.capture import CameraSettings
 from tests.pipeline.live.watching import Watcher
 from tests.pipeline.sources.media_server import live, media
 from tests.weights_server import fixed, in_turn, serving

@@ -11,7 +11,7 @@ import pytest
 from pipeline.ebml import inside
 from pipeline.frame import Image
 from pipeline.sinks import matroska
-from pipeline.sources.cropping import Crop
+from pipeline.sources.picture.cropping import Crop
 from tests.clips import write_clip
 from tests.pipeline.sources.reading import read_video
 

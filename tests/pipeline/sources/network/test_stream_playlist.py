@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from model.errors import SourceError
-from pipeline.sources.receiver import Reconnect
-from pipeline.sources.stream import open_stream
+from pipeline.sources.network.receiver import Reconnect
+from pipeline.sources.network.stream import open_stream
 from tests.clips import number_of
 from tests.pipeline.sources.media_server import media
 from tests.weights_server import Handler, fixed, serving, whole

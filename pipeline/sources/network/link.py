@@ -13,12 +13,12 @@ from av.container import InputContainer
 
 from pipeline.sources.addresses import redacted, scheme_of, with_quoted_login
 from pipeline.sources.decoding import decoded
-from pipeline.sources.extent import Extent
 from pipeline.sources.ffmpeg import WITHOUT_STAMPS, choose_stream, reason
-from pipeline.sources.order import order_of
-from pipeline.sources.pixel_shape import PixelShape
-from pipeline.sources.transports import Transport, options_for
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.network.transports import Transport, options_for
+from pipeline.sources.picture.pixel_shape import PixelShape
+from pipeline.sources.timing.extent import Extent
+from pipeline.sources.timing.order import order_of
+from pipeline.sources.warning_log import WarningLog
 
 _SEGMENT = 20.0  # seconds; twice the longest piece by which live playlists (HLS) usually grow
 

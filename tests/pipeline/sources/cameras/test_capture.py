@@ -11,8 +11,8 @@ import pytest
 
 from model.errors import SourceError
 from pipeline.frame import Frame
-from pipeline.sources.camera import Patience, start_camera
-from pipeline.sources.capture import CameraSettings, configure
+from pipeline.sources.cameras.camera import Patience, start_camera
+from pipeline.sources.cameras.capture import CameraSettings, configure
 
 YUYV = cv2.VideoWriter.fourcc(*"YUYV")
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources.stamps import Stamps
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.timing.stamps import Stamps
+from pipeline.sources.warning_log import WarningLog
 
 MILLISECONDS = Fraction(1, 1000)
 

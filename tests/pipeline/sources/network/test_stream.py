@@ -9,9 +9,9 @@ import pytest
 
 from model.errors import SourceError
 from pipeline.sources.addresses import SCHEMES
-from pipeline.sources.receiver import Reconnect
-from pipeline.sources.stream import open_stream
-from pipeline.sources.transports import TRANSPORTS
+from pipeline.sources.network.receiver import Reconnect
+from pipeline.sources.network.stream import open_stream
+from pipeline.sources.network.transports import TRANSPORTS
 from tests.pipeline.sources.media_server import (
     closed_port,
     live,

@@ -10,8 +10,8 @@ import av.logging
 import pytest
 
 from model.errors import SourceError
-from pipeline.sources.receiver import Reconnect
-from pipeline.sources.stream import open_stream
+from pipeline.sources.network.receiver import Reconnect
+from pipeline.sources.network.stream import open_stream
 from tests.clips import write_clip
 from tests.pipeline.sources.media_server import closed_port, live, media, silence
 from tests.pipeline.sources.rtsp_server import camera

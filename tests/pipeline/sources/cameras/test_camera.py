@@ -15,8 +15,8 @@ import pytest
 
 from model.errors import ConfigError, SourceError
 from pipeline.sources.base import Source
-from pipeline.sources.camera import Patience, open_camera, start_camera
-from pipeline.sources.capture import CameraSettings
+from pipeline.sources.cameras.camera import Patience, open_camera, start_camera
+from pipeline.sources.cameras.capture import CameraSettings
 
 Picture = np.ndarray | Exception | None
 
@@ -143,7 +143,7 @@ def test_time_stamps_are_microseconds_of_the_capture_and_strictly_increase(
     start: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [7.0, 7.04, 7.04, 7.04, 7.1]
-    monkeypatch.setattr("pipeline.sources.camera.monotonic", iter(clock).__next__)
+    monkeypatch.setattr("pipeline.sources.cameras.camera.monotonic", iter(clock).__next__)
     capture = FedCapture(picture())
     source = start(capture)
     frames = [source.read()]

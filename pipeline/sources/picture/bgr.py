@@ -13,8 +13,8 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from pipeline.frame import Image
-from pipeline.sources.colours import LIMITED, ColourTags
-from pipeline.sources.tone_map import ToneMapper
+from pipeline.sources.picture.colours import LIMITED, ColourTags
+from pipeline.sources.picture.tone_map import ToneMapper
 
 HD_HEIGHT = 720
 

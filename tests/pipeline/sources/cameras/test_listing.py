@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from model.errors import SourceError
-from pipeline.sources.camera import open_camera
-from pipeline.sources.cameras import CameraInfo, find_camera, list_cameras
-from pipeline.sources.capture import why_not
+from pipeline.sources.cameras.camera import open_camera
+from pipeline.sources.cameras.capture import why_not
+from pipeline.sources.cameras.listing import CameraInfo, find_camera, list_cameras
 
 on_linux = pytest.mark.skipif(platform.system() != "Linux", reason="reads Linux's sysfs")
 

@@ -15,9 +15,9 @@ import cv2
 from model.errors import ConfigError, SourceError
 from pipeline.frame import Frame, Image
 from pipeline.sources.base import Source, SourceInfo
-from pipeline.sources.cameras import find_camera, list_cameras
-from pipeline.sources.capture import CameraSettings, Capture, Connect, as_bgr, connect
-from pipeline.sources.letterbox import letterboxed
+from pipeline.sources.cameras.capture import CameraSettings, Capture, Connect, as_bgr, connect
+from pipeline.sources.cameras.listing import find_camera, list_cameras
+from pipeline.sources.picture.letterbox import letterboxed
 
 TIME_BASE = Fraction(1, 1_000_000)
 

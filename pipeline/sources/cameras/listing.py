@@ -95,7 +95,7 @@ def _line(path: Path) -> str:
 def _enumerated() -> tuple[CameraInfo, ...]:
     from cv2_enumerate_cameras import enumerate_cameras
 
-    from pipeline.sources.opencv import backend
+    from pipeline.sources.cameras.opencv import backend
 
     return tuple(
         CameraInfo(camera.index, camera.name, camera.path or "") for camera in enumerate_cameras(backend())
@@ -103,7 +103,7 @@ def _enumerated() -> tuple[CameraInfo, ...]:
 
 
 def _probed() -> Iterator[CameraInfo]:
-    from pipeline.sources.opencv import exists
+    from pipeline.sources.cameras.opencv import exists
 
     for index in range(_MOST_PROBED):
         if exists(index):

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from model.errors import SourceError
 from pipeline.frame import Image
-from pipeline.sources.cameras import list_cameras, told
-from pipeline.sources.opencv import backend, prepare_opencv
+from pipeline.sources.cameras.listing import list_cameras, told
+from pipeline.sources.cameras.opencv import backend, prepare_opencv
 
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 _RAW_IS_FAST_ENOUGH = 640 * 480  # pixels; above that USB 2 has no room for 30 raw pictures a second

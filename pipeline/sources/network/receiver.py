@@ -14,9 +14,9 @@ from pipeline.frame import Frame
 from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker
 from pipeline.sources.ffmpeg import beginning, nominal_duration, nominal_rate
-from pipeline.sources.interruption import interruptible
-from pipeline.sources.link import ConnectionLost, Link, Target, is_playlist
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.network.interruption import interruptible
+from pipeline.sources.network.link import ConnectionLost, Link, Target, is_playlist
+from pipeline.sources.warning_log import WarningLog
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from time import monotonic
 import pytest
 
 from model.errors import SourceError
-from pipeline.sources import link, stream
-from pipeline.sources.receiver import Reconnect
-from pipeline.sources.stream import open_stream
+from pipeline.sources.network import link, stream
+from pipeline.sources.network.receiver import Reconnect
+from pipeline.sources.network.stream import open_stream
 from tests.pipeline.sources.media_server import live, media, silence
 from tests.weights_server import fixed, in_turn, serving
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.warning_log import WarningLog
 
 JUMP = 1  # seconds; a step back that is longer is no slip but the beginning of something else
 USUAL_RATE = Fraction(25)

@@ -12,14 +12,14 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
 from pipeline.frame import Image
-from pipeline.sources.bgr import BgrConverter
-from pipeline.sources.colours import BT709, NO_TAGS, ColourTags, tags_of
-from pipeline.sources.cropping import NO_CROP, Crop
-from pipeline.sources.letterbox import letterboxed
-from pipeline.sources.pixel_shape import widening
-from pipeline.sources.side_data import SideDataReader
-from pipeline.sources.tone_map import peak_of
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.picture.bgr import BgrConverter
+from pipeline.sources.picture.colours import BT709, NO_TAGS, ColourTags, tags_of
+from pipeline.sources.picture.cropping import NO_CROP, Crop
+from pipeline.sources.picture.letterbox import letterboxed
+from pipeline.sources.picture.pixel_shape import widening
+from pipeline.sources.picture.side_data import SideDataReader
+from pipeline.sources.picture.tone_map import peak_of
+from pipeline.sources.warning_log import WarningLog
 
 _Signs = tuple[int, int, int, int]
 

@@ -12,10 +12,10 @@ from pipeline.frame import Frame
 from pipeline.frame_queue import FrameQueue, QueueClosed
 from pipeline.sources.addresses import redacted, scheme_of
 from pipeline.sources.base import SourceInfo
-from pipeline.sources.link import Target
-from pipeline.sources.receiver import Receiver, Reconnect
-from pipeline.sources.transports import TRANSPORTS
-from pipeline.sources.troubles import WarningLog
+from pipeline.sources.network.link import Target
+from pipeline.sources.network.receiver import Receiver, Reconnect
+from pipeline.sources.network.transports import TRANSPORTS
+from pipeline.sources.warning_log import WarningLog
 
 _AHEAD = 2  # frames that wait for their reader
 _PATIENCE = 2.0  # seconds that the receiving thread has to end

@@ -17,7 +17,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from pipeline.frame import Image
-from pipeline.sources.colours import HLG, ColourTags
+from pipeline.sources.picture.colours import HLG, ColourTags
 
 WHITE = 203.0
 """Nits of a white sheet of paper in high dynamic range (ITU-R BT.2408); BT.709's white is as bright."""
