@@ -104,7 +104,7 @@ def painter(style: OverlayStyle, show_fps: bool) -> Paint:
     def paint(result: Result, fps: float) -> Result:
         badge = f"{fps:.1f} fps" if show_fps else ""
         if result.annotated is not None:
-            # a picture of the detector's own, which nobody else has seen
+            # a picture of the detector's own, not shared yet
             draw_text_on(result.annotated, result.detections, style, badge)
             return result
         annotated = draw(result.frame.image, result.detections, style, badge=badge)

@@ -23,7 +23,7 @@ def _no_timings() -> Mapping[str, float]:
 class Frame:
     """One picture of a source.
 
-    image:       [H, W, 3] uint8 BGR, upright (rotation metadata is applied already); nobody writes to it
+    image:       [H, W, 3] uint8 BGR, upright (rotation metadata is applied already); never written to
     index:       counted by the source from 0, frames that were dropped later included
     pts:         presentation time stamp in units of `time_base`, as the source gives it
     time_base:   seconds a unit of `pts`, exact
@@ -71,8 +71,8 @@ class Result:
 
     timings:    seconds of work by stage so far (`metrics.STAGES`), waiting left out
     annotated:  [H, W, 3] uint8 BGR, the frame with the detections drawn on it; None before the overlay
-    inspection: where somebody asked for it
-    selected:   index of the detection that somebody has selected; None without one
+    inspection: where it was asked for
+    selected:   index of the selected detection; None without one
     other:      what was found in the same frame by other settings or another model, to be compared; None
                 without a comparison
     """

@@ -75,7 +75,7 @@ class FrameQueue(Generic[T]):
             self._changed.notify_all()
 
     def abort(self) -> None:
-        """Close, and throw away what is in it: whoever waits on either end goes on at once."""
+        """Close, and drop all items: both ends stop waiting at once."""
         with self._changed:
             self._closed = True
             self._items.clear()

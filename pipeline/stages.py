@@ -24,7 +24,7 @@ class RunOptions:
     """Options of a run.
 
     batch:      frames that go through the network together; a live source never waits to fill one
-    stride:     every how manieth frame is taken; the others are left out
+    stride:     every `stride`-th frame is taken; the others are left out
     max_frames: how many are taken at most, dropped ones not counted; None for all
     room:       results that may wait before drawing, and again before the sinks: what a few slow frames
                 are made up with, and what a live picture grows old in
@@ -48,7 +48,7 @@ def capture(source: Source, frames: FrameQueue[Frame], metrics: Metrics, options
             frame = _read(source, metrics)
             if frame is None:
                 return
-            # a camera drops by itself what nobody fetches
+            # a camera itself drops frames that are not fetched
             metrics.drop("source", frame.index - following)
             following = frame.index + 1
             if frame.index % options.stride:

@@ -24,7 +24,7 @@ class Detector(Protocol):
         """Begin with a batch, and return a function that waits for its results and returns them.
 
         Batches are waited for in the order in which they were begun, the oldest one before `slots` more
-        are begun. What nobody waits for any more is forgotten.
+        are begun. Batches that are not waited for are dropped.
         """
 
 

@@ -34,7 +34,7 @@ class Packed:
 
 
 class Buffer:
-    """One piece of memory that grows when it has to. Whoever packs it anew knows that nobody uses it."""
+    """One piece of memory that grows when it has to. It must not be in use when it is packed anew."""
 
     def __init__(self, allocate: Callable[[int], Tensor]) -> None:
         """allocate: gives so many bytes, [size] uint8."""

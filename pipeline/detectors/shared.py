@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def shared(left: LoadedPredictor, right: LoadedPredictor) -> tuple[LoadedPredictor, LoadedPredictor]:
     """Return both predictors, so that the right one reads the left engine's outputs of the same batch.
 
-    They are given back as they are where they are of different networks, and on a GPU. Whoever uses them has
-    to have the left one's results before the right one begins with the same frames.
+    Predictors of different networks, or on a GPU, are returned as they are. The left one's results must be
+    there before the right one begins with the same frames.
     """
     if not isinstance(left, Predictor) or not isinstance(right, Predictor):
         return left, right
@@ -59,7 +59,7 @@ class _Recalling:
         self.name, self.precision, self.device, self.slots = said.name, said.precision, said.device, 1
 
     def start(self, images: Tensor) -> Callable[[], RawOutputs]:
-        """See `Engine.start`. images: [B, 0, 0, 0], looked at by nobody."""
+        """See `Engine.start`. images: [B, 0, 0, 0], not used."""
         last = self._said.last
         assert last is not None, "the left side comes first"
         return lambda: last

@@ -1,6 +1,6 @@
 """Events of a live session: frozen records, without torch or OpenCV.
 
-They come from the session's own threads, one at a time and in order; whoever takes them must not wait.
+They come from the session's own threads, one at a time and in order; a receiver must not block.
 """
 
 from __future__ import annotations

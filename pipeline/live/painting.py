@@ -1,4 +1,4 @@
-"""Results painted for somebody who watches, by settings that change meanwhile."""
+"""Painting of live results, by settings that change meanwhile."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class LiveRun:
     ) -> None:
         """names: of the files that are made; on_turn: called by the run's threads once the source is `ready`,
         and once the run is `over`; adopt: see `SwitchableDetector`."""
-        # heavy ones, loaded once somebody wants to see something
+        # heavy ones, loaded with the first source
         from pipeline.detectors.switchable import SwitchableDetector
         from pipeline.live.files.recorder import Recorder
         from pipeline.live.painting import LivePainter

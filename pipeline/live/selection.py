@@ -1,4 +1,4 @@
-"""The instance that somebody has selected, followed from frame to frame."""
+"""The selected instance, from frame to frame."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:[/\\]\S*", re.IGNORECASE)
 def failed(task: str, error: BaseException, source: str = "") -> Failed:
     """Return the event of an error.
 
-    source: what was opened, as somebody typed it; where it is an address, its secrets are left out, as are
+    source: what was opened, as it was typed; where it is an address, its secrets are left out, as are
             those of any other address in the text
     """
     message = str(error) or type(error).__name__

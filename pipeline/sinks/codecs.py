@@ -12,7 +12,7 @@ from pipeline.sources.ffmpeg import reason
 
 
 def default_codec(path: Path) -> str:
-    """The codec for a file of this name where nobody asks for one. Raises ConfigError on a strange suffix."""
+    """Return the default codec for a file of this name. Raises ConfigError on a strange suffix."""
     return container_of(path).codecs[0]
 
 

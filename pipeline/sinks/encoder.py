@@ -1,4 +1,4 @@
-"""Pictures in, packets with exact time stamps out, into a container that somebody else opened."""
+"""Encoding: pictures in, packets with exact time stamps out, into an open container."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def utf8(text: str) -> bytes:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file by way of a `PartFile`, so that nobody ever sees half of it, and bring it to the disk.
+    """Write a file by way of a `PartFile`, so that it is never seen half written, and bring it to the disk.
 
     Folders are made as needed, a file that exists is replaced. Raises SinkError when it cannot be
     written.

@@ -54,7 +54,7 @@ class JsonLinesSink:
             self._part.check_there()
             with cannot_be_written(self._path):
                 self._part.file.write(line.encode() + b"\n")
-                self._part.file.flush()  # whoever follows the file sees whole lines
+                self._part.file.flush()  # readers of the growing file see whole lines
         except SinkError:
             self._failed = True
             raise
@@ -90,7 +90,7 @@ def frame_record(result: Result, origin: Fraction = _ZERO) -> dict[str, Any]:
     source's own time in seconds, where it counts from elsewhere; `name` where the picture has one; `width`
     and `height` in pixels; `detections`, each with `class`, `score`, `bbox` (x, y, width, height in pixels
     from the top left corner), `segmentation` (compressed COCO run-length code) unless only boxes were asked
-    for, and `track_id` where somebody tracks.
+    for, and `track_id` with tracking.
     """
     frame = result.frame
     height, width = frame.size

@@ -1,4 +1,4 @@
-"""The newest result, for whoever looks: a window that draws when it is ready to."""
+"""The newest result, for a window that draws when it is ready to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.sources.base import SourceInfo
 
 
 class LatestSink:
-    """A slot for one result. Writing never waits; what nobody took in time is replaced and counted.
+    """A slot for one result. Writing never waits; results not taken in time are replaced and counted.
 
     One thread writes as to any sink; any others may call `take`, `peek` and the properties at any time.
     """

@@ -104,8 +104,8 @@ def removed(path: Path) -> str:
 class Parts:
     """Parts of one output that are there.
 
-    busy: somebody writes them at this moment
-    left: nobody does any more
+    busy: written at this moment
+    left: no longer written
     """
 
     busy: tuple[Path, ...]
@@ -162,5 +162,5 @@ def cannot_be_written(path: Path) -> Iterator[None]:
 
 
 def part_name(path: Path, mark: str = "part") -> Path:
-    """A new name beside `path` that nobody else has: `STEM.<unique>.MARK.SUFFIX`."""
+    """Return an unused name beside `path`: `STEM.<unique>.MARK.SUFFIX`."""
     return path.with_name(f"{shortened(path.stem)}.{secrets.token_hex(4)}.{mark}{path.suffix}")

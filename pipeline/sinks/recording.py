@@ -26,9 +26,9 @@ _MATROSKA = {"avoid_negative_ts": "disabled"}
 class VideoRecording:
     """Frames of one size go in, one after another; audio and subtitles follow in step.
 
-    file:      where it goes, with nothing in its buffer; closed by whoever opened it
+    file:      where it goes, with nothing in its buffer; closed by the caller
     time_base: seconds a unit of the frames' time stamps, which the container takes where it can
-    copier:    what else is copied, or None; closed by whoever made it
+    copier:    what else is copied, or None; closed by the caller
 
     Raises what `VideoEncoder` raises. Every method may raise av.error.FFmpegError and OSError; after that
     only `abandon` makes sense.

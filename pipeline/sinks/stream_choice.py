@@ -110,7 +110,7 @@ def _samples(container: InputContainer, streams: Sequence[Stream]) -> Samples:
                 or all(len(packets) == _SAMPLES for packets in found.values())
             ):
                 break
-    except (av.error.FFmpegError, OSError):  # whoever copies tells it
+    except (av.error.FFmpegError, OSError):  # reported when the stream is copied
         pass
     return found
 

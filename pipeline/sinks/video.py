@@ -34,7 +34,7 @@ class VideoSink:
     crf:       quality, smaller is better and larger; None for the codec's own, 23 for H.264
     preset:    of x264 and x265
     overwrite: replace a file that exists
-    stride:    every how manieth frame of the source comes; the nominal rate is lower by as much
+    stride:    only every `stride`-th frame of the source comes; lowers the nominal rate
 
     Audio and subtitles of `SourceInfo.path` are taken over as they are; those of a network stream are not.
     Each frame keeps its exact time stamp, counted from where the source begins (see `origin_of`), and so

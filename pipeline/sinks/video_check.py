@@ -72,7 +72,7 @@ def read_facts(path: Path) -> VideoFacts:
 
 
 def faults(facts: VideoFacts, stamps: OutputStamps, copied: Sequence[CopiedStream]) -> list[str]:
-    """In what a file differs from what was written to it: nobody should take it for the whole."""
+    """Return the differences of a file from what was written to it, which make it incomplete."""
     found = [f"cannot be read back: {facts.error}"] if facts.error else []
     written, there = stamps.ticks, facts.ticks
     if len(there) != len(written):

@@ -25,7 +25,7 @@ class SourceInfo:
                  of its first frame are all that is known
     end:         when its last picture ends, in seconds of the source's own stamps; None when unknown
     path:        the media file, from which a video sink copies what is not video; None for anything else
-    stills:      True where each picture stands for itself, so that whoever looks at them turns them over
+    stills:      True where each picture stands for itself, so that they are turned over by hand
     pixel_aspect: width of a pixel to its height, of the upright picture
     colours:     what the BGR of the pictures means; None when nothing says so
     """

@@ -42,7 +42,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 UNFINISHED_SUFFIX = ".part"
-"""Stands before the suffix of an output that is not whole yet (`clip.part.mp4`): nobody's input."""
+"""Stands before the suffix of an output that is not whole yet (`clip.part.mp4`), which is never an input."""
 
 _PICTURE_SERIES = frozenset({".mjpeg", ".mjpg"})
 _ANIMATION_SUFFIXES = frozenset({".avif", ".gif", ".png", ".webp"})

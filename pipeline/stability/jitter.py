@@ -18,7 +18,7 @@ BAND = 0.02
 """The boundary band's width, of the picture's diagonal: Cheng et al., "Boundary IoU: Improving Object-Centric
 Image Segmentation Evaluation", CVPR 2021."""
 BAND_OF_OBJECT = 0.1
-"""The band's width at most, of the square root of the object's pixels, lest it be all of a small object."""
+"""The band's width at most, of the square root of the object's pixels, for small objects."""
 HALF = 128
 """Of 255: what a pixel of a moved mask must reach after interpolation."""
 LEAST_KNOWN = 0.1

@@ -13,7 +13,7 @@ from pipeline.frame import Result
 from pipeline.stability.records import FrameScore, StabilitySummary
 
 RECENT_FILM = 2.0  # seconds of a file's own time that are looked back
-RECENT_LIVE = 5.0  # seconds by the clock of who watches: a film may begin again meanwhile
+RECENT_LIVE = 5.0  # seconds by the clock: a film may begin again meanwhile
 _MOST_FRAMES = 2000  # that meters measure live before others take their place: they keep numbers of each
 _BURST = 4  # results that are measured in a row, for masks are compared from one frame to the very next
 _BREATH = 3.0  # after them it rests as many times as long, so that the network gets the cores

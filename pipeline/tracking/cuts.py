@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.frame import Frame, Image
 from pipeline.tracking.base import LOST
 
-# loaded with the first follower: where nobody is followed it would only take time
+# loaded with the first tracker: without tracking it would only take time
 if TYPE_CHECKING:
     from scenedetect.detectors import ContentDetector
 
@@ -51,7 +51,7 @@ class Scenes:
         """Return True if no track can continue from the frame before to this one.
 
         So it is at a cut, where frames have another size, and where time leaps, on or back, by more than a
-        track may be missed. A frame that comes again goes on, and so does one that somebody steps back to.
+        track may be missed. A repeated frame is no cut, and neither is one that is stepped back to.
         """
         size, time = frame.size, float(frame.time)
         goes_on = self._size == size and abs(time - self._time) <= LOST

@@ -14,7 +14,7 @@ from pipeline.tracking.overlap import box_ious
 
 _KEPT = 512  # tracks that are remembered, those seen last
 _SAME = 0.5  # IoU of two boxes of one frame that are taken for the same instance
-_APART = 1_000_003  # added to the id of a track that nobody else has, so that it is no one else's
+_APART = 1_000_003  # added to the id of a track without a match, so that it is unique
 
 
 class TrackTimes:
@@ -45,14 +45,14 @@ class TrackTimes:
 class TrackMatcher:
     """Gives tracks of the right side of a comparison the ids of those on the left that are the same.
 
-    So both sides show somebody in one colour. A track keeps what it was given, and no two are given the same:
-    where the right side loses somebody and takes them for another one, the colour changes there as it does on
-    the left. One that the right side has found first gets the left one's id once the left side finds it too.
+    So both sides show an instance in one colour. A track keeps its id, and no two have the same: where the
+    right side loses an instance and takes it for another one, the colour changes there as it does on the left.
+    A track that the right side has found first gets the left one's id once the left side finds it too.
     One thread uses it.
     """
 
     def __init__(self) -> None:
-        self._given: dict[int, int] = {}  # to a track of the right side; its own plus `_APART`: nobody else's
+        self._given: dict[int, int] = {}  # ids of the right side's tracks; own plus `_APART` where unmatched
 
     def forget(self) -> None:
         """Begin anew."""

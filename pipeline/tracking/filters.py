@@ -12,7 +12,7 @@ EVIDENCE = 0.5  # seconds over which classes are weighed
 CLASS_MARGIN = 1.25  # so many times its class's evidence has another one that takes over
 SHORTEST_STEP, LONGEST_STEP = 0.001, 0.2  # seconds; a longer gap tells no more of what has happened since
 USUAL_STEP = 0.04  # seconds that are taken to have passed where the time does not advance
-_TINY = 1e-6  # where something would be divided by nought
+_TINY = 1e-6  # in the place of a divisor of 0
 
 
 def steps(before: NDArray[np.float64], now: NDArray[np.float64]) -> Floats:

@@ -25,7 +25,7 @@ _CELLS = 160  # at most, along the longer side of the grid that masks are compar
 
 
 class FoundFollower:
-    """Follows what `suppress` found, before masks are made of it."""
+    """Tracks the output of `suppress`, before masks are made of it."""
 
     def __init__(self, stage: TrackingStage) -> None:
         self._stage = stage
@@ -108,7 +108,7 @@ class _Download:
 
 
 class DetectionsFollower:
-    """Follows whole detections, whoever made them."""
+    """Tracks whole detections, of any predictor."""
 
     def __init__(self, stage: TrackingStage) -> None:
         self._stage = stage

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 MEMORY = 1.0  # seconds after which a track that was not seen begins anew
-_TINY = 1e-6  # where something would be divided by nought
+_TINY = 1e-6  # in the place of a divisor of 0
 
 
 @dataclass(frozen=True)

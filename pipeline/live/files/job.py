@@ -132,7 +132,7 @@ class AnnotationJob:
         from pipeline.live.painting import LivePainter
 
         detection = self._request.detection
-        # the rate at which a file is worked off says nothing to who watches it later
+        # the rate at which a file is processed means nothing when it is played later
         display = dataclasses.replace(self._request.display, show_fps=False)
         network = configured(self._load(detection), detection, display.privacy)
         detection = with_known_classes(detection, network.class_names)

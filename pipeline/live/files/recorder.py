@@ -1,4 +1,4 @@
-"""Recordings that begin and end while somebody watches."""
+"""Recordings that begin and end during a live run."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Recorder:
     def _join(self) -> list[_Recording]:
         """Wait for all recordings; what waits to be written is given up where that takes too long.
 
-        Returns those that still go on. Nobody starts another one meanwhile: no source is open.
+        Returns those that still go on. No other one can start meanwhile: no source is open.
         """
         deadline = monotonic() + DRAIN
         for recording in self._unfinished:

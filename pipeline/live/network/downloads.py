@@ -1,4 +1,4 @@
-"""Weights of the catalogue, fetched while somebody watches."""
+"""Weights of the catalogue, downloaded during a live session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MEGABYTE = 1e6
 
 
 class Cancelled(Exception):  # noqa: N818  (it was asked for)
-    """Nobody wants it any more."""
+    """The download was cancelled."""
 
 
 def download(name: str, emit: Callable[[Event], None], cancelled: threading.Event) -> None:

@@ -82,7 +82,7 @@ def load_any_network(settings: DetectionSettings) -> LoadedPredictor:
 def configured(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
     """The network with the settings that need no other one.
 
-    private: it finds more than is wanted, so that nobody stays unseen: every class, low scores, as many as
+    private: it finds more than is wanted, so that no person is missed: every class, low scores, as many as
              can be, whole masks, and no person that another class's box would suppress. `wanted_rows`
              leaves it out again.
 

@@ -172,7 +172,7 @@ class Playback:
             self._again = True
             self._changed.notify_all()
 
-    # For the source that obeys; nobody else has a use for what follows.
+    # The methods that follow are for the played source alone.
 
     def attach(self, info: SourceInfo, seekable: bool) -> None:
         """Set the source that is played."""

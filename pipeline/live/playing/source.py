@@ -96,6 +96,6 @@ class PlayedSource:
         return frame
 
     def _seek(self, time: Fraction) -> None:
-        assert self._seekable is not None, "nobody seeks in a source that cannot"
+        assert self._seekable is not None, "seeking needs a seekable source"
         self._upcoming = None
         self._seekable.seek(time)

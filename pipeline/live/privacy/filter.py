@@ -1,6 +1,6 @@
 """Privacy filter: people in a result are pixelated, before anything is drawn.
 
-Whoever was never detected is not hidden, and whoever uses this has to say so.
+A person who was never detected is not hidden, and the user has to be told so.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class PrivacyGate:
         self._networks = networks
         self._display = display
         self._painter: LivePainter | None = None
-        self._lock = threading.Lock()  # lest something seen passes between a look and what follows from it
+        self._lock = threading.Lock()  # a check and its consequence are one step
 
     def draw(self, display: DisplaySettings) -> None:
         """Paint like that from now on; hide what is shown where somebody may have been overlooked in it.

@@ -22,7 +22,7 @@ _LEAST_OF_BOX = 0.15  # of a box that a mask must fill to be believed
 _SAME = 0.3  # IoU of two boxes that are taken for the same person
 _TRAIL = 0.3  # seconds that a region is kept although a new one was found: masks flicker
 _MISSES = 5  # frames that a region is held at least, however slow they come
-_FARTHEST = 1.5  # smaller sides that somebody who is lost may have gone
+_FARTHEST = 1.5  # smaller sides of its box by which a lost person may have moved
 _INERTIA = 0.5
 
 
@@ -78,7 +78,7 @@ def _margin(grid: Grid, smaller_side: float) -> int:
 
 @dataclass
 class _Known:
-    """Somebody who was seen at `seen`, by the clock of `People`. trail: earlier regions, with their times."""
+    """A person seen at `seen`, by the clock of `People`. trail: earlier regions, with their times."""
 
     region: Region
     seen: float

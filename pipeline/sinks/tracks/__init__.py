@@ -20,7 +20,7 @@ class TrackFormat:
     writer:       module and class of its `TrackWriter`; as text, so that a program loads only what it uses
     suffix:       what is appended to the name of the output that the file goes with
     needs_masks:  it cannot be written of boxes alone
-    needs_tracks: it cannot be written where nobody tracks
+    needs_tracks: it cannot be written without tracking
     """
 
     writer: str

@@ -61,7 +61,7 @@ class DetectionCounter:
 
 
 def tracks_of(result: Result) -> list[int]:
-    """The track of each detection of a frame, -1 for none; all -1 where nobody tracked."""
+    """The track of each detection of a frame, -1 for none; all -1 without tracking."""
     found = result.detections
     return [-1] * len(found) if found.track_ids is None else [int(track) for track in found.track_ids]
 

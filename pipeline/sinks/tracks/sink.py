@@ -80,7 +80,7 @@ class TracksSink:
         return SinkReport(self._path if whole else part.part, summary, problems, whole)
 
     def _put(self, data: bytes, follow: bool = True) -> None:
-        """follow: bring it to the file at once, so that whoever follows it sees whole frames."""
+        """follow: bring it to the file at once, so that readers of the growing file see whole frames."""
         assert self._part is not None
         self._length += len(data)
         self._checksum = zlib.crc32(data, self._checksum)

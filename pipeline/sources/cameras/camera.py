@@ -171,7 +171,7 @@ class _Camera:
 
     def _wait(self, seconds: float) -> None:
         """Until there is a picture, or the source was stopped; raises when neither comes."""
-        for _ in range(math.ceil(seconds / _POLL)):  # whoever sets `interrupted` does not notify
+        for _ in range(math.ceil(seconds / _POLL)):  # setting `interrupted` does not notify
             if self._changed.wait_for(
                 lambda: self._newest or self._error or self._stopped.is_set(), timeout=_POLL
             ):

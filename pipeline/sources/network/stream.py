@@ -142,8 +142,8 @@ class StreamSource:
                         self._opened.set_result(self._receiver.info)
                     self._frames.put(frame)
         except QueueClosed:
-            pass  # nobody reads any more
-        except BaseException as error:  # whatever it is, it belongs to whoever reads
+            pass  # the reader has ended
+        except BaseException as error:  # whatever it is, it is raised in the reader
             self._error = error
         finally:
             if not self._opened.done():

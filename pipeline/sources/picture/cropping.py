@@ -1,6 +1,6 @@
 """Cropping that a container asks for.
 
-FFmpeg reads it and leaves cropping to whoever shows the pictures, but PyAV does not hand it on.
+FFmpeg reads it and leaves cropping to the player, but PyAV does not hand it on.
 """
 
 from __future__ import annotations

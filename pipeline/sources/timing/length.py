@@ -23,7 +23,7 @@ _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 class Length:
     """The duration of a video.
 
-    duration: seconds from the first picture to the end of the last one; None when nobody says
+    duration: seconds from the first picture to the end of the last one; None when unknown
     end:      when the last picture ends, in seconds of the file's own stamps, where that is known for certain
     moved:    whether the container stands elsewhere than before it was looked for
     """
@@ -40,7 +40,7 @@ def length_of(container: InputContainer, stream: av.VideoStream, whole: bool | N
     video with B-frames are late; and a Matroska file that begins late tells when it ends. The end is looked
     for there.
 
-    whole: whether the file is; None when nobody knows
+    whole: whether the file is; None when unknown
     """
     told = nominal_duration(container, stream)
     start, base = stream.start_time or 0, stream.time_base
