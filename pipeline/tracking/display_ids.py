@@ -46,8 +46,8 @@ class TrackMatcher:
     """Gives tracks of the right side of a comparison the ids of those on the left that are the same.
 
     So both sides show an instance in one colour. A track keeps its id, and no two have the same: where the
-    right side loses an instance and takes it for another one, the colour changes there as it does on the left.
-    A track that the right side has found first gets the left one's id once the left side finds it too.
+    right side loses an instance and takes it for another one, the colour changes there too. A track that the
+    right side has found first gets the left one's id once the left side finds it too.
     One thread uses it.
     """
 

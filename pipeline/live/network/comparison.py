@@ -129,11 +129,11 @@ class LiveComparison:
         left = self._left
         if left is None or not self._settings.on or left.private:
             self._network = None
-            self._stand(self._idle_state())
+            self._set_status(self._idle_state())
             return
         right = self._settings.right_of(left.settings)
         if self._broken is not None and not right.needs_reload(self._broken.settings):
-            self._stand("failed", right, self._broken.problem)
+            self._set_status("failed", right, self._broken.problem)
             return
         try:
             predictor = self._predictor(left, right)
@@ -142,10 +142,10 @@ class LiveComparison:
             self._fail(error, right)
             return
         if predictor is None:
-            self._stand("loading", right)
+            self._set_status("loading", right)
             self._ask()
             return
-        self._stand("on", right)
+        self._set_status("on", right)
         if left.detector is not None:
             left.detector.compare(predictor, follow)
 
@@ -156,7 +156,7 @@ class LiveComparison:
             return configured(left.network, right, private=False)
         if self._network is None or right.needs_reload(self._network_settings):
             return None
-        return _set(self._network, self._network_settings, right)
+        return _reconfigured(self._network, self._network_settings, right)
 
     def _idle_state(self) -> State:
         if not self._settings.on:
@@ -170,18 +170,18 @@ class LiveComparison:
     def _fail(self, error: Exception, right: DetectionSettings) -> None:
         told = failed(TOPIC, error)
         news = (told.message, right) != (self._status.problem, self._status.right)
-        self._stand("failed", right, told.message)
+        self._set_status("failed", right, told.message)
         if news:
             self._emit(replace(told, message=f"The comparison does not work: {told.message}"))
 
-    def _stand(self, state: State, right: DetectionSettings | None = None, problem: str = "") -> None:
+    def _set_status(self, state: State, right: DetectionSettings | None = None, problem: str = "") -> None:
         left = None if self._left is None else self._left.settings
         self._status = ComparisonStatus(state, left, right, problem)
         if state != "on" and self._left is not None and self._left.detector is not None:
             self._left.detector.compare(None)
 
 
-def _set(
+def _reconfigured(
     network: LoadedPredictor, loaded_with: DetectionSettings, settings: DetectionSettings
 ) -> LoadedPredictor | None:
     """A network of the right side's own with these settings; None where it has to be loaded for them."""
