@@ -104,7 +104,7 @@ class LiveRun:
         self._admitted = threading.Event()
         self._warned: set[str] = set()
         self._recorder = Recorder()
-        self._telling_of_recording = threading.Lock()
+        self._recording_lock = threading.Lock()
         self._lock = threading.Lock()
         self._closed_told = False
         self._gate = PrivacyGate(self.latest, networks, display)
@@ -194,7 +194,7 @@ class LiveRun:
         """
         make_folder(folder)
         paths = self._names.new(folder, stem_of(self.info), (VIDEO, LINES) if with_json else (VIDEO,))
-        with self._telling_of_recording:  # it may end at once, but not before it was told of
+        with self._recording_lock:  # it may end at once, but not before it was told of
             self._recorder.start([sink_for(path) for path in paths], self._recording_ended)
             self._emit(RecordingStarted(paths))
         self.show_again()
@@ -257,7 +257,7 @@ class LiveRun:
         self._emit(Regained(self._opener.name))
 
     def _recording_ended(self, reports: Sequence[SinkReport], error: Exception | None) -> None:
-        with self._telling_of_recording:
+        with self._recording_lock:
             if error is None:
                 self._emit(saved("recording", reports))
                 return

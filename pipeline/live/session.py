@@ -77,7 +77,7 @@ class LiveSession(RunView):
         self._loader = CommandThread("livemask-loader", self._tell_failure)
         self._downloader = CommandThread("livemask-download", self._tell_failure)
         self._names = OutputNames()
-        self._telling = threading.RLock()
+        self._emit_lock = threading.RLock()
         self._muted = False
         self._job: AnnotationJob | None = None
         self._asked = False  # for a source, so that a network is worth loading
@@ -204,7 +204,7 @@ class LiveSession(RunView):
         self._control.join(deadline - monotonic())  # the last one to start anything
         for part in self._parts():
             part.join(deadline - monotonic())
-        with self._telling:
+        with self._emit_lock:
             self._muted = True
         return not self.alive
 
@@ -290,6 +290,6 @@ class LiveSession(RunView):
             self._emit(failed(topic, error))
 
     def _emit(self, event: Event) -> None:
-        with self._telling:
+        with self._emit_lock:
             if not self._muted:
                 self._on_event(event)
