@@ -30,6 +30,8 @@ class ProposalRecipe:
     stage:         `mask` trains masks and scores, `refine` the refinement alone, everything else frozen
     learning_rate: of every iteration up to the first of `drops`
     drops:         (share of the iterations, factor of the learning rate from there on)
+    optimizer:     `sgd` as released, or `adamw`, which takes momentum as its first decay and needs far fewer
+                   iterations where the trunk is frozen
     train_trunk:   False keeps the trunk as it is, so that a detector's own can be shared
     """
 
@@ -40,12 +42,15 @@ class ProposalRecipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     drops: tuple[tuple[float, float], ...] = ((51 / 300, 0.5), (121 / 300, 0.1))
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     train_trunk: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.stage not in ("mask", "refine"):
             raise ConfigError(f"there is no stage {self.stage!r}; there are mask and refine")
+        if self.optimizer not in ("sgd", "adamw"):
+            raise ConfigError(f"there is no optimiser {self.optimizer!r}; there are sgd and adamw")
         if self.iterations < 1 or self.batch_size < 1 or not 0 < self.learning_rate < math.inf:
             raise ConfigError("iterations, batch size and learning rate should be positive")
 
@@ -101,9 +106,7 @@ class ProposalTrainer:
         self.iteration = 0
         self._trained = trained_parts(network, recipe)
         parameters = [p for part in self._trained for p in part.parameters()]
-        self._optimizer = torch.optim.SGD(
-            parameters, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay
-        )
+        self._optimizer = _optimizer(parameters, recipe)
         self._stop_asked = False
 
     def stop(self) -> None:
@@ -179,6 +182,15 @@ class ProposalTrainer:
         loss.backward()
         self._optimizer.step()
         return {name: value / (len(batch) if name == "mask" else 1)}
+
+
+def _optimizer(parameters: list[nn.Parameter], recipe: ProposalRecipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adamw":
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.AdamW(parameters, recipe.learning_rate, betas, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        parameters, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay
+    )
 
 
 def trained_parts(network: SharpMask, recipe: ProposalRecipe) -> list[nn.Module]:

@@ -93,6 +93,17 @@ def test_a_score_batch_does_not_move_the_mask_layer(tmp_path: Path):
     assert not torch.equal(network.state_dict()["head.score.4.weight"], before["head.score.4.weight"])
 
 
+def test_adamw_brings_the_loss_down(tmp_path: Path):
+    losses: list[float] = []
+    recipe = recipe_for("mask", 30, learning_rate=0.01, optimizer="adamw", train_trunk=False)
+
+    one = trainer(tiny(), tmp_path, recipe)
+    one.on_step = lambda report: losses.extend(v for k, v in report.losses.items() if k == "mask")
+    one.run()
+
+    assert losses[-1] < 0.3 < 0.6 < losses[0]
+
+
 def test_the_refinement_learns_alone(tmp_path: Path):
     network = tiny()
     before = copied(network)
@@ -154,7 +165,9 @@ def test_the_learning_rate_falls_as_published():
     assert (refine.momentum, refine.weight_decay, refine.mask_share) == (0, 0, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"stage": "score"}, {"iterations": 0}, {"learning_rate": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"stage": "score"}, {"iterations": 0}, {"learning_rate": float("nan")}, {"optimizer": "rprop"}]
+)
 def test_a_recipe_that_makes_no_sense_is_refused(wrong: dict[str, object]):
     with pytest.raises(ConfigError):
         ProposalRecipe(**({"stage": "mask", "iterations": 1} | wrong))  # type: ignore[arg-type]

@@ -1,0 +1,161 @@
+"""DeepMask and SharpMask as a predictor of instances: every object is of the one class `object`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import nms
+
+from model.checkpoints.sharpmask import load_sharpmask
+from model.detections import Detections, MaskCrop, no_detections
+from model.engines.choice import Choice, select_device
+from model.errors import ConfigError
+from model.sharpmask.config import SharpMaskConfig
+from model.sharpmask.network import SharpMask
+from model.sharpmask.paste import MASK_PROBABILITY, WindowMask
+from model.sharpmask.proposals import Proposals, propose
+from model.sharpmask.pyramid import ZOOMS, check_scales
+
+Frame = NDArray[np.uint8]
+
+CLASS_NAMES = ("object",)
+SHOWN = 20  # proposals that are shown by default, after NMS
+DISPLAY_IOU = 0.5
+# for display: four scales an octave apart in the middle of the pyramid, and windows that are given masks
+DISPLAY_SCALES = (0.25, 0.5, 1.0, 2.0**0.5)
+DISPLAY_WINDOWS = 50
+
+
+@dataclass(frozen=True)
+class ProposalOptions:
+    """How proposals become detections.
+
+    scales:          of the pyramid
+    top_n:           windows of all scales together that are given masks
+    refine:          False for SharpMask's coarse masks
+    nms_iou:         of two boxes that overlap more, the better one stays; None keeps every proposal
+    max_detections:  after NMS; None for all
+    score_threshold: objectness that a proposal exceeds, 0..1
+    probability:     of a pixel, from which it belongs to the mask
+    """
+
+    scales: tuple[float, ...] = DISPLAY_SCALES
+    top_n: int = DISPLAY_WINDOWS
+    refine: bool = True
+    nms_iou: float | None = DISPLAY_IOU
+    max_detections: int | None = SHOWN
+    score_threshold: float = 0.0
+    probability: float = MASK_PROBABILITY
+
+    def __post_init__(self) -> None:
+        check_scales(self.scales)
+        if self.top_n < 1 or (self.max_detections is not None and self.max_detections < 1):
+            raise ConfigError("at least one proposal should be asked for")
+        for name in ("score_threshold", "probability", "nms_iou"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ConfigError(f"{name} should be 0 to 1, got {value}")
+
+
+def measuring_options(zoom: int = 0, top_n: int = 1000, refine: bool = True) -> ProposalOptions:
+    """Return the options of an evaluation: the published pyramid, no NMS, no limit but `top_n`.
+
+    zoom: 0, 1 or 2 finer scales. Raises ConfigError on others.
+    """
+    if not 0 <= zoom < len(ZOOMS):
+        raise ConfigError(f"zoom should be 0 to {len(ZOOMS) - 1}, got {zoom}")
+    return ProposalOptions(ZOOMS[zoom], top_n, refine, nms_iou=None, max_detections=None)
+
+
+class ProposalPredictor:
+    """Turns BGR frames into proposals as detections. See `model.instance_predictor.InstancePredictor`."""
+
+    with_masks = True
+
+    def __init__(self, network: SharpMask, options: ProposalOptions | None = None) -> None:
+        """network: in evaluation mode, from now on the predictor's own."""
+        self._network = network
+        self.options = options or ProposalOptions()
+        self.device = next(network.parameters()).device
+        self.choice: Choice | None = None
+
+    @property
+    def config(self) -> SharpMaskConfig:
+        """The network's configuration."""
+        return self._network.config
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The one class: `object`."""
+        return CLASS_NAMES
+
+    @property
+    def score_threshold(self) -> float:
+        """Objectness that a proposal must exceed, 0..1."""
+        return self.options.score_threshold
+
+    @overload
+    def __call__(self, frames: Frame) -> Detections: ...
+
+    @overload
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]: ...
+
+    def __call__(self, frames: Frame | Sequence[Frame]) -> Detections | list[Detections]:
+        """Return the proposals of one frame [H, W, 3] uint8 BGR, or of each of a list of frames."""
+        if isinstance(frames, np.ndarray):
+            return detections(self.propose(frames), self.options)
+        return [detections(self.propose(frame), self.options) for frame in frames]
+
+    def propose(self, frame: Frame) -> Proposals:
+        """Return the proposals of a frame before NMS."""
+        options = self.options
+        return propose(
+            self._network, frame, options.scales, options.top_n, options.refine, options.probability
+        )
+
+
+def detections(proposals: Proposals, options: ProposalOptions) -> Detections:
+    """Return proposals as detections of the class `object`: non-empty masks, after NMS, best first."""
+    kept = np.flatnonzero(
+        (proposals.scores > options.score_threshold) & (proposals.boxes[:, 2] > proposals.boxes[:, 0])
+    )
+    if options.nms_iou is not None and len(kept):
+        boxes = torch.from_numpy(proposals.boxes[kept]).float()
+        kept = kept[nms(boxes, torch.from_numpy(proposals.scores[kept]), options.nms_iou).numpy()]
+    kept = kept[: options.max_detections]
+    if not len(kept):
+        return no_detections(proposals.shape, CLASS_NAMES)
+    scores = proposals.scores[kept].astype(np.float32)
+    return Detections(
+        image_size=proposals.shape,
+        boxes=proposals.boxes[kept].astype(np.float32),
+        scores=scores,
+        classes=np.zeros(len(kept), np.int64),
+        class_names=CLASS_NAMES,
+        crops=tuple(_crop(proposals.crops[n]) for n in kept),
+        box_scores=scores,
+    )
+
+
+def _crop(mask: WindowMask) -> MaskCrop:
+    return MaskCrop(mask.column, mask.row, mask.pixels)
+
+
+def load_proposal_predictor(
+    path: Path, options: ProposalOptions | None = None, device: str = "auto"
+) -> ProposalPredictor:
+    """Return a predictor for a file of DeepMask's or SharpMask's weights in the project's own form.
+
+    Raises CheckpointError on a file that cannot be used, ConfigError on a device that is not there.
+    """
+    where = select_device(device)
+    network = load_sharpmask(path).requires_grad_(False).to(where)
+    predictor = ProposalPredictor(network, options)
+    predictor.choice = Choice("torch", where, "fp32", "the engine of proposal networks")
+    return predictor
