@@ -95,13 +95,13 @@ def test_a_score_batch_does_not_move_the_mask_layer(tmp_path: Path):
 
 def test_adamw_brings_the_loss_down(tmp_path: Path):
     losses: list[float] = []
-    recipe = recipe_for("mask", 30, learning_rate=0.01, optimizer="adamw", train_trunk=False)
+    recipe = recipe_for("mask", 40, learning_rate=0.03, optimizer="adamw", train_trunk=False)
 
     one = trainer(tiny(), tmp_path, recipe)
     one.on_step = lambda report: losses.extend(v for k, v in report.losses.items() if k == "mask")
     one.run()
 
-    assert losses[-1] < 0.3 < 0.6 < losses[0]
+    assert losses[-1] < 0.4 < 0.6 < losses[0]
 
 
 def test_the_refinement_learns_alone(tmp_path: Path):
