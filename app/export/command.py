@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.options import at_least_one, input_size
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.errors import ConfigError, SinkError
+from model.exporting import EXPORTERS
 
 if TYPE_CHECKING:
     from app.export.images import ProofSet
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from model.exporting.exported import Facts
     from model.network.yolact import Yolact
 
-# format -> suffix of its file
-FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 CALIBRATION_IMAGES = 256
 
 TOLERANCES_TOLD = """\
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = TOLERANCES_TOLD
-    parser.add_argument("--format", required=True, choices=FORMATS, help="kind of file")
+    parser.add_argument("--format", required=True, choices=EXPORTERS, help="kind of file")
     parser.add_argument(
         "--weights",
         metavar="FILE",
@@ -163,8 +162,8 @@ def output_path(args: argparse.Namespace) -> Path:
     """The file to write, an `.xml` or `.onnx`."""
     from model.checkpoints.catalog import resolve_weights
 
-    suffix, out = FORMATS[args.format], args.output
-    if out.suffix.lower() in FORMATS.values() and not out.is_dir():
+    suffix, out = EXPORTERS[args.format].suffix, args.output
+    if out.suffix.lower() in {exporter.suffix for exporter in EXPORTERS.values()} and not out.is_dir():
         if out.suffix.lower() != suffix:
             raise ConfigError(f"{out}: a file of --format {args.format} is named *{suffix}")
         return Path(out)
@@ -241,15 +240,13 @@ def _write(
 ) -> tuple[str, ...]:
     """Write the file; returns what int8 left in float. images: what it is going to be proven on."""
     from model.exporting.exported import write_openvino
-    from model.exporting.onnx_model import write_onnx
     from model.exporting.openvino_model import to_openvino
 
-    if args.format == "onnx":
-        write_onnx(network, path, facts, with_masks=not args.no_masks)
+    if not args.int8:
+        EXPORTERS[args.format].load()(network, path, facts, not args.no_masks)
         return ()
-    model, kept = to_openvino(network, with_masks=not args.no_masks), ()
-    if args.int8:
-        model, kept = _quantised(args, model, network, reference, tolerance, images)
+    model = to_openvino(network, with_masks=not args.no_masks)
+    model, kept = _quantised(args, model, network, reference, tolerance, images)
     write_openvino(model, path, facts)
     return kept
 
@@ -288,7 +285,7 @@ def _float_precision(args: argparse.Namespace) -> str:
 
 def _files(path: Path) -> list[Path]:
     """All files of an exported model."""
-    return [path, path.with_suffix(".bin")] if path.suffix.lower() == FORMATS["openvino"] else [path]
+    return [path, path.with_suffix(".bin")] if path.suffix.lower() == EXPORTERS["openvino"].suffix else [path]
 
 
 def _note(text: str) -> None:

@@ -16,10 +16,12 @@ from model.config import AnchorConfig, YolactConfig
 from model.config_limits import check_limits
 from model.engines.openvino_core import openvino_core, refuse_telemetry
 from model.errors import CheckpointError, ConfigError, SinkError
-from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES, input_sides
+from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES, input_sides, to_openvino
 
 if TYPE_CHECKING:
     import openvino
+
+    from model.network.yolact import Yolact
 
 Precision = Literal["fp32", "int8"]
 
@@ -144,6 +146,11 @@ def read_facts(path: Path) -> Facts:
             "file, that `export` wrote"
         )
     return Facts.from_texts({part.tag: part.get("value", "") for part in found})
+
+
+def write_network(network: Yolact, path: Path, facts: Facts, with_masks: bool = True) -> None:
+    """Write a network, its batch norms folded away, as `write_openvino` does, in float32."""
+    write_openvino(to_openvino(network, with_masks), path, facts)
 
 
 def write_openvino(model: openvino.Model, path: Path, facts: Facts) -> None:

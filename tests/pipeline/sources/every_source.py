@@ -30,8 +30,14 @@ Opener = Callable[[], Source]
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of source: what has to run while it is open, and whether it ends by itself after `FRAMES`."""
+    """A way to open a source.
 
+    kind:  a key of `pipeline.sources.SOURCES`
+    ready: what has to run while it is open
+    ends:  whether it ends by itself after `FRAMES`
+    """
+
+    kind: str
     ready: Callable[[Path], contextlib.AbstractContextManager[Opener]]
     ends: bool = True
 
@@ -93,11 +99,11 @@ def _camera(folder: Path) -> Iterator[Opener]:
 
 
 CASES = {
-    "video": Case(_video),
-    "interlaced video": Case(lambda folder: _video(folder, interlaced=True)),
-    "images": Case(_images),
-    "recording over http": Case(_recording),
-    "live over http": Case(_live, ends=False),
-    "rtsp": Case(_rtsp, ends=False),
-    "camera": Case(_camera, ends=False),
+    "video": Case("video", _video),
+    "interlaced video": Case("video", lambda folder: _video(folder, interlaced=True)),
+    "images": Case("images", _images),
+    "recording over http": Case("stream", _recording),
+    "live over http": Case("stream", _live, ends=False),
+    "rtsp": Case("stream", _rtsp, ends=False),
+    "camera": Case("camera", _camera, ends=False),
 }

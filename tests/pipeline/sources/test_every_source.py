@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from pipeline.sources import SOURCES
 from tests.pipeline.sources.every_source import CASES, FRAMES, SIZE
 
 AT_ONCE = 5.0  # seconds; a second is what is asked for, the rest is for a busy machine
@@ -27,6 +28,10 @@ def opener(case, tmp_path):
     """Opens a new source of the kind."""
     with case.ready(tmp_path) as opener:
         yield opener
+
+
+def test_every_kind_of_source_is_tested_here():
+    assert {case.kind for case in CASES.values()} == set(SOURCES)
 
 
 def test_frames_are_counted_from_0_and_their_stamps_grow(opener, case):
