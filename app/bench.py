@@ -111,9 +111,9 @@ def machine_facts() -> dict[str, str]:
     import torch
 
     from app.machine import cores
-    from model.engines.choice import look_around
+    from model.engines.choice import detect_machine
 
-    machine = look_around()
+    machine = detect_machine()
     gpu = torch.cuda.get_device_name() if machine.gpus else "none"
     return {
         "processor": machine.cpu,

@@ -139,15 +139,15 @@ def _gpus() -> Facts:
 
 def _engines() -> Facts:
     from model.checkpoints.catalog import resolve_weights
-    from model.engines.choice import choose, look_around, survey
+    from model.engines.choice import choose, detect_machine, survey
     from model.errors import LiveMaskError
     from model.loading import weights_facts
 
-    machine = look_around()
+    machine = detect_machine()
     weights = None
     with contextlib.suppress(LiveMaskError):  # what is wrong with the weights is told in their own section
         weights = weights_facts(resolve_weights(None), None)
-    facts = {str(found.option): found.lack or "usable" for found in survey(weights, machine)}
+    facts = {str(found.option): found.unavailable_because or "usable" for found in survey(weights, machine)}
     return facts | {AUTO: _fact(lambda: str(choose(weights=weights, machine=machine)))}
 
 

@@ -16,7 +16,7 @@ from model.config import YolactConfig
 from model.config_limits import check_input_size
 from model.decoding import Decoder, Decoding
 from model.engines.base import Engine
-from model.engines.choice import Choice, Machine, WeightsFacts
+from model.engines.choice import EngineChoice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
 from model.errors import CheckpointError, ConfigError
 from model.input_shape import InputShape
@@ -54,7 +54,7 @@ def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
 
 
 def open_weights(
-    weights: WeightsFacts, choice: Choice, machine: Machine, image_size: int | None, with_masks: bool
+    weights: WeightsFacts, choice: EngineChoice, machine: Machine, image_size: int | None, with_masks: bool
 ) -> NetworkSource:
     """Open weights for the chosen engine. Raises CheckpointError and ConfigError."""
     if choice.engine == "torch":
@@ -72,7 +72,7 @@ def open_weights(
 
 
 class _OnTorch:
-    def __init__(self, path: Path, choice: Choice, image_size: int | None, with_masks: bool) -> None:
+    def __init__(self, path: Path, choice: EngineChoice, image_size: int | None, with_masks: bool) -> None:
         self._checkpoint = _read(path, image_size)
         self._choice = choice
         self._with_masks = with_masks

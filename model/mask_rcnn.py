@@ -24,7 +24,7 @@ from model.checkpoints.mask_rcnn import MaskRcnnConfig, empty_network, read_mask
 from model.config import DEFAULT_THRESHOLD
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.detections import Detections, MaskCrop
-from model.engines.choice import Choice, select_device
+from model.engines.choice import EngineChoice, select_device
 from model.errors import ConfigError
 from model.options import MIN_MASK_REGION, NMS_KINDS, class_indices
 
@@ -65,7 +65,7 @@ class MaskRcnnPredictor:
         self.max_detections = max_detections
         self.with_masks = with_masks
         self.device = next(network.parameters()).device
-        self.choice: Choice | None = None
+        self.choice: EngineChoice | None = None
         self._network = network
         self._network.roi_heads.score_thresh = score_threshold
         if not with_masks:
@@ -197,7 +197,7 @@ def load_mask_rcnn(
     network.load_state_dict(state, assign=True)
     network.eval().requires_grad_(False).to(where)
     predictor = MaskRcnnPredictor(network, config, score_threshold, max_detections, indices, with_masks)
-    predictor.choice = Choice("torch", where, "fp32", "the only engine for a two-stage model")
+    predictor.choice = EngineChoice("torch", where, "fp32", "the only engine for a two-stage model")
     return predictor
 
 

@@ -18,7 +18,7 @@ from model.config import YolactConfig
 from model.decoding import Decoder, for_frames
 from model.detections import Detections
 from model.engines.base import Engine
-from model.engines.choice import Choice, choose, look_around
+from model.engines.choice import EngineChoice, choose, detect_machine
 from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
 from model.input_shape import InputShape, input_shape
@@ -47,7 +47,7 @@ class Predictor:
         decoder: Decoder,
         options: DetectOptions,
         with_masks: bool = True,
-        choice: Choice | None = None,
+        choice: EngineChoice | None = None,
     ) -> None:
         options.check(decoder.config)
         self.engine = engine
@@ -189,7 +189,7 @@ def load_predictor(
     if streams < 1 or batch < 1:
         raise ConfigError(f"streams and batch must be 1 or more, got {streams} and {batch}")
     facts = weights_facts(resolve_weights(weights), image_size)
-    machine = look_around()
+    machine = detect_machine()
     choice = choose(engine, device, precision, facts, machine)
     source = open_weights(facts, choice, machine, image_size, with_masks)
     if choice.device.type == "cpu":

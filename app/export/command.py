@@ -278,9 +278,9 @@ def _quantised(
 
 def _float_precision(args: argparse.Namespace) -> str:
     """What the engine computes in where it does not compute in integers."""
-    from model.engines.choice import look_around
+    from model.engines.choice import detect_machine
 
-    return "bf16" if args.int8 and look_around().fast_bf16 else "fp32"
+    return "bf16" if args.int8 and detect_machine().fast_bf16 else "fp32"
 
 
 def _files(path: Path) -> list[Path]:

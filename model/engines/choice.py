@@ -1,4 +1,4 @@
-"""Choice of engine, device and precision: the fastest available, unless they are named."""
+"""EngineChoice of engine, device and precision: the fastest available, unless they are named."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class WeightsFacts:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     """What was chosen; `reason` is for people, in one line."""
 
     engine: str
@@ -63,11 +63,11 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Surveyed:
+class Availability:
     """An option, and the reason why it is not available here; None when it is."""
 
     option: Option
-    lack: str | None
+    unavailable_because: str | None
 
 
 def choose(
@@ -76,7 +76,7 @@ def choose(
     precision: str = "auto",
     weights: WeightsFacts | None = None,
     machine: Machine | None = None,
-) -> Choice:
+) -> EngineChoice:
     """Return the fastest option that has the named engine, device and precision; "auto" leaves one open.
 
     `weights` None stands for a checkpoint without an int8 file, `machine` None for this machine. Raises
@@ -86,32 +86,38 @@ def choose(
     _check_name("engine", engine, ENGINES)
     _check_name("precision", precision, PRECISIONS)
     named = None if device == "auto" else select_device(device)
-    machine = machine or look_around()
+    machine = machine or detect_machine()
     asked_for = (engine, device, precision)
     passed_over: list[str] = []
     for option in OPTIONS:
         if not _fits(option, engine, named, precision):
             continue
-        lack = _lack(option, machine, weights) or (_no_gain(option, machine) if precision == "auto" else None)
-        if lack is None:
+        reason = _obstacle(option, machine, weights) or (
+            _no_gain(option, machine) if precision == "auto" else None
+        )
+        if reason is None:
             chosen = named or torch.device(option.device)
-            return Choice(option.engine, chosen, option.precision, _reason(asked_for, passed_over))
-        if lack not in passed_over:
-            passed_over.append(lack)
+            return EngineChoice(
+                option.engine, chosen, option.precision, _chosen_because(asked_for, passed_over)
+            )
+        if reason not in passed_over:
+            passed_over.append(reason)
     asked = f"engine {engine}, device {device}, precision {precision}"
     if not passed_over:
-        there = ", ".join(str(one.option) for one in survey(weights, machine) if one.lack is None)
+        there = ", ".join(
+            str(one.option) for one in survey(weights, machine) if one.unavailable_because is None
+        )
         raise ConfigError(f"{asked}: this does not go together; what can be had here: {there or 'nothing'}")
     raise ConfigError(f"{asked}: this does not go together here: {'; '.join(passed_over)}")
 
 
-def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) -> list[Surveyed]:
+def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) -> list[Availability]:
     """Return all options, fastest first, with what each lacks here; arguments as in `choose`."""
-    machine = machine or look_around()
-    return [Surveyed(option, _lack(option, machine, weights)) for option in OPTIONS]
+    machine = machine or detect_machine()
+    return [Availability(option, _obstacle(option, machine, weights)) for option in OPTIONS]
 
 
-def look_around() -> Machine:
+def detect_machine() -> Machine:
     """Return the properties of this machine. Imports OpenVINO where it is installed."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     try:
@@ -166,7 +172,7 @@ def _fits(option: Option, engine: str, device: torch.device | None, precision: s
     )
 
 
-def _lack(option: Option, machine: Machine, weights: WeightsFacts | None) -> str | None:
+def _obstacle(option: Option, machine: Machine, weights: WeightsFacts | None) -> str | None:
     """Return the reason why an option cannot be used, or None."""
     if option.device == "cuda" and not machine.gpus:
         return "PyTorch sees no CUDA device"
@@ -174,10 +180,10 @@ def _lack(option: Option, machine: Machine, weights: WeightsFacts | None) -> str
         return "OpenVINO is not installed (`pip install openvino`)"
     if option == Option("openvino", "cpu", "bf16") and not machine.fast_bf16:
         return f"{machine.cpu} has no instructions for bf16"
-    return _lack_of_weights(option, weights)
+    return _obstacle_of_weights(option, weights)
 
 
-def _lack_of_weights(option: Option, weights: WeightsFacts | None) -> str | None:
+def _obstacle_of_weights(option: Option, weights: WeightsFacts | None) -> str | None:
     if weights is not None and weights.exported is not None:
         if option.engine != "openvino":
             return f"{weights.path.name} is an exported model, which only the openvino engine runs"
@@ -197,7 +203,7 @@ def _no_gain(option: Option, machine: Machine) -> str | None:
     return None
 
 
-def _reason(asked_for: tuple[str, ...], passed_over: list[str]) -> str:
+def _chosen_because(asked_for: tuple[str, ...], passed_over: list[str]) -> str:
     if "auto" not in asked_for:
         return "as named"
     everything = set(asked_for) == {"auto"}

@@ -24,7 +24,7 @@ SMALLEST_SCALE, LARGEST_SCALE = 1 / 64, 16.0
 
 
 @dataclass(frozen=True)
-class Level:
+class PyramidLevel:
     """One scale of the pyramid: its factor, and the rows and columns of windows that there are."""
 
     scale: float
@@ -50,10 +50,12 @@ def normalised(frame: Tensor) -> Tensor:
     return (rgb - _column(MEAN, rgb)) / _column(STD, rgb)
 
 
-def levels(config: SharpMaskConfig, height: int, width: int, scales: Sequence[float]) -> tuple[Level, ...]:
+def levels(
+    config: SharpMaskConfig, height: int, width: int, scales: Sequence[float]
+) -> tuple[PyramidLevel, ...]:
     """Return the levels of a picture's pyramid; a side that would vanish keeps one pixel."""
     sides = ((s, *scaled_sides(height, width, s)) for s in scales)
-    return tuple(Level(s, _cells(h, config.stride), _cells(w, config.stride)) for s, h, w in sides)
+    return tuple(PyramidLevel(s, _cells(h, config.stride), _cells(w, config.stride)) for s, h, w in sides)
 
 
 def scaled_sides(height: int, width: int, scale: float) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from model.decoding import Decoder
 from model.masks import CROP_PADDING, in_place
 from model.raw_outputs import RawOutputs
 from model.training.data.targets import Targets
-from model.training.loss import LossTerms, semantic_loss
+from model.training.loss import LossTerms, drawn, positives_with_mask, semantic_loss
 from model.training.matching import Matches, assign
 
 DISTRIBUTION_WEIGHT = 0.25  # as published
@@ -182,16 +182,10 @@ def _with_masks(
     generator: torch.Generator | None,
 ) -> Tensor:
     """[n]: the positive cells that learn a mask, `max_masks_per_image` at most."""
-    where = matches.positive
-    if targets.has_mask is not None and len(targets):
-        where = where & targets.has_mask[matches.objects.clamp(min=0)]
-    chosen = where.nonzero().squeeze(1)
+    chosen = positives_with_mask(matches, targets)
     if len(chosen):
         chosen = chosen[paired_iou(boxes[chosen], targets.boxes[matches.objects[chosen]]) > LEAST_MASK_IOU]
-    if len(chosen) > config.max_masks_per_image:
-        order = torch.randperm(len(chosen), generator=generator)[: config.max_masks_per_image]
-        chosen = chosen[order.to(chosen.device)]
-    return chosen
+    return drawn(chosen, config.max_masks_per_image, generator)
 
 
 def _mask_loss(prototypes: Tensor, coefficients: Tensor, objects: Tensor, targets: Targets) -> Tensor:

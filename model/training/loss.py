@@ -146,17 +146,12 @@ def _mask_losses(
 
     prototypes: [Hp, Wp, K]; coefficients: [A, K].
     """
-    where = matches.positive
-    if targets.has_mask is not None and len(targets):
-        where = where & targets.has_mask[matches.objects.clamp(min=0)]
-    chosen = where.nonzero().squeeze(1)
+    chosen = positives_with_mask(matches, targets)
     positives = len(chosen)
     if positives == 0:
         zero = prototypes.sum() * 0 + coefficients.sum() * 0
         return zero, zero
-    if positives > config.max_masks_per_image:
-        order = torch.randperm(positives, generator=generator)[: config.max_masks_per_image]
-        chosen = chosen[order.to(chosen.device)]
+    chosen = drawn(chosen, config.max_masks_per_image, generator)
     objects = matches.objects[chosen]
     truth = _at_size(targets.masks, prototypes.shape[:2])[objects]
     boxes = targets.boxes[objects]
@@ -168,6 +163,22 @@ def _mask_losses(
     if mask_iou_net is None:
         return mask_loss, mask_loss.new_zeros(())
     return mask_loss, _mask_iou_loss(masks, truth, targets.classes[objects], mask_iou_net, config)
+
+
+def positives_with_mask(matches: Matches, targets: Targets) -> Tensor:
+    """Return indices [n] of the positive anchors or cells whose object has a mask."""
+    where = matches.positive
+    if targets.has_mask is not None and len(targets):
+        where = where & targets.has_mask[matches.objects.clamp(min=0)]
+    return where.nonzero().squeeze(1)
+
+
+def drawn(values: Tensor, most: int, generator: torch.Generator | None) -> Tensor:
+    """Return `most` elements of values [n], drawn by the generator (CPU); all of them where n is smaller."""
+    if len(values) <= most:
+        return values
+    order = torch.randperm(len(values), generator=generator)[:most]
+    return values[order.to(values.device)]
 
 
 def _mask_iou_loss(

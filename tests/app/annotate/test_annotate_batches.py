@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.engines.choice import look_around
+from model.engines.choice import detect_machine
 from tests.app.conftest import Annotate
 from tests.clips import write_clip
 
@@ -18,7 +18,7 @@ BATCHES = (1, 2, 8)  # of 3 frames: whole ones, a rest, and more than there are
 def test_openvino_gives_the_same_bytes_whatever_the_batch(
     annotate: Annotate, tmp_path: Path, precision: str
 ) -> None:
-    if precision == "bf16" and not look_around().fast_bf16:
+    if precision == "bf16" and not detect_machine().fast_bf16:
         pytest.skip("this processor has no instructions for bf16")
     clip = tmp_path / "clip.mp4"
     write_clip(clip, frames=3)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.engines import ENGINES, OPTIONS, PRECISIONS
-from model.engines.choice import Machine, WeightsFacts, choose, look_around, select_device, survey
+from model.engines.choice import Machine, WeightsFacts, choose, detect_machine, select_device, survey
 from model.errors import ConfigError
 
 BARE = Machine("Old CPU")
@@ -131,7 +131,7 @@ def test_what_is_named_in_part_is_not_called_the_fastest_of_all(named: dict[str,
 
 
 def test_a_survey_tells_of_every_option_what_it_lacks():
-    found = {str(s.option): s.lack for s in survey(WITH_INT8, OLD)}
+    found = {str(s.option): s.unavailable_because for s in survey(WITH_INT8, OLD)}
     assert len(found) == len(OPTIONS)
     assert found["openvino fp32 on cpu"] is None
     assert found["openvino int8 on cpu"] is None
@@ -145,7 +145,7 @@ def test_options_name_engines_and_precisions_that_there_are_and_each_is_in_one()
 
 
 def test_this_machine_is_described_and_something_can_be_chosen_on_it():
-    machine = look_around()
+    machine = detect_machine()
     assert machine.cpu
     assert machine.gpus == (torch.cuda.device_count() if torch.cuda.is_available() else 0)
     assert choose(device="cpu").device.type == "cpu"

@@ -19,7 +19,7 @@ CODE = """
 import signal, sys
 from pathlib import Path
 import torch
-from model.engines.choice import look_around
+from model.engines.choice import detect_machine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey, compiled_cache
 from model.engines.openvino_engine import OpenVinoEngine
 from model.exporting.openvino_model import to_openvino
@@ -27,7 +27,7 @@ from tests.confident_network import confident_network
 
 told = []
 signal.signal(signal.SIGUSR1, lambda number, frame: told.append(number))
-look_around()
+detect_machine()
 compiled_cache()
 network = confident_network()
 cache = CompiledCache(Path(sys.argv[1]), "here")
