@@ -8,12 +8,13 @@ import importlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.options import at_least_one, name_list
-
-if TYPE_CHECKING:
-    from app.benchmarks.figures import Figure, Setup
+from app.benchmarks.figures import Figure, Setup
+from app.cli import EXIT_FAILED, EXIT_OK
+from app.options import record
+from app.values import at_least_one, name_list
+from model.errors import ConfigError
 
 # name -> (module, what it measures)
 BENCHMARKS: dict[str, tuple[str, str]] = {
@@ -69,22 +70,18 @@ def run(args: argparse.Namespace) -> int:
     """Measure, and show one table; 1 when a figure could not be measured because something failed."""
     import torch
 
-    from app.benchmarks.figures import Setup
-    from app.cli import EXIT_FAILED, EXIT_OK
     from app.terminal import show
-    from model.errors import ConfigError
 
-    names = ("gui",) if args.gui else args.only or tuple(BENCHMARKS)
+    names, setup = ("gui",) if args.gui else args.only or tuple(BENCHMARKS), record(Setup, args)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         raise ConfigError(f"no benchmark is named {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    if args.frames <= 500:
+    if setup.frames <= 500:
         raise ConfigError(
-            f"--frames must be more than 500, after which growth is measured; got {args.frames}"
+            f"--frames must be more than 500, after which growth is measured; got {setup.frames}"
         )
-    if not args.minutes > 0:
-        raise ConfigError(f"--minutes must be more than 0; got {args.minutes:g}")
-    setup = Setup(args.weights, args.data, args.clip, args.seconds, args.frames, args.minutes)
+    if not setup.minutes > 0:
+        raise ConfigError(f"--minutes must be more than 0; got {setup.minutes:g}")
     facts = machine_facts()
     figures: list[Figure] = []
     failed = False

@@ -94,7 +94,7 @@ def told(report: Mapping[str, Facts], width: int | None) -> str:
     """The report as aligned lines, section by section, folded to `width` columns where one is given."""
     labels = [label for facts in report.values() for label in facts]
     indent = max(map(len, labels), default=0) + 4
-    lines = []
+    lines: list[str] = []
     for name, facts in report.items():
         lines += ["", name] if lines else [name]
         for label, fact in facts.items():
@@ -165,12 +165,12 @@ def _codecs() -> Facts:
                 ids.setdefault(name, codec.id)
                 coders.setdefault((codec.id, mode), set()).add(codec.name)
     names = (*(name for name in CODECS if not name.endswith("_nvenc")), *READ_ONLY_CODECS)
-    facts = {name: _coders(ids.get(name), coders) for name in names}
+    facts = {name: _coders(ids.get(name, -1), coders) for name in names}
     return facts | {"hardware": "such as h264_nvenc: PyAV knows it; whether it is there shows as it is used"}
 
 
-def _coders(codec: int | None, coders: Mapping[tuple[int, str], set[str]]) -> str:
-    """The decoders and encoders of one codec, FFmpeg's number of it being `codec`."""
+def _coders(codec: int, coders: Mapping[tuple[int, str], set[str]]) -> str:
+    """Return the decoders and encoders of one codec as text; `codec` is FFmpeg's number of it."""
     decoders, encoders = (", ".join(sorted(coders.get((codec, mode), ()))) or "none" for mode in "rw")
     return f"decoders {decoders}; encoders {encoders}"
 

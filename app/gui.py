@@ -6,9 +6,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from app.options import add_class_argument
+from app.options import add_class_argument, add_weights_argument
+
+if TYPE_CHECKING:
+    from model.predictor import Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to open at once: a camera (0, 1, … or camera:NAME), a video, a picture, a folder of "
         "pictures, or the address of a stream (default: nothing)",
     )
-    parser.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="weights: a file, or a name that `models list` shows (default: those used last)",
-    )
+    add_weights_argument(parser, "those used last")
     add_class_argument(
         parser, "what to look for, such as person,dog (default: what was looked for last; all: every class)"
     )
@@ -32,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> NoReturn:
     """Show the window until it is closed, and end the process; only errors come back."""
-    from app.threads import CoreSharing
     from ui.window.application import Start
     from ui.window.application import run as show
 
@@ -41,6 +39,29 @@ def run(args: argparse.Namespace) -> NoReturn:
 
     start = Start(_found_again(args.source), args.weights, args.classes or (), CoreSharing())
     _end_at_once(show(start, warn))
+
+
+class CoreSharing:
+    """Shares the cores for networks that come one after another: PyTorch's threads come back with its engine.
+
+    Call it in the thread that uses the predictor: PyTorch's setting is that thread's, and that of all threads
+    that have not worked yet.
+    """
+
+    def __init__(self) -> None:
+        self._own: int | None = None  # PyTorch's threads, as they were before any were taken away
+
+    def __call__(self, predictor: Predictor) -> None:
+        """Make ready for this network."""
+        import torch
+
+        from app.predictors import share_cores
+
+        if self._own is None:
+            self._own = torch.get_num_threads()
+        elif predictor.engine.name != "openvino":
+            torch.set_num_threads(self._own)
+        share_cores(predictor)
 
 
 def _end_at_once(code: int) -> NoReturn:

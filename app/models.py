@@ -174,7 +174,7 @@ def _progress_bar(name: str) -> Iterator[Progress]:
     """A callback that draws on the error output, or draws nothing where that is not a terminal."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    from app.progress import progress_bar
+    from app.terminal import progress_bar
 
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -1,21 +1,53 @@
-"""Command-line arguments that several commands share."""
+"""Flags that several commands share, and the frozen records that they become."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
 
-from model.config import DEFAULT_THRESHOLD
+from app.values import at_least_one, fraction, input_size, name_list, track_formats
+from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, current_name, resolve_weights
+from model.config import DEFAULT_THRESHOLD, preset
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
-from model.errors import ConfigError
-from model.options import MIN_MASK_REGION, NMS_KINDS
+from model.options import MIN_MASK_REGION, NMS_KINDS, DetectOptions
+from pipeline.settings import DetectionSettings
 from pipeline.sinks.tracks import TRACK_FORMATS
-from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
+from pipeline.tracking.options import STABILISE_KINDS
+
+Record = TypeVar("Record")
 
 
-def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which weights, on which device, and what counts as a detection; see `predictor_options`."""
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Labelled images to measure on, see `app.labelled_data`.
+
+    coverage, source: values of these keys of an image's record, one of which it must have; () for any
+    limit:            how many images are taken, from the first one on; None for all
+    skip_broken:      count an image that cannot be read as one where nothing was found
+    """
+
+    data: Path
+    images: Path | None = None
+    coverage: list[str] = dataclasses.field(default_factory=list)
+    source: list[str] = dataclasses.field(default_factory=list)
+    limit: int | None = None
+    skip_broken: bool = False
+
+
+def record(kind: type[Record], args: argparse.Namespace, **given: Any) -> Record:
+    """Return a dataclass whose fields have the names of parsed arguments.
+
+    given: values that are no argument's; a field that neither names keeps its default
+    """
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: getattr(args, name) for name in names if hasattr(args, name)} | given)
+
+
+def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `DetectionSettings`, but for `--stabilise`."""
     group = parser.add_argument_group("detection")
     add_network_arguments(group)
     group.add_argument(
@@ -27,6 +59,7 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--top-k",
+        dest="max_detections",
         type=at_least_one,
         default=100,
         metavar="N",
@@ -51,17 +84,22 @@ def add_predictor_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_class_argument(group: argparse._ActionsContainer, what: str) -> None:
-    """`--classes A,B`, names that the weights must know; `what` is its help."""
+    """Add `--classes A,B`, names that the weights must know; `what` is its help."""
     group.add_argument("--classes", type=name_list, metavar="A,B", help=what)
 
 
-def add_network_arguments(group: argparse._ActionsContainer) -> None:
-    """Which weights, and what runs them; see `network_options`."""
+def add_weights_argument(group: argparse._ActionsContainer, default: str = "the bundled ones") -> None:
+    """Add `--weights FILE`; `default` says which ones are taken without it."""
     group.add_argument(
         "--weights",
         metavar="FILE",
-        help="weights: a file, or a name that `models list` shows (default: the bundled ones)",
+        help=f"weights: a file, or a name that `models list` shows (default: {default})",
     )
+
+
+def add_network_arguments(group: argparse._ActionsContainer) -> None:
+    """Add the flags that choose weights, and what runs them."""
+    add_weights_argument(group)
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     group.add_argument(
         "--engine",
@@ -75,6 +113,11 @@ def add_network_arguments(group: argparse._ActionsContainer) -> None:
         default="auto",
         help="what it computes in (default: %(default)s, the fastest that there is)",
     )
+    add_image_size_argument(group)
+
+
+def add_image_size_argument(group: argparse._ActionsContainer) -> None:
+    """Add `--image-size PX`."""
     group.add_argument(
         "--image-size",
         type=input_size,
@@ -83,28 +126,13 @@ def add_network_arguments(group: argparse._ActionsContainer) -> None:
     )
 
 
-def predictor_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `add_predictor_arguments` as keywords of `model.load_predictor`."""
-    return network_options(args) | {
-        "score_threshold": args.score_threshold,
-        "max_detections": args.top_k,
-        "nms": args.nms,
-        "classes": args.classes,
-        "min_mask_region": args.min_mask_region,
-    }
-
-
-def network_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `add_network_arguments` as keywords of `model.load_predictor`."""
-    return {key: getattr(args, key) for key in ("weights", "device", "engine", "precision", "image_size")}
-
-
 def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
-    """How instances are followed through a video, and where their tracks go; see `follow_options`."""
+    """Add the flags that say how instances are followed through a video, and where their tracks go."""
     group = parser.add_argument_group("tracks (of videos, cameras and streams)")
     group.add_argument(
         "--no-track",
-        action="store_true",
+        dest="track",
+        action="store_false",
         help="look at each frame by itself: colours and ids do not stay with an instance. With tracks an "
         "instance stays while it scores at least half the threshold",
     )
@@ -124,102 +152,71 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def follow_options(args: argparse.Namespace) -> FollowOptions | None:
-    """What the arguments of `add_tracking_arguments` ask for; None where nobody is to be followed.
+def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `DisplaySettings`, and `--no-crop`."""
+    group = parser.add_argument_group("drawing")
+    group.add_argument(
+        "--alpha",
+        dest="opacity",
+        type=fraction,
+        default=0.45,
+        metavar="A",
+        help="opacity of the masks, 0 to 1 (default: %(default)s)",
+    )
+    group.add_argument(
+        "--colour-by",
+        choices=("instance", "class"),
+        default="instance",
+        help="a colour for each instance or each class (default: %(default)s)",
+    )
+    for part, told in (
+        ("masks", "find boxes only, which is faster"),
+        ("boxes", "draw no boxes"),
+        ("labels", "draw no class names and scores"),
+    ):
+        group.add_argument(f"--no-{part}", dest=part, action="store_false", help=told)
+    group.add_argument("--show-fps", action="store_true", help="draw the frame rate in a corner of videos")
+    group.add_argument(
+        "--no-crop",
+        dest="crop_masks",
+        action="store_false",
+        help="do not crop masks to their boxes: shows what leaks out of them",
+    )
 
-    Raises ConfigError on what cannot be done without tracks, or without masks (`--no-masks`).
-    """
-    without_masks = [name for name in args.tracks_as if TRACK_FORMATS[name].needs_masks and args.no_masks]
-    if without_masks:
-        raise ConfigError(f"--tracks-as {','.join(without_masks)} holds masks; leave --no-masks out")
-    if not args.no_track:
-        return FollowOptions(stabilise=args.stabilise)
-    if args.stabilise != STABILISE_KINDS[0]:
-        raise ConfigError(f"--stabilise {args.stabilise} needs tracks; leave --no-track out")
-    without_tracks = [name for name in args.tracks_as if TRACK_FORMATS[name].needs_tracks]
-    if without_tracks:
-        raise ConfigError(f"--tracks-as {','.join(without_tracks)} holds tracks; leave --no-track out")
-    return None
+
+def add_data_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the flags of `DataOptions`; `what` says what --data takes."""
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", required=True, type=Path, metavar="PATH", help=what)
+    data.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the images (default: looked for in the usual places)",
+    )
+    for key in ("coverage", "source"):
+        data.add_argument(
+            f"--{key}",
+            action="append",
+            default=[],
+            metavar="VALUE",
+            help=f"take only images whose key {key!r} has this value; may be given several times",
+        )
+    data.add_argument("--limit", type=at_least_one, metavar="N", help="take only the first N images")
+    data.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="go on when an image cannot be read; it counts as one where nothing was found",
+    )
 
 
-def refuse_early(args: argparse.Namespace, weights: str | None) -> None:
-    """Refuse what can be told to be wrong before PyTorch is loaded, which takes seconds.
-
-    args: with those of `add_predictor_arguments`
+def refuse_early(detection: DetectionSettings) -> None:
+    """Refuse settings that can be told to be wrong before PyTorch is loaded, which takes seconds.
 
     Raises ConfigError and CheckpointError.
     """
-    from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, current_name, resolve_weights
-    from model.config import preset
-    from model.options import DetectOptions
-
-    resolve_weights(weights)
-    known = CATALOG.get(current_name(weights or DEFAULT_WEIGHTS))
+    resolve_weights(detection.weights)
+    known = CATALOG.get(current_name(detection.weights or DEFAULT_WEIGHTS))
     if known is not None:  # a file of one's own says itself what it allows
-        DetectOptions(args.score_threshold, args.top_k, args.nms).check(preset(known.config))
-
-
-def fraction(text: str) -> float:
-    """A number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
-    return value
-
-
-def at_least_one(text: str) -> int:
-    """A whole number, 1 or more."""
-    return _whole_number(text, 1, None)
-
-
-def zero_or_more(text: str) -> int:
-    """A whole number, 0 or more."""
-    return _whole_number(text, 0, None)
-
-
-def input_size(text: str) -> int:
-    """A side of the network's input in pixels."""
-    return _whole_number(text, SMALLEST_INPUT, LARGEST_INPUT)
-
-
-def name_list(text: str) -> tuple[str, ...]:
-    """Class names with commas between them; a name may hold spaces."""
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"expected class names with commas between them, got {text!r}")
-    return names
-
-
-def track_formats(text: str) -> tuple[str, ...]:
-    """Keys of `TRACK_FORMATS` with commas between them, each once."""
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    if unknown := [name for name in names if name not in TRACK_FORMATS]:
-        known = ", ".join(TRACK_FORMATS)
-        raise argparse.ArgumentTypeError(
-            f"expected any of {known} with commas between them, got {unknown[0]!r}"
-        )
-    return names
-
-
-def _whole_number(text: str, low: int, high: int | None) -> int:
-    value = int(text) if text.isascii() and text.isdecimal() else low - 1
-    if value < low or (high is not None and value > high):
-        wanted = f"of {low} or more" if high is None else f"from {low} to {high}"
-        raise argparse.ArgumentTypeError(f"expected a whole number {wanted}, got {text!r}")
-    return value
-
-
-def frame_rate(text: str) -> str:
-    """A frame rate, as a number or a fraction such as 30000/1001; kept as text."""
-    from fractions import Fraction
-
-    try:
-        good = 0 < Fraction(text) <= 1000
-    except (ValueError, ZeroDivisionError):
-        good = False
-    if not good:
-        raise argparse.ArgumentTypeError(f"expected frames a second, such as 25 or 30000/1001, got {text!r}")
-    return text
+        options = DetectOptions(detection.score_threshold, detection.max_detections, detection.nms)
+        options.check(preset(known.config))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections
+from model.options import LoadOptions
 
 if TYPE_CHECKING:
     from model.mask_rcnn import MaskRcnnPredictor
@@ -36,8 +37,10 @@ class InstancePredictor(Protocol):
         """
 
 
-def load_instance_predictor(weights: str | Path | None = None, **options: Any) -> LoadedPredictor:
-    """A predictor for weights of any kind that there is: of YOLACT, or of Mask R-CNN.
+def load_instance_predictor(
+    weights: str | Path | None = None, **options: Unpack[LoadOptions]
+) -> LoadedPredictor:
+    """Load a predictor for weights of YOLACT or of Mask R-CNN.
 
     weights: as for `load_predictor`; a file says by its content which model it is of
     options: the other keywords of `load_predictor`; Mask R-CNN refuses those that it does not know

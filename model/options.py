@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.errors import ConfigError
@@ -11,6 +12,24 @@ from model.names import did_you_mean
 
 NMS_KINDS = ("fast", "class-agnostic", "exact", "soft")
 MIN_MASK_REGION = 0.1
+
+
+class LoadOptions(TypedDict, total=False):
+    """The keywords of `model.predictor.load_predictor` besides the weights."""
+
+    device: str
+    engine: str
+    precision: str
+    image_size: int | None
+    score_threshold: float | None
+    max_detections: int
+    nms: str
+    classes: Sequence[str] | None
+    min_mask_region: float
+    crop_masks: bool
+    with_masks: bool
+    streams: int
+    batch: int
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
+from model.options import MIN_MASK_REGION, LoadOptions
 
 Colour = tuple[int, int, int]
 Background = Literal["kept", "blurred", "colour", "picture"]
@@ -21,6 +22,7 @@ class DetectionSettings:
 
     score_threshold: what a detection scores more than, None for the weights' own of each class
     classes:   names to look for, None for all that the weights know; those that they lack are left out
+    min_mask_region: share, 0..1, of the largest region of a mask that its others have at least
     stabilise: how masks are kept still, see `pipeline.tracking.options`; it rests while people are hidden
     """
 
@@ -33,7 +35,22 @@ class DetectionSettings:
     max_detections: int = 100
     nms: str = "fast"
     classes: tuple[str, ...] | None = None
+    min_mask_region: float = MIN_MASK_REGION
     stabilise: str = "off"
+
+    def load_options(self) -> LoadOptions:
+        """The keywords of `model.predictor.load_predictor` besides the weights."""
+        return LoadOptions(
+            device=self.device,
+            engine=self.engine,
+            precision=self.precision,
+            image_size=self.image_size,
+            score_threshold=self.score_threshold,
+            max_detections=self.max_detections,
+            nms=self.nms,
+            classes=self.classes,
+            min_mask_region=self.min_mask_region,
+        )
 
     def needs_reload(self, before: DetectionSettings) -> bool:
         """Return True if another network has to be loaded; everything else applies to the next frame."""

@@ -7,27 +7,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from app.annotate.options import AnnotateOptions, OutputOptions, TrackingOptions, VideoOptions
 from app.annotate.report import Report, print_report
-from app.changes import CHANGEABLE, changes
-from app.drawing import add_drawing_arguments
+from app.cli import EXIT_CUT, EXIT_FAILED, EXIT_OK
 from app.options import (
-    add_predictor_arguments,
+    add_detection_arguments,
+    add_drawing_arguments,
     add_tracking_arguments,
-    at_least_one,
-    follow_options,
-    frame_rate,
+    record,
     refuse_early,
-    zero_or_more,
 )
+from app.values import CHANGEABLE, at_least_one, changes, frame_rate, zero_or_more
+from pipeline.settings import DetectionSettings, DisplaySettings
 
 if TYPE_CHECKING:
-    from app.annotate.plan import AnyJob, Job, VideoJob
+    from app.annotate.plan import Job, VideoJob
+    from model.options import LoadOptions
 
 AS = ("video", "images", "json")
 EXIT_CODES = (
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loud = parser.add_mutually_exclusive_group()
     loud.add_argument("-q", "--quiet", action="store_true", help="no progress and no table of timings")
     loud.add_argument("-v", "--verbose", action="store_true", help="a table of timings for every video")
-    add_predictor_arguments(parser)
+    add_detection_arguments(parser)
     _add_video_arguments(parser)
     add_tracking_arguments(parser)
     parser.add_argument(
@@ -90,37 +91,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Annotate every input; the exit code is 1 when any of them failed, else 3 when a stream broke off."""
     from app.annotate.inputs import gather
-    from app.annotate.leftovers import without_busy
-    from app.annotate.plan import Wanted, plan
-    from app.cli import EXIT_CUT, EXIT_FAILED, EXIT_OK
+    from app.annotate.jobs import prepare
 
     started = time.perf_counter()
-    inputs = gather(args.inputs, args.recursive)
+    options = _options(args)
+    inputs = gather(options.inputs, options.recursive)
     report = Report(failures=inputs.failures)
     if not inputs.photos and not inputs.videos:  # nothing to complain about OUT for
         print_report(report, 0.0, Path())
         return EXIT_FAILED
-    if args.compare is None:
-        wanted = Wanted(args.output, args.as_, args.json, args.trace, args.tracks_as)
-        photos, videos = plan(inputs, wanted)
-    else:
-        from app.annotate.compare import plan_comparison
-
-        photos, videos = [], plan_comparison(inputs, args)
-    for note in inputs.notes:
-        print(f"note: {note}", file=sys.stderr)
-    _check_video_arguments(args, videos)
-    photos, videos = _pending(photos, args, report), _pending(videos, args, report)
-    videos = without_busy(videos, args, report)
-    if args.dry_run:
+    photos, videos = prepare(inputs, options, report)
+    if options.output.dry_run:
         return _tell_plan(photos, videos, report)
     try:
         with _terminated_like_ctrl_c():
             if photos or videos:
-                _annotate_all(photos, videos, args, report)
+                _annotate_all(photos, videos, options, report)
     finally:  # also after Ctrl-C: what is done is done, and is told
-        print_report(report, time.perf_counter() - started, args.output or Path())
+        print_report(report, time.perf_counter() - started, options.output.output or Path())
     return EXIT_FAILED if report.failures else EXIT_CUT if report.cut else EXIT_OK
+
+
+def _options(args: argparse.Namespace) -> AnnotateOptions:
+    return record(
+        AnnotateOptions,
+        args,
+        detection=record(DetectionSettings, args),
+        tracking=record(TrackingOptions, args),
+        drawing=record(DisplaySettings, args),
+        video=record(VideoOptions, args),
+        output=record(OutputOptions, args),
+    )
 
 
 def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,117 +166,37 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _check_video_arguments(args: argparse.Namespace, videos: Sequence[VideoJob]) -> None:
-    """Refuse what no video can be made with, and tell what has no effect, before any work."""
-    from model.errors import ConfigError
-
-    if args.trace is not None and len(videos) != 1:
-        raise ConfigError(f"--trace is of one video, camera or stream, got {len(videos)}")
-    if args.trace is not None and args.trace.exists() and not args.overwrite:
-        raise ConfigError(f"--trace {args.trace} exists; use --overwrite, or name another file")
-    if args.frame_rate is not None:
-        _check_frame_rate(videos)
-    follow_options(args)
-    if not videos:
-        tracking = {
-            "--no-track": args.no_track,
-            "--stabilise": args.stabilise != "off",
-            "--tracks-as": args.tracks_as,
-        }
-        _tell_no_effect(tracking, "photographs have no tracks")
-    outputs = [job.video for job in videos if job.video is not None]
-    if outputs:
-        from pipeline.sinks.video import check_output
-
-        for output in outputs:
-            check_output(output, args.codec, args.crf)
-        return
-    encoding = {"--codec": args.codec is not None, "--crf": args.crf is not None}
-    _tell_no_effect(encoding, "no video is made")
-
-
-def _check_frame_rate(videos: Sequence[VideoJob]) -> None:
-    """Refuse --frame-rate where it has no effect at all, and name the inputs on which it has none."""
-    from model.errors import ConfigError, SourceError
-    from pipeline.sources.video_file import frames_have_times
-
-    timed = []
-    for job in videos:
-        try:
-            path = job.source.path
-            if job.source.kind != "images" and (path is None or frames_have_times(path)):
-                timed.append(job.name)
-        except SourceError:  # which is told when it is its turn
-            continue
-    if len(timed) == len(videos):
-        raise ConfigError(
-            "--frame-rate is of a video made of photographs (-o NAME.mp4) or of a file without times (.h264, "
-            ".mjpeg, …), and there is none; the frames of a video keep their own times"
-        )
-    for name in timed:
-        print(f"note: --frame-rate has no effect on {name}: its frames keep their own times", file=sys.stderr)
-
-
-def _tell_no_effect(given: Mapping[str, object], why: str) -> None:
-    """A line for each option that was given."""
-    for option, is_given in given.items():
-        if is_given:
-            print(f"note: {option} has no effect: {why}", file=sys.stderr)
-
-
-def _pending(jobs: Sequence[AnyJob], args: argparse.Namespace, report: Report) -> list[AnyJob]:
-    """The jobs that are left to do once existing outputs are dealt with."""
-    if args.overwrite:
-        return list(jobs)
-    pending = []
-    for job in jobs:
-        existing = [path for path in job.outputs if path.exists()]
-        if args.skip_existing and len(existing) == len(job.outputs):
-            report.skipped += 1
-        elif existing and not args.skip_existing:
-            hint = "use --overwrite or --skip-existing"
-            report.failures.append(f"{job.name}: the output {existing[0]} exists; {hint}")
-        else:
-            pending.append(job)
-    return pending
-
-
 def _tell_plan(photos: Sequence[Job], videos: Sequence[VideoJob], report: Report) -> int:
     """Print a line for each input, as --dry-run does, on the standard output."""
-    from app.cli import EXIT_FAILED, EXIT_OK
-
-    for job in (*photos, *videos):
+    jobs: list[Job | VideoJob] = [*photos, *videos]
+    for job in jobs:
         print(f"{job.name} -> {', '.join(map(str, job.outputs))}")
     for failure in report.failures:
         print(f"failed: {failure}", file=sys.stderr)
     skipped = f", {report.skipped} skipped" if report.skipped else ""
-    print(f"{len(photos) + len(videos)} to annotate{skipped}; nothing was written", file=sys.stderr)
+    print(f"{len(jobs)} to annotate{skipped}; nothing was written", file=sys.stderr)
     return EXIT_FAILED if report.failures else EXIT_OK
 
 
 def _annotate_all(
-    photos: Sequence[Job], videos: Sequence[VideoJob], args: argparse.Namespace, report: Report
+    photos: Sequence[Job], videos: Sequence[VideoJob], options: AnnotateOptions, report: Report
 ) -> None:
-    refuse_early(args, args.weights)
-    if args.compare is not None:
-        from app.annotate.compare import annotate_compared, right_side
+    for detection in dict.fromkeys((options.detection, options.right.detection)):
+        refuse_early(detection)
+    from app.annotate.compare import annotate_compared
+    from app.annotate.photos import annotate_photos
+    from app.annotate.videos import annotate_videos, one_by_one
+    from app.predictors import Predictors
 
-        right = right_side(args)
-        refuse_early(right, right.weights)
-        annotate_compared(videos, args, report)
+    more: LoadOptions = {"crop_masks": options.crop_masks, "with_masks": options.drawing.masks}
+    if options.compare is not None:
+        annotate_compared(videos, options, more, report)
         return
-
-    from app.annotate.predictors import Predictors
-
-    predictors = Predictors(args)
+    predictors = Predictors(options.detection, options.output.quiet, more=more)
     if photos:
-        from app.annotate.photos import annotate_photos
-
-        annotate_photos(photos, predictors, args, report)
+        annotate_photos(photos, predictors, options, report)
     if videos:
-        from app.annotate.videos import annotate_videos, one_by_one
-
-        annotate_videos(videos, one_by_one(predictors, args), args, report)
+        annotate_videos(videos, one_by_one(predictors, options), options, report)
 
 
 @contextmanager

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.annotate.inputs import Inputs
-from app.annotate.plan import LINES, VideoJob, Wanted, plan
+import torch
+
+from app.annotate.jobs import CompareJob
+from app.annotate.options import AnnotateOptions
+from app.annotate.plan import VideoJob
+from app.annotate.report import Report
+from app.annotate.videos import BuildRun, Prepare, annotate_videos, sinks_of
+from app.predictors import Predictors
+from app.terminal import Table, show
+from app.threads import streams_for_files
+from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name, resolve_weights
 from model.errors import ConfigError
+from model.options import LoadOptions
+from model.predictor import Predictor
+from pipeline.builder import Side, build_side_by_side
+from pipeline.metrics.run import Metrics
+from pipeline.overlay.draw import style_of
+from pipeline.overlay.side_by_side import SideBySidePaint
+from pipeline.runner import OpenSource, Runner
+from pipeline.settings import DetectionSettings
+from pipeline.sinks.base import Sink
+from pipeline.sinks.jsonl import JsonLinesSink
+from pipeline.sinks.other_side import OtherSide
+from pipeline.stability.records import StabilitySummary
+from pipeline.stages import RunOptions
 
 if TYPE_CHECKING:
-    from app.annotate.report import Report
-    from app.annotate.videos import BuildRun, Prepare
-    from app.terminal import Table
     from model.instance_predictor import LoadedPredictor
-    from pipeline.builder import Side
-    from pipeline.metrics.run import Metrics
-    from pipeline.overlay.side_by_side import SideBySidePaint
-    from pipeline.runner import OpenSource, Runner
-    from pipeline.sinks.base import Sink
-    from pipeline.stability.records import StabilitySummary
-    from pipeline.stages import RunOptions
 
-MARK = "_compare"
 _HEADS = ("setting", "jitter", "gaps", "id changes", "coverage")
-# what a network that is there already can be asked for; everything else needs another one
-_OPTIONS = frozenset({"nms", "score_threshold"})
-_NEEDS_NO_OTHER = _OPTIONS | {"stabilise"}
-
-
-@dataclass(frozen=True)
-class CompareJob(VideoJob):
-    """`record` is of the left side, `other_record` of the right one."""
-
-    other_record: Path | None = None
-
-    @property
-    def outputs(self) -> tuple[Path, ...]:
-        """The files and folders to make."""
-        other = () if self.other_record is None else (self.other_record,)
-        return (*super().outputs, *other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,148 +48,92 @@ class _Painted:
     paint: SideBySidePaint
 
 
-def right_side(args: argparse.Namespace) -> argparse.Namespace:
-    """The command's arguments as they hold on the right side."""
-    return argparse.Namespace(**{**vars(args), **args.compare})
-
-
-def plan_comparison(inputs: Inputs, args: argparse.Namespace) -> list[VideoJob]:
-    """A job for each video: `STEM_compare.mp4` and, if wanted, the lines of both sides.
-
-    Raises ConfigError on what cannot be compared, and as `plan` does.
-    """
-    _check(args)
-    photos, videos = plan(inputs, Wanted(args.output, args.as_, args.json, args.trace, mark=MARK))
-    if photos:
-        raise ConfigError(
-            f"--compare is of videos, and {photos[0].name} is a photograph; -o NAME.mp4 makes photographs "
-            "the frames of one"
-        )
-    return [_two_records(job) for job in videos]
-
-
-def annotate_compared(jobs: Sequence[VideoJob], args: argparse.Namespace, report: Report) -> None:
+def annotate_compared(
+    jobs: Sequence[VideoJob], options: AnnotateOptions, more: LoadOptions, report: Report
+) -> None:
     """Compare in every video, and print a table for each that was begun, also when the user has ended it."""
-    from app.annotate.videos import annotate_videos
-    from app.terminal import show
-
     painted: list[_Painted] = []
     try:
-        annotate_videos(jobs, _prepare(args, painted), args, report)
+        annotate_videos(jobs, _prepare(options, more, painted), options, report)
     finally:
         for one in painted:
             if (table := _table(one)) is not None:
                 show(table)
 
 
-def _prepare(args: argparse.Namespace, painted: list[_Painted]) -> Prepare:
+def _prepare(options: AnnotateOptions, more: LoadOptions, painted: list[_Painted]) -> Prepare:
     """painted: gets what draws each video, and with it the figures."""
-    from app.drawing import overlay_style
-    from pipeline.builder import build_side_by_side
-    from pipeline.overlay.side_by_side import SideBySidePaint
-
-    networks = _Networks(args)
+    networks = _Networks(options, more)
 
     def prepare(job: VideoJob) -> BuildRun:
         left, right = networks.get(job.source.is_live)
-        captions = _captions(args, left.predictor, right.predictor)
+        captions = networks.captions(left.predictor, right.predictor)
 
-        def build(open_it: OpenSource, options: RunOptions, metrics: Metrics) -> Runner:
-            paint = SideBySidePaint(captions, overlay_style(args), args.show_fps)
+        def build(open_it: OpenSource, run: RunOptions, metrics: Metrics) -> Runner:
+            paint = SideBySidePaint(captions, style_of(options.drawing), options.drawing.show_fps)
             painted.append(_Painted(job.name, captions, paint))
-            return build_side_by_side(open_it, left, right, paint, _sinks(job, args), options, metrics)
+            return build_side_by_side(open_it, left, right, paint, _sinks(job, options), run, metrics)
 
         return build
 
     return prepare
 
 
-def _check(args: argparse.Namespace) -> None:
-    refused = {
-        "--as json": (
-            args.as_ == "json",
-            "the comparison is a picture; --json writes the lines of both sides",
-        ),
-        "--no-masks": (args.no_masks, "the score is of masks"),
-        "--no-track": (args.no_track, "the score is of tracks"),
-        "--tracks-as": (args.tracks_as, "tracks are written of one setting at a time"),
-    }
-    for option, (given, why) in refused.items():
-        if given:
-            raise ConfigError(f"{option} does not go with --compare: {why}")
-    if all(getattr(args, key) == value for key, value in args.compare.items()):
-        told = ", ".join(f"{_words(key)} is {value} already" for key, value in args.compare.items())
-        raise ConfigError(f"--compare: both sides would be the same; {told}")
-
-
-def _two_records(job: VideoJob) -> CompareJob:
-    left, right = (
-        job.record and job.record.with_name(f"{job.record.stem}_{side}{LINES}") for side in ("left", "right")
-    )
-    return CompareJob(job.source, job.video, job.frames, left, other_record=right)
-
-
-def _sinks(job: VideoJob, args: argparse.Namespace) -> list[Sink]:
-    """One for each output that is to be made; the right side's lines get what the others do not look at."""
-    from app.annotate.videos import sinks_of
-    from pipeline.sinks.jsonl import JsonLinesSink
-    from pipeline.sinks.other_side import OtherSide
-
-    sinks = sinks_of(job, args)
+def _sinks(job: VideoJob, options: AnnotateOptions) -> list[Sink]:
+    """Return one for each output that is to be made; the right side's lines get that side's detections."""
+    sinks, out = sinks_of(job, options), options.output
     other = job.other_record if isinstance(job, CompareJob) else None
-    if other is not None and not (args.skip_existing and other.exists()):
-        sinks.append(OtherSide(JsonLinesSink(other, overwrite=args.overwrite)))
+    if other is not None and not (out.skip_existing and other.exists()):
+        sinks.append(OtherSide(JsonLinesSink(other, overwrite=out.overwrite)))
     return sinks
 
 
 class _Networks:
     """The networks of both sides, each loaded once."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        from app.annotate.predictors import Predictors
-
-        self._args = args
-        self._right = right_side(args)
-        self._of_left = Predictors(args, "left: ")
-        self._of_right = Predictors(self._right, "right: ")
+    def __init__(self, options: AnnotateOptions, more: LoadOptions) -> None:
+        assert options.compare is not None
+        quiet = options.output.quiet
+        self._options = options
+        self._changed = tuple(options.compare)
+        self._left, self._right = options.detection, options.right.detection
+        self._of_left = Predictors(self._left, quiet, "left: ", more)
+        self._of_right = Predictors(self._right, quiet, "right: ", more)
 
     def get(self, live: bool) -> tuple[Side, Side]:
-        """Both sides, the right one on the left one's network if that can do it."""
-        import torch
-
-        from app.options import follow_options
-        from app.threads import streams_for_files
-        from pipeline.builder import Side
-
-        batch = 1 if live else self._args.batch
-        shared = self._args.compare.keys() <= _NEEDS_NO_OTHER
+        """Return both sides, the right one on the left one's network if that can do it."""
+        batch = 1 if live else self._options.video.batch
+        one_network = not self._right.needs_reload(self._left)
         # two networks have half of the cores each; one that serves both sides works for one frame at a time
-        streams = 1 if live or shared else max(streams_for_files() // 2, 1)
+        streams = 1 if live or one_network else max(streams_for_files() // 2, 1)
         threads = torch.get_num_threads()
         left = self._of_left.get(streams, batch)
-        right = (self._same(left) if shared else None) or self._of_right.get(streams, batch)
+        right = (self._same(left) if one_network else None) or self._of_right.get(streams, batch)
         if not all(_on_openvino(predictor) for predictor in (left, right)):
             torch.set_num_threads(threads)  # which a network on OpenVINO has taken for itself
         self._refuse_alike(left, right)
-        follow = [follow_options(args) for args in (self._args, self._right)]
-        assert follow[0] is not None
-        assert follow[1] is not None
-        return Side(left, follow[0]), Side(right, follow[1])
+        follow, other = self._options.follow, self._options.right.follow
+        assert follow is not None
+        assert other is not None
+        return Side(left, follow), Side(right, other)
+
+    def captions(self, left: LoadedPredictor, right: LoadedPredictor) -> tuple[str, str]:
+        """Return the caption of each side: the settings that were changed, with that side's values."""
+        sides = ((self._left, left, self._right), (self._right, right, self._left))
+        one, two = (", ".join(_described(key, *side) for key in self._changed) for side in sides)
+        return one, two
 
     def _same(self, left: LoadedPredictor) -> LoadedPredictor | None:
-        """The left network with the right side's options; None where it has to be loaded for them."""
-        from model.predictor import Predictor
-
-        options = {key: value for key, value in self._args.compare.items() if key in _OPTIONS}
+        """Return the left network with the right side's options; None where it has to be loaded for them."""
         if isinstance(left, Predictor):
-            return left.with_options(**options)
-        return None if options else left
+            right = self._right
+            return left.with_options(score_threshold=right.score_threshold, nms=right.nms)
+        return left if replace(self._right, stabilise=self._left.stabilise) == self._left else None
 
     def _refuse_alike(self, left: LoadedPredictor, right: LoadedPredictor) -> None:
-        """`auto` may well have chosen what is to be compared with it."""
-        facts = [_facts(*side) for side in ((self._args, left), (self._right, right))]
-        if facts[0] == facts[1]:
-            told = ", ".join(_described(key, self._right, right, self._args) for key in self._args.compare)
+        """Raise ConfigError where both sides are alike: `auto` may have chosen what it is compared with."""
+        if _facts(self._left, left) == _facts(self._right, right):
+            _, told = self.captions(left, right)
             raise ConfigError(f"--compare: both sides would be the same, which is {told}")
 
 
@@ -203,59 +141,45 @@ def _on_openvino(predictor: LoadedPredictor) -> bool:
     return predictor.choice is not None and predictor.choice.engine == "openvino"
 
 
-def _facts(args: argparse.Namespace, predictor: LoadedPredictor) -> tuple[Any, ...]:
+def _facts(settings: DetectionSettings, predictor: LoadedPredictor) -> tuple[Any, ...]:
     """Return everything that two sides can differ in: equal tuples are equal sides."""
-    from model.checkpoints.catalog import resolve_weights
-
     choice = predictor.choice
     chosen = (choice.engine, choice.precision, choice.device) if choice is not None else None
     return (
-        resolve_weights(args.weights).resolve(),
+        resolve_weights(settings.weights).resolve(),
         chosen,
         predictor.config.image_size,
-        args.nms,
+        settings.nms,
         _thresholds(predictor),
-        args.stabilise,
+        settings.stabilise,
     )
 
 
 def _thresholds(predictor: LoadedPredictor) -> tuple[float, ...]:
-    """Return the score thresholds, one a class, or one number where the network knows one class."""
-    from model.predictor import Predictor
-
+    """Return the score thresholds, one a class, or one number where the network knows one for all."""
     if isinstance(predictor, Predictor):
         return predictor.options.thresholds(predictor.config)
     return (predictor.score_threshold,)
 
 
-def _captions(args: argparse.Namespace, left: LoadedPredictor, right: LoadedPredictor) -> tuple[str, str]:
-    """Return the caption of each side: the settings that differ, with that side's values."""
-    other = right_side(args)
-    sides = ((args, left, other), (other, right, args))
-    one, two = (", ".join(_described(key, *side) for key in args.compare) for side in sides)
-    return one, two
-
-
 def _described(
-    key: str, args: argparse.Namespace, predictor: LoadedPredictor, other: argparse.Namespace
+    key: str, settings: DetectionSettings, predictor: LoadedPredictor, other: DetectionSettings
 ) -> str:
-    """A setting and its value in words; what was left open is told as it was chosen."""
-    value = getattr(args, key)
+    """Return a setting and its value in words; what was left open is told as it was chosen."""
+    value = getattr(settings, key)
     if key == "weights":
-        value = _weights_name(args.weights, other.weights)
+        value = _weights_name(settings.weights, other.weights)
     elif key == "image_size":
         value = predictor.config.image_size
     elif key in ("engine", "precision") and predictor.choice is not None:
         value = getattr(predictor.choice, key)
     elif key == "score_threshold" and value is None:
         value = "of the weights"
-    return f"{_words(key)} {value}"
+    return f"{key.replace('_', ' ')} {value}"
 
 
 def _weights_name(weights: str | None, others: str | None) -> str:
     """Return the shortest name that tells these weights from the others."""
-    from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name
-
     name = current_name(weights or DEFAULT_WEIGHTS)
     if weights is None or name in all_entries():
         return name
@@ -263,14 +187,8 @@ def _weights_name(weights: str | None, others: str | None) -> str:
     return path.name if others is None or path.name != Path(others).name else "/".join(path.parts[-2:])
 
 
-def _words(key: str) -> str:
-    return key.replace("_", " ")
-
-
 def _table(painted: _Painted) -> Table | None:
-    """A row for each side; None where no frame was drawn."""
-    from app.terminal import Table
-
+    """Return a row for each side; None where no frame was drawn."""
     summaries = painted.paint.summaries()
     if not summaries[0].frames:
         return None

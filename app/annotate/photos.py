@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.annotate.options import AnnotateOptions
 from app.annotate.report import Report
-from app.drawing import overlay_style
-from app.progress import progress_bar
+from app.terminal import progress_bar
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from model.detections import Detections
 from model.errors import SinkError, SourceError, is_out_of_memory
-from pipeline.overlay.draw import OverlayStyle, draw
+from pipeline.overlay.draw import OverlayStyle, draw, style_of
 from pipeline.sinks.files import write_image, write_json
 from pipeline.sinks.part_file import removed
 from pipeline.sources.images import read_image
 
 if TYPE_CHECKING:
     from app.annotate.plan import Job
-    from app.annotate.predictors import Predictors
+    from app.predictors import Predictors
 
 
 class FolderGoneError(SinkError):
@@ -34,17 +33,19 @@ Predict = Callable[[NDArray[np.uint8]], Detections]
 
 
 def annotate_photos(
-    jobs: Sequence[Job], predictors: Predictors, args: argparse.Namespace, report: Report
+    jobs: Sequence[Job], predictors: Predictors, options: AnnotateOptions, report: Report
 ) -> None:
     """Annotate every photograph; one that fails is told in the report, and the others are done."""
     predictor = predictors.get()
-    style = overlay_style(args)
-    facts = {"weights": Path(args.weights or DEFAULT_WEIGHTS).name, "model": predictor.config.name}
+    style = style_of(options.drawing)
+    weights = Path(options.detection.weights or DEFAULT_WEIGHTS).name
+    facts = {"weights": weights, "model": predictor.config.name}
+    keep = options.output.skip_existing
     written: set[Path] = set()  # folders
-    with progress_bar(quiet=args.quiet) as progress:
+    with progress_bar(quiet=options.output.quiet) as progress:
         for number, job in enumerate(progress.track(jobs, description="annotating")):
             try:
-                annotate(job, predictor, style, facts, keep_existing=args.skip_existing, written=written)
+                annotate(job, predictor, style, facts, keep_existing=keep, written=written)
                 report.annotated += 1
                 written.update(path.parent for path in job.outputs)
             except FolderGoneError as error:

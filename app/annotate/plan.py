@@ -234,7 +234,8 @@ def _free_stem(stem: str, taken: set[str]) -> str:
 
 
 def _check(inputs: Inputs, photos: Sequence[Job], videos: Sequence[VideoJob], trace: Path | None) -> None:
-    made = [(job.name, path) for job in (*photos, *videos) for path in job.outputs]
+    jobs: list[Job | VideoJob] = [*photos, *videos]
+    made = [(job.name, path) for job in jobs for path in job.outputs]
     if trace is not None:
         made.append(("--trace", trace))
     outputs = [path for _, path in made]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.annotate.pairs import is_there, split_pair
-from app.options import at_least_one, fraction
+from app.values import at_least_one, fraction
 from model.errors import ConfigError
 
 MOST_DETECTIONS = 100  # of an image; the reference, too, keeps no more, whatever --top_k says

@@ -26,8 +26,9 @@ def run(setup: Setup) -> list[Figure]:
         label: measure_run(task, label, predictor)[0].metrics for label, predictor in
         {"fp32": fp32, "int8": int8}.items()
     }  # fmt: skip
-    ap = {label: metrics.masks.ap for label, metrics in found.items() if metrics.masks is not None}
-    if None in ap.values() or len(ap) < len(found):
+    masks = {label: metrics.masks.ap for label, metrics in found.items() if metrics.masks is not None}
+    ap = {label: value for label, value in masks.items() if value is not None}
+    if len(ap) < len(found):
         return [missing(title, f"{setup.data} has no masks of the classes that the weights know")]
     figures = [Figure(f"mask AP, {label}", value, "") for label, value in ap.items()]
     return [*figures, at_most(title, ap["fp32"] - ap["int8"], 0.01, "")]

@@ -13,8 +13,8 @@ from app.benchmarks.clips import write_clip
 from app.benchmarks.figures import Figure, Setup, at_least
 from app.benchmarks.network import random_predictor
 from app.benchmarks.timing import milliseconds
+from app.terminal import timings_text
 from app.threads import streams_for_files, usable_cores
-from app.timings import table
 from model.input_shape import input_shape
 from model.predictor import Predictor
 from model.project import DEMO
@@ -50,7 +50,7 @@ def run(setup: Setup) -> list[Figure]:
         write_clip(clip, setup.clip or DEMO, (WIDTH, HEIGHT), FRAMES)
         annotate(clip, predictor, VideoSink(Path(folder) / "warm.mp4"))
         done = annotate(clip, predictor, VideoSink(Path(folder) / "out.mp4"))
-    print(table(done.metrics))
+    print(timings_text(done.metrics))
     return _figures(done, forward_pass(setup))
 
 

@@ -28,7 +28,9 @@ def write_clip(path: Path, source: Path, size: tuple[int, int], frames: int) -> 
         stream.time_base = stream.codec_context.time_base = TIME_BASE
         packets = []
         for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(cv2.resize(picture, size), format="bgr24")
+            frame = av.VideoFrame.from_ndarray(
+                cv2.resize(picture, size).astype(np.uint8, copy=False), format="bgr24"
+            )
             frame.pts, frame.time_base = number, TIME_BASE
             packets += stream.encode(frame)
         packets += stream.encode(None)
@@ -45,4 +47,4 @@ def write_clip(path: Path, source: Path, size: tuple[int, int], frames: int) -> 
 def _pictures(source: Path) -> Iterator[NDArray[np.uint8]]:
     with av.open(str(source)) as container:
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="bgr24")
+            yield frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)

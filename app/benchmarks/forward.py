@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from model.engines.torch_engine import TorchEngine
 from model.input_shape import input_shape
 from model.network.yolact import Yolact, build_yolact
 from model.project import ROOT
+from model.raw_outputs import RawOutputs
 
 if TYPE_CHECKING:
     import openvino
@@ -45,9 +47,11 @@ def _measure(name: str, setup: Setup) -> list[Figure]:
     height, width = input_shape(network.config, VIDEO).padded
     image = torch.randn(1, 3, height, width)
     engines = {"torch fp32": TorchEngine(network, torch.device("cpu")), **_openvino_engines(network)}
-    taken = milliseconds(
-        {key: lambda engine=engine: engine.start(image)() for key, engine in engines.items()}, setup.seconds
-    )
+
+    def forward(engine: Engine) -> RawOutputs:
+        return engine.start(image)()
+
+    taken = milliseconds({key: partial(forward, one) for key, one in engines.items()}, setup.seconds)
     figures = [Figure(f"{name} at {width} x {height} px, {key}", ms, "ms") for key, ms in taken.items()]
     for precision in ("fp32", "bf16", "int8"):
         ratio = taken["torch fp32"] / taken[f"openvino {precision}"]

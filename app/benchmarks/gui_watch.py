@@ -59,13 +59,15 @@ def time_start(begun: float, arguments: tuple[str, ...]) -> None:
 
 def watch(clip: str, weights: str | None, seconds: float) -> None:
     """Show the clip at 30 frames a second, over and over, and print what was seen in so many seconds."""
-    from app.threads import CoreSharing
+    from app.gui import CoreSharing
     from ui.window.application import Start, make_window
     from ui.window.qt import prepare_qt
 
     prepare_qt()
     app = QtWidgets.QApplication(sys.argv[:1])
-    window = make_window(app, Start(clip, weights, CoreSharing()), lambda text: print(text, file=sys.stderr))
+    window = make_window(
+        app, Start(clip, weights, adopt=CoreSharing()), lambda text: print(text, file=sys.stderr)
+    )
     watcher = Watcher(window.controller, seconds)
     watcher.ended = window.close
     window.show()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from app.benchmarks.scenes import injected
-from app.threads import share_cores
+from app.predictors import share_cores
 from model.boxes import encode, encode_distances, pairwise_iou, to_corners
 from model.config import preset
 from model.decoding import Decoder, for_frames
@@ -100,9 +100,10 @@ def _scene(raw: RawOutputs, decoder: Decoder) -> RawOutputs:
     coefficients[:, chosen, 0] = SURE
     prototypes = None
     if raw.prototypes is not None and on_frame.prototypes is not None:
-        prototypes = _prototypes(on_frame.prototypes, detections.masks.any(0), raw.prototypes.shape[1:3])
+        covered = np.asarray(detections.masks.any(0))
+        prototypes = _prototypes(on_frame.prototypes, covered, raw.prototypes.shape[1:3])
     parts = (deltas, logits, coefficients, prototypes)
-    return RawOutputs(*(None if part is None else part.to(raw.box_deltas.device) for part in parts))
+    return RawOutputs._make(None if part is None else part.to(raw.box_deltas.device) for part in parts)
 
 
 def _distinct(overlap: Tensor) -> Tensor:

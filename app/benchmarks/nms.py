@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ def _measure(device: torch.device, setup: Setup) -> list[Figure]:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    taken = milliseconds({kind: lambda kind=kind: call(kind) for kind in NMS}, setup.seconds)
+    taken = milliseconds({kind: partial(call, kind) for kind in NMS}, setup.seconds)
     where = "GPU" if device.type == "cuda" else "CPU"
     figures = [Figure(f"NMS, {kind}, {where}", ms, "ms") for kind, ms in taken.items()]
     ratio = taken["exact"] / taken["fast"]

@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 from pycocotools.coco import COCO
 
-from app.labels import read_labelled
-from app.progress import progress_bar
+from app.labelled_data import read_labelled
+from app.terminal import progress_bar
 from model.detections import Detections
 from model.errors import DataError, SourceError
-from model.evaluation.coco_eval import ClassMatch, CocoMetrics, CocoResults, coco_results, measure
+from model.evaluation.coco_eval import (
+    ClassMatch,
+    CocoMetrics,
+    CocoResults,
+    coco_results,
+    match_classes,
+    measure,
+)
 from model.evaluation.ground_truth import GroundTruth
 from model.evaluation.operating_point import OperatingPoint, Reliability, operating_point, reliability
 from model.evaluation.scored_matches import scored_matches
@@ -42,6 +49,16 @@ class Task:
     def truth(self) -> COCO:
         """The labels alone."""
         return self.labels.truth
+
+
+def task_for(labels: GroundTruth, predictor: Predictor, skip_broken: bool, resamples: int = 0) -> Task:
+    """Return what is measured: the classes that are both looked for and labelled.
+
+    Raises ConfigError where there is none.
+    """
+    names, chosen = predictor.config.class_names, predictor.options.classes
+    classes = match_classes(labels.truth, names if chosen is None else [names[i] for i in chosen])
+    return Task(labels, classes, skip_broken, resamples)
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,7 @@ def _warm_up(predictor: Predictor, image: Mapping[str, Any]) -> None:
 
 
 def _detected(
-    predictor: Predictor, images: Iterable[Mapping[str, Any]], task: Task, watch: Watch
+    predictor: Predictor, images: Iterable[dict[str, Any]], task: Task, watch: Watch
 ) -> Iterator[tuple[Id, Detections]]:
     """The id and the detections of each image, a record of the COCO json."""
     for image in images:

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluate.images import settings_of
-from app.progress import progress_bar
-from app.terminal import Table, percent
+from app.terminal import Table, percent, progress_bar
 from model.errors import DataError, SourceError
 from model.evaluation.sequence_eval import (
     RECALL_IOU,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from app.labels import tell_left_out
+from app.labelled_data import tell_left_out
 from model.config import YolactConfig
 from model.errors import ConfigError
 from model.evaluation.coco_eval import ClassMatch, match_classes

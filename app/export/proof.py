@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from app.export.images import Labels, ProofSet
-from app.labels import read_labelled
-from app.progress import progress_bar
+from app.labelled_data import read_labelled
+from app.terminal import progress_bar
 from model.detections import Detections
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
@@ -112,10 +112,10 @@ def _joined(parts: Sequence[CocoResults]) -> CocoResults:
 def _with_losses(agreement: Agreement, reference: CocoMetrics | None, other: CocoMetrics | None) -> Agreement:
     if reference is None or other is None:
         return agreement
-    losses = {"box_ap_loss": _loss(reference.boxes.ap, other.boxes.ap)}
-    if reference.masks is not None and other.masks is not None:
-        losses["mask_ap_loss"] = _loss(reference.masks.ap, other.masks.ap)
-    return dataclasses.replace(agreement, **losses)
+    boxes = dataclasses.replace(agreement, box_ap_loss=_loss(reference.boxes.ap, other.boxes.ap))
+    if reference.masks is None or other.masks is None:
+        return boxes
+    return dataclasses.replace(boxes, mask_ap_loss=_loss(reference.masks.ap, other.masks.ap))
 
 
 def _loss(reference: float | None, other: float | None) -> float | None:

@@ -6,15 +6,16 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from app.options import add_predictor_arguments, at_least_one, refuse_early, zero_or_more
-from model.errors import ConfigError
+from app.cli import EXIT_FAILED, EXIT_OK
+from app.options import add_detection_arguments, record, refuse_early
+from app.stability.options import HTML, JSON, StabilityOptions
+from app.values import at_least_one, zero_or_more
+from model.errors import ConfigError, SinkError
+from pipeline.settings import DetectionSettings
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
-
-if TYPE_CHECKING:
-    from app.stability.run import Setting
 
 WORST = 4
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-frames", type=at_least_one, metavar="N", help="measure only the first N frames"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    add_predictor_arguments(parser)
+    add_detection_arguments(parser)
     _add_comparison_arguments(parser)
     truth = parser.add_argument_group("ground truth")
     truth.add_argument(
@@ -66,40 +67,45 @@ def run(args: argparse.Namespace) -> int:
 
     1 when any of them failed, also where nothing was found: that is no stability.
     """
-    from app.cli import EXIT_FAILED, EXIT_OK
-
-    strengths = _strengths(args.stabilise)
-    _check_output(args.output, args.overwrite)
-    _refuse_odd_mixtures(args)
-
     from app.stability.inputs import gather
 
-    gathered = gather(args.inputs, args.masks, args.max_frames)
-    if args.jitter is not None and (bare := [v.name for v in gathered.videos if v.truth is None]):
+    options = _options(args)
+    _check_output(options.output, options.overwrite)
+    _refuse_odd_mixtures(options)
+    gathered = gather(options.inputs, options.masks, options.max_frames)
+    if options.jitter is not None and (bare := [v.name for v in gathered.videos if v.truth is None]):
         raise ConfigError(f"--jitter moves known masks, and {bare[0]} has none; name them with --masks")
-    weights = _weights(args)
+    if options.jitter is None:
+        for weights in options.all_weights:
+            refuse_early(replace(options.detection, weights=weights))
     if not gathered.videos:
         _tell(gathered.failures)
         return EXIT_FAILED
-    _make_folder(args.output)
+    _make_folder(options.output)
 
     from app.stability.report import publish
-    from app.stability.run import measure_all, settings
+    from app.stability.run import measure_all
 
     started = time.perf_counter()
-    chosen: Sequence[Setting] = settings(weights, strengths, args.jitter)
-    measured = measure_all(gathered.videos, chosen, args)
+    measured = measure_all(gathered.videos, options)
     failures = [*gathered.failures, *measured.failures]
     if measured.runs:
-        publish(measured.runs, failures, args)
+        publish(measured.runs, failures, options.output)
     _tell(failures)
     if measured.interrupted:
         raise KeyboardInterrupt
     if measured.runs:
         seconds = time.perf_counter() - started
-        print(f"\n{len(measured.runs)} measured in {seconds:.1f} s -> {args.output / 'report.html'}")
+        print(f"\n{len(measured.runs)} measured in {seconds:.1f} s -> {options.output / HTML}")
     failed = failures or any(run.summary.failed is not None for run in measured.runs)
     return EXIT_FAILED if failed else EXIT_OK
+
+
+def _options(args: argparse.Namespace) -> StabilityOptions:
+    detection = record(DetectionSettings, args, weights=None, stabilise=STABILISE_KINDS[0])
+    weights = tuple(dict.fromkeys(args.weights)) or (None,)
+    strengths = _strengths(args.stabilise)
+    return record(StabilityOptions, args, detection=detection, all_weights=weights, all_strengths=strengths)
 
 
 def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,51 +136,38 @@ def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _strengths(listed: Sequence[str]) -> tuple[str, ...]:
-    """The strengths that were named, each once. Raises ConfigError on one that is none."""
+    """Return the strengths that were named, each once. Raises ConfigError on one that is none."""
     names = tuple(dict.fromkeys(name.strip() for text in listed for name in text.split(",")))
     for name in names:
         FollowOptions(stabilise=name).check()
     return names or STABILISE_KINDS[:1]
 
 
-def _weights(args: argparse.Namespace) -> tuple[str | None, ...]:
-    """The weights that were named, each once, None for the bundled ones; all of them are there."""
-    named: tuple[str | None, ...] = tuple(dict.fromkeys(args.weights)) or (None,)
-    if args.jitter is None:
-        for weights in named:
-            refuse_early(args, weights)
-    return named
-
-
-def _asks_of_a_network(args: argparse.Namespace) -> list[str]:
-    """The options that were given and that only a network heeds."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    names = ("weights", "device", "engine", "precision", "image_size", "top_k", "nms", "classes")
-    given = (name for name in names if getattr(args, name) != parser.get_default(name))
-    return [f"--{name.replace('_', '-')}" for name in given]
-
-
-def _refuse_odd_mixtures(args: argparse.Namespace) -> None:
-    if args.jitter is not None and (given := _asks_of_a_network(args)):
+def _refuse_odd_mixtures(options: StabilityOptions) -> None:
+    if options.jitter is not None and (given := _asks_of_a_network(options)):
         raise ConfigError(f"--jitter measures no network; leave {', '.join(given)} out")
-    if args.masks is not None and not args.masks.is_dir():
-        raise ConfigError(f"--masks {args.masks}: no such folder; expected one with a PNG for each frame")
+    if options.masks is not None and not options.masks.is_dir():
+        raise ConfigError(f"--masks {options.masks}: no such folder; expected one with a PNG for each frame")
+
+
+def _asks_of_a_network(options: StabilityOptions) -> list[str]:
+    """Return the flags that were given and that only a network heeds."""
+    flags = {"max_detections": "top-k", "image_size": "image-size"}
+    given, default = options.detection, DetectionSettings()
+    names = ("device", "engine", "precision", "image_size", "max_detections", "nms", "classes")
+    found = [flags.get(name, name) for name in names if getattr(given, name) != getattr(default, name)]
+    return [f"--{flag}" for flag in ([] if options.all_weights == (None,) else ["weights"]) + found]
 
 
 def _check_output(folder: Path, overwrite: bool) -> None:
-    from app.stability.report import FILES
-
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file, expected a folder")
-    existing = [folder / name for name in FILES if (folder / name).exists()]
+    existing = [folder / name for name in (HTML, JSON) if (folder / name).exists()]
     if existing and not overwrite:
         raise ConfigError(f"the report {existing[0]} exists; use --overwrite, or name another folder")
 
 
 def _make_folder(folder: Path) -> None:
-    from model.errors import SinkError
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from app.stability.html import page
+from app.stability.options import HTML, JSON
 from app.stability.run import Run
 from app.stability.tables import gain_table, gains, headline
 from app.stability.timeline import LEVELS
 from app.terminal import show
 from pipeline.sinks.files import utf8, write_bytes, write_json
 
-HTML, JSON = "report.html", "report.json"
-FILES = (HTML, JSON)
 PACKAGES = ("torch", "numpy", "opencv-python", "openvino", "trackers", "pillow", "av", "matplotlib")
 DIGITS = 7  # of every figure in the json
 
 
-def publish(runs: Sequence[Run], failures: Sequence[str], args: argparse.Namespace) -> None:
-    """Write both files into the folder of the report and print the tables. Raises SinkError."""
+def publish(runs: Sequence[Run], failures: Sequence[str], folder: Path) -> None:
+    """Write both files of the report into a folder, and print the tables. Raises SinkError."""
     versions = _versions()
-    write_json(args.output / JSON, record(runs, failures, versions))
-    write_bytes(args.output / HTML, utf8(page(runs, failures, versions)))
+    write_json(folder / JSON, record(runs, failures, versions))
+    write_bytes(folder / HTML, utf8(page(runs, failures, versions)))
     show(headline(runs))
     for run in runs:
         if run.summary.failed is not None:

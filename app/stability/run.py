@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from app.options import predictor_options
-from app.progress import frames_bar
+from app.predictors import Predictors
+from app.runs import named, opener, watch
 from app.stability.inputs import Video
+from app.stability.options import StabilityOptions
 from app.stability.sink import Curves, MeterSink
 from app.stability.synthetic import JITTER, ShakenTruth
 from app.stability.worst import WorstFrame
-from app.threads import share_cores, streams_for_files
+from app.threads import streams_for_files
 from model.checkpoints.catalog import DEFAULT_WEIGHTS, resolve_weights
 from model.checkpoints.pins import sha256_of
 from model.config import DEFAULT_THRESHOLD
 from model.errors import LiveMaskError, SourceError
 from pipeline.builder import build_runner
-from pipeline.metrics.performance import progress_text
 from pipeline.metrics.run import Metrics
-from pipeline.runner import OpenSource, Runner, RunReport
-from pipeline.sources import SourceOptions, open_source
-from pipeline.sources.base import Source
-from pipeline.sources.sequence import open_images
+from pipeline.stability.records import StabilitySummary
 from pipeline.stages import RunOptions
 from pipeline.tracking.options import FollowOptions
 
 if TYPE_CHECKING:
     from model.instance_predictor import InstancePredictor, LoadedPredictor
-    from pipeline.stability.records import StabilitySummary
-
-TICK = 0.2  # seconds between two looks at a run
-PATIENCE = 5.0  # seconds that threads have to end once they were told to
 
 
 @dataclass(frozen=True)
@@ -103,21 +94,22 @@ def settings(weights: Sequence[str | None], strengths: Sequence[str], jitter: in
     ]
 
 
-def measure_all(videos: Sequence[Video], chosen: Sequence[Setting], args: argparse.Namespace) -> Measured:
+def measure_all(videos: Sequence[Video], options: StabilityOptions) -> Measured:
     """Measure every input under every setting; one that fails is told, and the others are done.
 
     Networks are loaded one after another. Ctrl-C ends it, and leaves what is whole.
     """
     measured = Measured()
+    chosen = settings(options.all_weights, options.all_strengths, options.jitter)
     try:
         for weights, group in _by_weights(chosen):
-            network = _Network(weights, args)
+            network = _Network(weights, options)
             for video in videos:
                 for setting in group:
                     try:
-                        measured.runs.append(_measure(video, setting, network, args))
+                        measured.runs.append(_measure(video, setting, network, options))
                     except (LiveMaskError, OSError) as error:
-                        measured.failures.append(_named(video, setting, error))
+                        measured.failures.append(f"{named(video.name, error)} ({setting.label})")
     except KeyboardInterrupt:
         measured.interrupted = True
     places = {video.name: place for place, video in enumerate(videos)}
@@ -128,40 +120,29 @@ def measure_all(videos: Sequence[Video], chosen: Sequence[Setting], args: argpar
 class _Network:
     """What detects: loaded when the first run asks for it."""
 
-    def __init__(self, weights: str | None, args: argparse.Namespace) -> None:
-        self._weights = weights
-        self._args = args
-        self._loaded: dict[int, LoadedPredictor] = {}
+    def __init__(self, weights: str | None, options: StabilityOptions) -> None:
+        self._settings = replace(options.detection, weights=weights)
+        self._predictors = Predictors(self._settings, options.quiet)
 
     def get(self, video: Video, setting: Setting) -> tuple[InstancePredictor, dict[str, Any]]:
-        """What detects in this input, and the facts about it."""
+        """Return what detects in this input, and the facts about it."""
         if setting.jitter is not None:
             assert video.truth is not None
-            given = self._args.score_threshold
+            given = self._settings.score_threshold
             threshold = DEFAULT_THRESHOLD if given is None else given
             shaken = ShakenTruth(video.truth, setting.jitter, threshold)
             return shaken, {"jitter": JITTER | {"seed": setting.jitter}, "score_threshold": threshold}
-        return self._network(1 if video.source.is_live else streams_for_files())
-
-    def _network(self, streams: int) -> tuple[InstancePredictor, dict[str, Any]]:
-        from model.instance_predictor import load_instance_predictor
-
-        options = predictor_options(self._args)
-        del options["weights"]
-        if streams not in self._loaded:
-            predictor = load_instance_predictor(self._weights, **options, streams=streams)
-            _share_cores(predictor)
-            if predictor.choice is not None and not self._args.quiet and not self._loaded:
-                print(predictor.choice, file=sys.stderr)
-            self._loaded[streams] = predictor
-        predictor = self._loaded[streams]
-        path = resolve_weights(self._weights)
+        predictor = self._predictors.get(1 if video.source.is_live else streams_for_files())
+        path = resolve_weights(self._settings.weights)
         weights = {"file": path.name, "sha256": sha256_of(path), "configuration": predictor.config.name}
-        return predictor, {"weights": weights, "detection": options | _run_by(predictor)}
+        return predictor, {
+            "weights": weights,
+            "detection": {**self._settings.load_options(), **_run_by(predictor)},
+        }
 
 
 def _run_by(predictor: LoadedPredictor) -> dict[str, Any]:
-    """What runs the network, and at which size, as plain values."""
+    """Return what runs the network, and at which size, as plain values."""
     choice = predictor.choice
     used = (
         {}
@@ -171,32 +152,28 @@ def _run_by(predictor: LoadedPredictor) -> dict[str, Any]:
     return {**used, "image_size": predictor.config.image_size}
 
 
-def _share_cores(predictor: LoadedPredictor) -> None:
-    from model.predictor import Predictor
-
-    if isinstance(predictor, Predictor):
-        share_cores(predictor)
-
-
 def _by_weights(chosen: Sequence[Setting]) -> Iterator[tuple[str | None, list[Setting]]]:
     for weights in dict.fromkeys(setting.weights for setting in chosen):
         yield weights, [setting for setting in chosen if setting.weights == weights]
 
 
-def _measure(video: Video, setting: Setting, network: _Network, args: argparse.Namespace) -> Run:
+def _measure(video: Video, setting: Setting, network: _Network, options: StabilityOptions) -> Run:
     """Raises what ended the run early; KeyboardInterrupt when the user did."""
     predictor, facts = network.get(video, setting)
-    sink = MeterSink(video.truth, args.worst)
+    sink = MeterSink(video.truth, options.worst)
     metrics = Metrics()
     runner = build_runner(
-        _opener(video),
+        opener(video.source),
         predictor,
         [sink],
-        options=RunOptions(max_frames=args.max_frames),
+        options=RunOptions(max_frames=options.max_frames),
         metrics=metrics,
         follow=FollowOptions(stabilise=setting.stabilise),
     )
-    done = _watch(runner, metrics, f"{video.name}, {setting.label}", args)
+    title = f"{video.name}, {setting.label}"
+    done, interrupted = watch(runner, metrics, title, options.quiet, most=options.max_frames)
+    if done is None or interrupted:
+        raise KeyboardInterrupt
     if done.error is not None:
         raise done.error
     if not sink.frames:
@@ -206,38 +183,3 @@ def _measure(video: Video, setting: Setting, network: _Network, args: argparse.N
     rate = None if done.info is None else done.info.frame_rate
     summary, worst = sink.meter.summary(), tuple(sink.worst)
     return Run(video, setting, facts, sink.size, rate, summary, sink.curves, worst, done.warnings)
-
-
-def _watch(runner: Runner, metrics: Metrics, title: str, args: argparse.Namespace) -> RunReport:
-    """Show the progress until the run ends. Raises KeyboardInterrupt once the user has ended it."""
-    with frames_bar(args.quiet) as progress:
-        task = progress.add_task(title, total=None, status="opening")
-        try:
-            runner.start()
-            while (done := runner.join(TICK)) is None:
-                snapshot, info = metrics.snapshot(), runner.info
-                total = args.max_frames or (info and info.frame_count) or None
-                progress.update(task, completed=snapshot.frames, total=total, status=progress_text(snapshot))
-        except KeyboardInterrupt:
-            runner.stop()
-            runner.join(PATIENCE)
-            raise
-    return done
-
-
-def _opener(video: Video) -> OpenSource:
-    source = video.source
-
-    def open_it(interrupted: Event) -> Source:
-        if source.kind == "images":
-            return open_images(source.images)
-        return open_source(source.text, source.kind, SourceOptions(), interrupted)
-
-    return open_it
-
-
-def _named(video: Video, setting: Setting, error: Exception) -> str:
-    """The error as a line that says which run it is about."""
-    text = str(error)
-    own = text if text.startswith(video.name) else f"{video.name}: {text}"
-    return f"{own} ({setting.label})"

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.options import at_least_one, input_size, name_list, zero_or_more
+from app.cli import EXIT_INTERRUPTED, EXIT_OK
+from app.values import at_least_one, input_size, name_list, zero_or_more
 from model.config import PRESETS
 from model.errors import ConfigError
 from model.training.recipe import FROZEN
@@ -166,7 +167,6 @@ def _spare_cores() -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Train; Ctrl-C ends the run after the present iteration, with everything saved."""
-    from app.cli import EXIT_INTERRUPTED, EXIT_OK
     from app.train.run import build_trainer
     from model.training.distributed import is_first
 
@@ -204,11 +204,10 @@ def _settings(args: argparse.Namespace) -> Settings:
 def _stopping(trainer: Trainer) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops the run in good order, the second one at once."""
 
-    from app.cli import EXIT_INTERRUPTED
-
     def tell(words: bytes) -> None:
-        # not print: the signal may have come in the midst of one
-        os.write(sys.__stderr__.fileno(), words)
+        if sys.__stderr__ is not None:  # else it was closed from the start
+            # not print: the signal may have come in the midst of one
+            os.write(sys.__stderr__.fileno(), words)
 
     def at_once(_number: int, _frame: object) -> None:
         tell(b"\ninterrupted\n")

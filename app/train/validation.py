@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.labels import read_labelled
+from app.labelled_data import read_labelled
 from app.train.settings import Settings
 from model.config import YolactConfig
 from model.detections import Detections

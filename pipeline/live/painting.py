@@ -18,7 +18,7 @@ from pipeline.frame import Image, Inspection, Result
 from pipeline.live.background import Background
 from pipeline.live.privacy.filter import PrivacyFilter
 from pipeline.live.selection import Selection, same_instance
-from pipeline.overlay.draw import OverlayStyle, draw, line_width
+from pipeline.overlay.draw import OverlayStyle, draw, line_width, style_of
 from pipeline.settings import DisplaySettings
 from pipeline.sources.images import read_image
 from pipeline.tracking.display_ids import TrackMatcher, TrackTimes
@@ -160,21 +160,13 @@ def _put_right(picture: Image, other: Image, split: float) -> None:
 
 
 def _look(display: DisplaySettings, before: _Look | None) -> _Look:
-    style = OverlayStyle(
-        masks=display.masks,
-        outlines=display.outlines,
-        boxes=display.boxes,
-        labels=display.labels,
-        alpha=display.opacity,
-        colour_by=display.colour_by,
-    )
     path, picture, problem = _wanted_picture(display), None, ""
     if before is not None and _wanted_picture(before.display) == path:
         picture, problem = before.picture, before.problem
     elif path is not None:
         picture, problem = _picture(path)
     background = Background(display.background, display.background_colour, picture)
-    return _Look(display, style, background, picture, problem)
+    return _Look(display, style_of(display), background, picture, problem)
 
 
 def _wanted_picture(display: DisplaySettings) -> Path | None:

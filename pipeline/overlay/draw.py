@@ -13,6 +13,7 @@ from model.detections import Detections
 from pipeline.overlay.masks import fill, outline
 from pipeline.overlay.palette import BLACK, COLOUR_BLIND_SAFE, Colour
 from pipeline.overlay.text import Tag, paste
+from pipeline.settings import DisplaySettings
 
 Frame = NDArray[np.uint8]
 
@@ -35,6 +36,18 @@ class OverlayStyle:
     alpha: float = 0.45
     colour_by: Literal["instance", "class"] = "instance"
     palette: tuple[Colour, ...] = COLOUR_BLIND_SAFE
+
+
+def style_of(display: DisplaySettings) -> OverlayStyle:
+    """Return the style that display settings ask for."""
+    return OverlayStyle(
+        masks=display.masks,
+        outlines=display.outlines,
+        boxes=display.boxes,
+        labels=display.labels,
+        alpha=display.opacity,
+        colour_by=display.colour_by,
+    )
 
 
 def draw(frame: Frame, detections: Detections, style: OverlayStyle | None = None, badge: str = "") -> Frame:

@@ -16,7 +16,6 @@ from PIL import Image
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app.train.settings import Settings
 from app.train.validation import load_validation
-from model import predictor as predictor_module
 from model.options import DetectOptions
 from tests.sees_red import predictor_that_sees_red
 from tests.small_data_set import CONFIG, HEIGHT, OBJECTS, WIDTH, Oracle, untrained_weights, write_data
@@ -33,7 +32,9 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     """One who knows the labels stands in the place of the network."""
-    monkeypatch.setattr("model.load_predictor", lambda **_: Oracle(DetectOptions(score_threshold=0.0)))
+    monkeypatch.setattr(
+        "app.evaluate.run.load_predictor", lambda **_: Oracle(DetectOptions(score_threshold=0.0))
+    )
 
 
 def average_precision(data: Path, tmp_path: Path, *arguments: object) -> dict[str, float | None]:
@@ -103,7 +104,7 @@ def test_images_that_are_missing_or_of_another_size_are_told_before_the_first_is
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        "model.load_predictor", lambda **_: Oracle(DetectOptions(score_threshold=0.0), stop_at=50)
+        "app.evaluate.run.load_predictor", lambda **_: Oracle(DetectOptions(score_threshold=0.0), stop_at=50)
     )
     (data.parent / "images" / "100.png").unlink()
     Image.new("L", (HEIGHT, WIDTH), 150).save(data.parent / "images" / "150.png")
@@ -183,7 +184,7 @@ def test_a_validation_set_may_be_any_data_set(
 def test_masks_are_filled_into_labels_that_had_to_be_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(predictor_module, "load_predictor", lambda **_: predictor_that_sees_red())
+    monkeypatch.setattr("app.train.mask_filling.load_predictor", lambda **_: predictor_that_sees_red())
     picture = np.full((120, 160, 3), 120, np.uint8)
     picture[30:90, 40:100] = (220, 30, 30)
     exif = Image.Exif()

@@ -7,23 +7,21 @@ import inspect
 
 import pytest
 
-from app.options import (
-    add_predictor_arguments,
-    add_tracking_arguments,
-    follow_options,
-    predictor_options,
-    track_formats,
-)
+from app.annotate.options import AnnotateOptions, TrackingOptions
+from app.options import add_detection_arguments, add_drawing_arguments, add_tracking_arguments, record
+from app.values import track_formats
 from model.errors import ConfigError
 from model.predictor import load_predictor
+from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sinks.tracks import TRACK_FORMATS
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
 
 
 def parsed(*arguments: str) -> dict[str, object]:
     parser = argparse.ArgumentParser()
-    add_predictor_arguments(parser)
-    return predictor_options(parser.parse_args(arguments))
+    add_detection_arguments(parser)
+    settings = record(DetectionSettings, parser.parse_args(arguments))
+    return {"weights": settings.weights, **settings.load_options()}
 
 
 def test_every_argument_reaches_the_predictor_under_its_own_name() -> None:
@@ -53,10 +51,25 @@ def test_without_arguments_the_predictor_gets_its_own_defaults() -> None:
         assert signature.parameters[name].default == value, name
 
 
+def test_the_window_and_the_command_line_draw_alike_without_being_asked() -> None:
+    parser = argparse.ArgumentParser()
+    add_drawing_arguments(parser)
+    assert record(DisplaySettings, parser.parse_args([])) == DisplaySettings()
+
+
+def test_a_value_that_is_given_comes_before_an_argument_of_its_name() -> None:
+    args = argparse.Namespace(weights="w.pt", nms="exact", other=1)
+    assert record(DetectionSettings, args, weights=None) == DetectionSettings(nms="exact")
+
+
 def followed(*arguments: str, no_masks: bool = False) -> FollowOptions | None:
     parser = argparse.ArgumentParser()
     add_tracking_arguments(parser)
-    return follow_options(parser.parse_args(arguments, argparse.Namespace(no_masks=no_masks)))
+    args = parser.parse_args(arguments, argparse.Namespace(inputs=["clip.mp4"]))
+    parts = {"detection": record(DetectionSettings, args), "tracking": record(TrackingOptions, args)}
+    options = record(AnnotateOptions, args, drawing=DisplaySettings(masks=not no_masks), **parts)
+    options.check_tracking()
+    return options.follow
 
 
 def test_instances_are_followed_without_being_asked_for_and_not_stabilised() -> None:

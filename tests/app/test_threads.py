@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 import torch
 
-from app.threads import CoreSharing, share_cores
+from app.gui import CoreSharing
+from app.predictors import share_cores
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.timings import table
+from app.terminal import timings_text
 from pipeline.metrics.performance import progress_text
 from pipeline.metrics.run import Metrics, Span
 
@@ -30,7 +30,7 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
 
 
 def test_the_table_has_a_row_a_stage_and_ends_with_the_bottleneck(metrics: Metrics) -> None:
-    title, heads, *rows, queues, drops, ages, last = table(metrics.snapshot()).splitlines()
+    title, heads, *rows, queues, drops, ages, last = timings_text(metrics.snapshot()).splitlines()
     assert title == "timings: 100 frames in 10.00 s, 10.0 fps"
     assert heads.split()[:3] == ["stage", "mean", "ms"]
     assert [row.split()[0] for row in rows] == ["capture", "prepare", "forward"]
@@ -61,5 +61,5 @@ def test_short_times_keep_a_decimal() -> None:
 
 def test_a_run_without_a_frame_has_something_to_say_too() -> None:
     snapshot = Metrics().snapshot()
-    assert table(snapshot) == "timings: nothing was measured"
+    assert timings_text(snapshot) == "timings: nothing was measured"
     assert progress_text(snapshot) == "0.0 fps · 0 dropped"

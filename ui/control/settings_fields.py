@@ -91,6 +91,7 @@ DETECTION_FIELDS: Fields = {
     "max_detections": _whole(1, 10_000),
     "nms": _one_of(*NMS_KINDS),
     "classes": _optional(_texts),
+    "min_mask_region": _number(0, 1),
     "stabilise": _one_of(*STABILISE_KINDS),
 }
 

@@ -69,14 +69,14 @@ def load_network(settings: DetectionSettings) -> Predictor:
     """
     from model.predictor import load_predictor
 
-    return load_predictor(settings.weights, **_arguments(replace(settings, classes=None)))
+    return load_predictor(settings.weights, **replace(settings, classes=None).load_options())
 
 
 def load_any_network(settings: DetectionSettings) -> LoadedPredictor:
     """Load a predictor from weights of any kind. Raises what `load_instance_predictor` raises."""
     from model.instance_predictor import load_instance_predictor
 
-    return load_instance_predictor(settings.weights, **_arguments(settings))
+    return load_instance_predictor(settings.weights, **settings.load_options())
 
 
 def configured(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
@@ -166,24 +166,11 @@ def _thresholds(
     return np.array([own.get(name, DEFAULT_THRESHOLD) for name in detections.names], np.float32)
 
 
-def _arguments(settings: DetectionSettings) -> dict[str, Any]:
-    """Of `load_predictor`, but for the weights."""
-    return {
-        "device": settings.device,
-        "score_threshold": settings.score_threshold,
-        "max_detections": settings.max_detections,
-        "nms": settings.nms,
-        "classes": settings.classes,
-        "image_size": settings.image_size,
-        "engine": settings.engine,
-        "precision": settings.precision,
-    }
-
-
 def _options(settings: DetectionSettings, config: YolactConfig) -> dict[str, Any]:
     return {
         "score_threshold": settings.score_threshold,
         "max_detections": settings.max_detections,
         "nms": settings.nms,
         "classes": class_indices(settings.classes, config.class_names),
+        "min_mask_region": settings.min_mask_region,
     }

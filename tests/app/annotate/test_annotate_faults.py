@@ -11,8 +11,8 @@ from shutil import rmtree
 import pytest
 from PIL import Image
 
+from app import runs
 from app.annotate import photos as annotate_photos
-from app.annotate import videos as annotate_videos
 from pipeline import builder
 from pipeline.sinks import part_file
 from tests.app.conftest import Annotate
@@ -109,8 +109,8 @@ def test_a_camera_that_is_not_there_is_a_failure_in_a_line(
 def test_a_stream_that_never_answers_ends_in_time_and_its_password_is_not_shown(
     annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
-    options = annotate_videos.SourceOptions
-    monkeypatch.setattr(annotate_videos, "SourceOptions", lambda: options(open_timeout=0.5, read_timeout=0.5))
+    options = runs.SourceOptions
+    monkeypatch.setattr(runs, "SourceOptions", lambda: options(open_timeout=0.5, read_timeout=0.5))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://ann:geheim@127.0.0.1:{silent.getsockname()[1]}/live"
         begun = time.monotonic()

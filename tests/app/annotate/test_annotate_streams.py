@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from app.annotate import videos as annotate_videos
+from app import runs
 from app.cli import EXIT_CUT, EXIT_FAILED
 from model.errors import StreamLostError
 from tests.app.conftest import Annotate
@@ -21,8 +21,8 @@ Said = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = annotate_videos.SourceOptions
-    monkeypatch.setattr(annotate_videos, "SourceOptions", lambda: options(open_timeout=20, read_timeout=0.3))
+    options = runs.SourceOptions
+    monkeypatch.setattr(runs, "SourceOptions", lambda: options(open_timeout=20, read_timeout=0.3))
     monkeypatch.setenv("no_proxy", "*")
 
 
@@ -71,7 +71,7 @@ def test_a_live_stream_that_is_lost_for_good_ends_so_too_unless_something_failed
     def open_source(*arguments: object) -> Source:
         return Source(None, live=True, at=3, fault=lose, pace=0.01)
 
-    monkeypatch.setattr(annotate_videos, "open_source", open_source)
+    monkeypatch.setattr(runs, "open_source", open_source)
     assert annotate("rtsp://camera/live", *others, "-o", tmp_path / "out") == code
     assert "broken off: rtsp://camera/live: the stream is lost" in capsys.readouterr().err
 

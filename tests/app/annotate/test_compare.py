@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.changes import CHANGEABLE, changes
 from app.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
-from app.values import COMPARABLE
+from app.values import CHANGEABLE, COMPARABLE, changes
 from pipeline.overlay.side_by_side import GAP
 from tests.app.annotate.test_videos import UNEVEN, audio_bytes, listing, stamps
 from tests.app.conftest import Annotate

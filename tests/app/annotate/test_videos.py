@@ -268,7 +268,7 @@ def test_a_live_source_that_was_ended_before_its_first_frame_does_not_count_as_a
 ) -> None:
     info = SourceInfo("camera 0", True, 64, 48)
     done = RunReport(RunState.STOPPED, info, 0, Metrics().snapshot(), (), (), None)
-    monkeypatch.setattr(annotate_videos, "_watch", lambda *arguments: (done, True))
+    monkeypatch.setattr(annotate_videos, "watch", lambda *arguments: (done, True))
     assert annotate("0", "-o", tmp_path / "out.mp4") == 130
     assert "annotated" not in capsys.readouterr().out
 

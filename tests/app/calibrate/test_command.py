@@ -93,7 +93,7 @@ def gambler(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: Any, score_threshold: float, **__: Any) -> Gambler:
         return Gambler(FREE, DetectOptions(score_threshold))
 
-    monkeypatch.setattr("model.load_predictor", load)
+    monkeypatch.setattr("app.calibrate.run.load_predictor", load)
 
 
 @pytest.fixture

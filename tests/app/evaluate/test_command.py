@@ -43,7 +43,7 @@ def oracle(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def load(score_threshold: float, nms: str, **_: Any) -> Oracle:
             return Oracle(DetectOptions(score_threshold=score_threshold, nms=nms), **attributes)
 
-        monkeypatch.setattr("model.load_predictor", load)
+        monkeypatch.setattr("app.evaluate.run.load_predictor", load)
 
     install()
     return install

@@ -90,7 +90,7 @@ def weights(tmp_path: Path) -> Path:
 def bright(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts the finder of bright things in the place of the network."""
     monkeypatch.setattr(
-        "model.load_predictor", lambda score_threshold, **_: Bright(DetectOptions(score_threshold))
+        "app.evaluate.run.load_predictor", lambda score_threshold, **_: Bright(DetectOptions(score_threshold))
     )
 
 

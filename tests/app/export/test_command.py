@@ -68,7 +68,7 @@ def export(
             converted[key] = convert(network, with_masks)
         return converted[key].clone()
 
-    monkeypatch.setattr(openvino_model, "to_openvino", once)
+    monkeypatch.setattr("app.export.run.to_openvino", once)
 
     def run(*arguments: str | Path) -> int:
         given = ["--weights", weights, "--format", "openvino", *arguments]

@@ -76,7 +76,7 @@ def out(tmp_path: Path) -> Path:
 def stand_in(monkeypatch: pytest.MonkeyPatch, blink: int = 0) -> None:
     """Puts a fresh one that knows the block in the place of every network."""
     monkeypatch.setattr(
-        "model.instance_predictor.load_instance_predictor",
+        "app.predictors.load_instance_predictor",
         lambda weights, **_: KnowsTheBlock(blink),
     )
 
@@ -414,7 +414,7 @@ def test_what_was_measured_before_an_interruption_is_reported(
             raise KeyboardInterrupt
         return KnowsTheBlock()
 
-    monkeypatch.setattr("model.instance_predictor.load_instance_predictor", load)
+    monkeypatch.setattr("app.predictors.load_instance_predictor", load)
 
     assert stability(sequence, "--weights", weights, "--weights", other, "-o", out) == EXIT_INTERRUPTED
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from model import predictor as predictor_module
 from model.evaluation.ground_truth import load_ground_truth
 from model.training.data.rle import decode_mask
 from tests.sees_red import predictor_that_sees_red
@@ -64,7 +63,7 @@ def annotation(
 
 @pytest.fixture
 def sees_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor_module, "load_predictor", lambda **_: predictor_that_sees_red())
+    monkeypatch.setattr("app.train.mask_filling.load_predictor", lambda **_: predictor_that_sees_red())
 
 
 @pytest.mark.usefixtures("sees_red")

@@ -1,0 +1,65 @@
+"""Networks for commands: loaded once, given the cores, and told about."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+
+from model.instance_predictor import load_instance_predictor
+from model.options import LoadOptions
+from model.predictor import Predictor
+from pipeline.settings import DetectionSettings
+
+if TYPE_CHECKING:
+    from model.instance_predictor import LoadedPredictor
+
+
+class Predictors:
+    """The predictors of one setting, each loaded when it is asked for; the first says what runs it and why.
+
+    quiet: say nothing; label: what the line about the network begins with
+    more:  keywords of `load_predictor` that no `DetectionSettings` has
+    """
+
+    def __init__(
+        self,
+        settings: DetectionSettings,
+        quiet: bool = False,
+        label: str = "",
+        more: LoadOptions | None = None,
+    ) -> None:
+        self._settings = settings
+        self._quiet = quiet
+        self._label = label
+        self._more: LoadOptions = more or {}
+        self._loaded: dict[tuple[int, int], LoadedPredictor] = {}
+
+    def get(self, streams: int = 1, batch: int = 1) -> LoadedPredictor:
+        """Return the predictor for `streams` batches of `batch` frames side by side."""
+        key = streams, batch
+        if key not in self._loaded:
+            self._loaded[key] = self._load(streams, batch)
+        return self._loaded[key]
+
+    def _load(self, streams: int, batch: int) -> LoadedPredictor:
+        more: LoadOptions = {**self._more, "streams": streams, "batch": batch}
+        options: LoadOptions = {**self._settings.load_options(), **more}
+        predictor = load_instance_predictor(self._settings.weights, **options)
+        if isinstance(predictor, Predictor):
+            share_cores(predictor)
+        if predictor.choice is not None and not self._quiet and not self._loaded:
+            print(f"{self._label}{predictor.choice}", file=sys.stderr)
+        return predictor
+
+
+def share_cores(predictor: Predictor) -> None:
+    """Give the cores to OpenVINO's threads where it runs the network; call it before any frame comes.
+
+    PyTorch then only prepares frames and reads outputs, in steps so short that threads of its own would
+    cost more time in waiting for each other, at OpenVINO's expense, than they save. The setting is the
+    whole process's, which is why a command makes it and not the model.
+    """
+    if predictor.engine.name == "openvino":
+        torch.set_num_threads(1)
