@@ -77,7 +77,6 @@ def test_only_the_window_knows_what_is_live():
     assert faults == []
 
 
-@not_yet
 def test_parsed_arguments_stay_where_commands_are_parsed():
     commands = {module for module, _ in COMMANDS.values()}
     faults = [

@@ -183,19 +183,22 @@ def _annotate_all(
 ) -> None:
     for detection in dict.fromkeys((options.detection, options.right.detection)):
         refuse_early(detection)
-    from app.annotate.compare import annotate_compared
-    from app.annotate.photos import annotate_photos
-    from app.annotate.videos import annotate_videos, one_by_one
-    from app.predictors import Predictors
-
     more: LoadOptions = {"crop_masks": options.crop_masks, "with_masks": options.drawing.masks}
     if options.compare is not None:
+        from app.annotate.compare import annotate_compared
+
         annotate_compared(videos, options, more, report)
         return
+    from app.predictors import Predictors
+
     predictors = Predictors(options.detection, options.output.quiet, more=more)
     if photos:
+        from app.annotate.photos import annotate_photos
+
         annotate_photos(photos, predictors, options, report)
     if videos:
+        from app.annotate.videos import annotate_videos, one_by_one
+
         annotate_videos(videos, one_by_one(predictors, options), options, report)
 
 

@@ -112,6 +112,8 @@ def test_no_mutated_copy_hangs_the_program_or_ends_it_by_a_signal(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [
+            "app.annotate.command",
+            "app.annotate.jobs",
             "app.annotate.videos",
             "torch",
             "pipeline.tracking.bytetrack",

@@ -67,16 +67,16 @@ def test_the_commands_of_the_readme_are_understood(folder: Path, separate: bool)
     )
     args = translated(*words.replace("=", " " if separate else "=").split())
     assert (args.inputs, args.output) == (["in.mp4"], Path("o/out.mp4"))
-    assert (args.weights, args.score_threshold, args.top_k, args.batch) == ("w/my.pth", 0.15, 15, 4)
+    assert (args.weights, args.score_threshold, args.max_detections, args.batch) == ("w/my.pth", 0.15, 15, 4)
     assert (args.show_fps, args.colour_by, args.overwrite) == (True, "class", True)
 
 
 def test_without_options_the_reference_s_own_defaults_hold(folder: Path) -> None:
     args = translated("--images=in:out")
     assert (args.inputs, args.output) == (["in"], Path("out"))
-    assert (args.score_threshold, args.top_k, args.nms, args.device) == (0.0, 5, "fast", "auto")
-    switches = ("no_masks", "no_boxes", "no_labels", "no_crop", "quiet", "show_fps", "json")
-    assert [name for name in switches if getattr(args, name)] == []
+    assert (args.score_threshold, args.max_detections, args.nms, args.device) == (0.0, 5, "fast", "auto")
+    assert [name for name in ("quiet", "show_fps", "json") if getattr(args, name)] == []
+    assert [args.masks, args.boxes, args.labels, args.crop_masks] == [True] * 4
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_without_options_the_reference_s_own_defaults_hold(folder: Path) -> None
         ("--fast_nms=0", "nms", "exact"),
         ("--fast_nms=True", "nms", "fast"),
         ("--cross_class_nms=yes", "nms", "class-agnostic"),
-        ("--display_masks=f", "no_masks", True),
-        ("--detect", "no_masks", True),
-        ("--display_bboxes=no", "no_boxes", True),
-        ("--display_text=False", "no_labels", True),
-        ("--display_text=True", "no_labels", False),
-        ("--no_crop", "no_crop", True),
+        ("--display_masks=f", "masks", False),
+        ("--detect", "masks", False),
+        ("--display_bboxes=no", "boxes", False),
+        ("--display_text=False", "labels", False),
+        ("--display_text=True", "labels", True),
+        ("--no_crop", "crop_masks", False),
         ("--no_bar", "quiet", True),
-        ("--top_k=1000", "top_k", 100),
+        ("--top_k=1000", "max_detections", 100),
         ("--score_threshold=0.123456789", "score_threshold", 0.123456789),
         ("--video_multiframe=4", "batch", 1),
     ],
