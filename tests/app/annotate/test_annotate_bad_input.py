@@ -108,7 +108,7 @@ def test_the_inputs_are_never_written_over_even_with_overwrite(
         ("--image-size", "31"),
         ("--image-size", "4097"),
         ("--image-size", "²"),
-        ("--nms", "soft"),
+        ("--nms", "hard"),
         ("--classes", "person,,dog"),
     ],
 )
