@@ -68,7 +68,8 @@ def export(
             converted[key] = convert(network, with_masks)
         return converted[key].clone()
 
-    monkeypatch.setattr("app.export.run.to_openvino", once)
+    for place in ("app.export.run", "model.exporting.exported"):
+        monkeypatch.setattr(f"{place}.to_openvino", once)
 
     def run(*arguments: str | Path) -> int:
         given = ["--weights", weights, "--format", "openvino", *arguments]
