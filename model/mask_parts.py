@@ -1,4 +1,4 @@
-"""What masks were made of: prototypes, coefficients and places, for those who look into a network."""
+"""Parts of assembled masks (prototypes, coefficients and positions), to inspect a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.raw_outputs import RawOutputs
 
 
 class MaskParts(NamedTuple):
-    """What the masks of one image were made of: `sigmoid(prototypes · coefficients + places)`, cropped.
+    """Parts of one image's masks, `sigmoid(prototypes · coefficients + places)`, cropped.
 
     prototypes:   [Hp, Wp, K] float32, 0 or more
     coefficients: [N, K] float32, -1..1, a row for each of the image's detections in their order

@@ -3,10 +3,10 @@
 The fast forms have a fixed shape for a given input, no loop and no host synchronisation. Each function takes
 
     boxes:  [B, A, 4] float, x1 y1 x2 y2
-    scores: [B, C, A] float, probability of each foreground class that is looked for
+    scores: [B, C, A] float, probability of each foreground class
 
-and returns `Kept`, best score first, and of equal scores the class and anchor that come first. So it is for
-every device, memory layout and batch: what an image gives depends on nothing but the image.
+and returns `Kept`, sorted by descending score, equal scores by class and anchor, on every device, memory
+layout and batch: the result of an image depends on the image only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOTHING = -1.0  # the score of a place that holds no detection; below every pro
 
 
 class Kept(NamedTuple):
-    """D places an image, of which the first ones hold detections; `valid` says which."""
+    """D places an image, the first of which hold detections; `valid` is True there."""
 
     anchors: Tensor  # [B, D] int64, row of the raw outputs
     classes: Tensor  # [B, D] int64, background not counted
@@ -34,11 +34,11 @@ class Kept(NamedTuple):
 
 
 def fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
-    """Fast NMS for each class: a box goes when any better one of its class overlaps it too much.
+    """Fast NMS for each class: a box is suppressed when any better one of its class overlaps it too much.
 
-    A better one counts even when it goes itself; that is what makes one matrix operation of it. An
-    anchor takes part when any of its classes passes the confidence threshold, and may yield several
-    classes, for which no further threshold holds (as released).
+    Suppressed boxes suppress others too, which makes it one matrix operation. An anchor takes part when any
+    of its classes passes the confidence threshold, and may yield several classes, for which no further
+    threshold holds (as released).
     """
     confident = scores.amax(dim=1, keepdim=True) > config.confidence_threshold
     scores = scores.masked_fill(~confident, _NOTHING)
@@ -62,9 +62,9 @@ def class_agnostic_fast_nms(boxes: Tensor, scores: Tensor, config: DetectionConf
 
 
 def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
-    """Greedy NMS for each class by torchvision; here the confidence threshold holds for each class.
+    """Greedy NMS for each class by torchvision; the confidence threshold holds for each class.
 
-    Its work depends on the data: it waits for the device and takes one image after another.
+    It waits for the device and processes one image after another.
     """
     from torchvision.ops import batched_nms  # here, because loading it takes half a second
 
@@ -76,7 +76,7 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
         c, a = (image_scores > config.confidence_threshold).nonzero(as_tuple=True)
         candidates = image_scores[c, a]
         keep = batched_nms(image_boxes[a], candidates, c, config.nms_iou_threshold)
-        # it sorts equal scores in one way or another, which depends on how many there are
+        # torchvision's order of equal scores depends on their number
         keep = keep.sort().values
         keep = keep[candidates[keep].argsort(descending=True, stable=True)[:places]]
         empty[image, : len(keep)] = candidates[keep]
@@ -88,9 +88,9 @@ def exact_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
 def soft_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
     """Linear Soft-NMS for each class (Bodla et al., ICCV 2017, arXiv 1704.04503).
 
-    The best detection lowers the scores of its class that overlap it by an IoU of more than 0.3, by the share
-    that is the IoU; then the best of what is left does, and so on. The confidence threshold holds for each
-    class, before and after. It takes a step a detection; only on the CPU does it end when nothing is left.
+    The best detection multiplies the scores of its class that overlap it by an IoU of more than 0.3 by 1 -
+    IoU; then the best of the remaining ones does, and so on. The confidence threshold holds for each class,
+    before and after. There is a step a detection; only on the CPU does it end when none is left.
     """
     candidates = scores.masked_fill(scores <= config.confidence_threshold, _NOTHING)
     left, anchors = _best(candidates, config.nms_top_k)  # [B, C, k]
@@ -113,13 +113,13 @@ def soft_nms(boxes: Tensor, scores: Tensor, config: DetectionConfig) -> Kept:
 
 
 def doubles(boxes: Tensor, kept: Kept, sure: Tensor, iou_threshold: float) -> Tensor:
-    """Returns which of the sure detections lie on a better one of another class: [B, D] bool.
+    """Return [B, D] bool, True for sure detections that lie on a better one of another class.
 
     boxes: [B, D, 4] x1 y1 x2 y2, of `kept`, finite
     sure:  [B, D] bool
 
-    To the eye two classes on one object are one too many. What nobody is shown stays: it matters to
-    average precision alone, where the second guess may be the right one. No host synchronisation.
+    Of two classes on one object a user expects one. Detections below their threshold stay: they matter to
+    average precision only, where the second class may be the right one. Never waits for the device.
     """
     overlap = pairwise_iou(boxes, boxes).triu(diagonal=1)  # column j holds the overlap with each better one
     others = kept.classes[..., :, None] != kept.classes[..., None, :]
@@ -127,7 +127,7 @@ def doubles(boxes: Tensor, kept: Kept, sure: Tensor, iou_threshold: float) -> Te
 
 
 def rows_at(values: Tensor, index: Tensor) -> Tensor:
-    """values: [B, A, n]; index: [B, …]. Returns [B, …, n], the rows of each image."""
+    """Return the rows [B, …, n] of values [B, A, n] at index [B, …] for each image."""
     width = values.shape[-1]
     flat = index.flatten(1)[..., None].expand(-1, -1, width)
     return values.gather(1, flat).view(*index.shape, width)

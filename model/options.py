@@ -1,4 +1,4 @@
-"""What a user may choose about detection, checked once, without torch."""
+"""Options of detection and their checks; imports no torch."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class LoadOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """How raw outputs become detections.
+    """Options of the step from raw outputs to detections.
 
     `score_threshold` in 0..1 is compared with the class score after NMS, None stands for the weights' own
-    threshold of each class; no class's is over `threshold_limit`, and `threshold_scale` multiplies what comes
-    of it, both in 0..1; `max_detections` is 1..100; `nms` one of `NMS_KINDS`; `classes` the indices to look
-    for, None for all; `crop_masks` False leaves masks uncropped, which shows how prototypes localise (paper,
-    section 5, figure 5) and where they leak. A connected region of a cropped mask goes that is smaller than
-    `min_mask_region`, 0..1, of the largest one of its mask; 0 keeps all.
+    threshold of each class; thresholds are limited to `threshold_limit` and then multiplied by
+    `threshold_scale`, both in 0..1; `max_detections` is 1..100; `nms` one of `NMS_KINDS`; `classes` the
+    indices of the classes to detect, None for all; `crop_masks` False leaves masks uncropped (paper, section
+    5, figure 5). Connected regions of a cropped mask that are smaller than the share `min_mask_region`, 0..1,
+    of its largest one are removed; 0 keeps all.
     """
 
     score_threshold: float | None = None
@@ -54,7 +54,7 @@ class DetectOptions:
     min_mask_region: float = MIN_MASK_REGION
 
     def thresholds(self, config: YolactConfig) -> tuple[float, ...]:
-        """The score, 0..1, that a detection of each of the C classes exceeds."""
+        """Return the score, 0..1, that a detection of each of the C classes must exceed."""
         given = self.score_threshold
         own = config.detection.class_thresholds or (DEFAULT_THRESHOLD,) * config.num_classes
         wanted = own if given is None else (given,) * len(own)
@@ -80,17 +80,17 @@ class DetectOptions:
 
 
 def class_indices(names: Sequence[str] | None, class_names: Sequence[str]) -> tuple[int, ...] | None:
-    """The index of each class name; None stays None, which stands for all classes.
+    """Return the index of each class name, sorted; None, for all classes, stays None.
 
-    Raises ConfigError, with the nearest name, on a name that the weights do not know, on no names, and on a
-    single text where a list of names is expected.
+    Raises ConfigError on an unknown name, with the nearest known one, on an empty list, and on a string in
+    place of a list.
     """
     if names is None:
         return None
     if isinstance(names, str):
         raise ConfigError(f"expected a list of class names, got the text {names!r}; write [{names!r}]")
     if not names:
-        raise ConfigError("no class is named; leave the choice out to look for all classes")
+        raise ConfigError("no class is named; leave the option out to detect all classes")
     for name in names:
         if name not in class_names:
             hint = did_you_mean(name, class_names) or _listed(class_names)

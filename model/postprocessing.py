@@ -28,10 +28,10 @@ _ROUNDING = 1e-3  # far more than the softmax rounds
 
 
 class Found(NamedTuple):
-    """D places an image, best first, on the device; `valid` says which hold a detection.
+    """D places an image, best first, on the device; `valid` is True where one holds a detection.
 
-    On a GPU D depends on the options alone, so that nothing waits for it; on the CPU, where looking costs
-    nothing, places at the end that hold none in any image are left out.
+    On a GPU D depends on the options only, so that no synchronisation is needed; on the CPU places at the end
+    that no image uses are left out.
     """
 
     boxes: Tensor  # [B, D, 4] float32, x1 y1 x2 y2 relative to the image, not clipped
@@ -39,10 +39,10 @@ class Found(NamedTuple):
     box_scores: Tensor  # [B, D] float32, the class probability
     classes: Tensor  # [B, D] int64
     valid: Tensor  # [B, D] bool
-    coefficients: Tensor | None  # [B, D, K] float32; `add_masks` takes them away unless told not to
+    coefficients: Tensor | None  # [B, D, K] float32; `add_masks` drops them unless told not to
     masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None before or in boxes-only mode
     bounds: Tensor | None  # [B, D, 4] float32, the crops in prototype pixels
-    track_ids: Tensor | None = None  # [B, D] int64, -1 for none; None: nobody tracked
+    track_ids: Tensor | None = None  # [B, D] int64, -1 for none; None without tracking
 
 
 def postprocess(
@@ -56,7 +56,7 @@ def postprocess(
     crop_masks: bool = True,
     min_mask_region: float = MIN_MASK_REGION,
 ) -> list[Detections]:
-    """One `Detections` an image. image_sizes: (height, width) of each frame in pixels.
+    """Return one `Detections` an image. image_sizes: (height, width) of each frame in pixels.
 
     The other arguments are those of `DetectOptions`. Raises ConfigError when one is out of range, and
     ValueError when frames are letterboxed and of several shapes.
@@ -74,13 +74,13 @@ def postprocess(
 
 
 def find(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
-    """The part that runs on the device: `suppress`, then `add_masks`."""
+    """Run the part on the device: `suppress`, then `add_masks`."""
     return add_masks(suppress(raw, decoder, options), raw, decoder, options)
 
 
 @torch.no_grad()
 def suppress(raw: RawOutputs, decoder: Decoder, options: DetectOptions) -> Found:
-    """Decoding, NMS and threshold, without masks. On a GPU no synchronisation unless the NMS is exact."""
+    """Decode, suppress and threshold, without masks. Does not wait for a GPU unless the NMS is exact."""
     if raw.class_logits.device.type == "cpu":
         rows = _promising(raw.class_logits, decoder.config, options)
         promising = RawOutputs(
@@ -98,13 +98,13 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
     if config.anchor_free is not None:
         boxes = decode_distances(raw.box_deltas, anchors)
         scores = raw.class_logits.sigmoid().transpose(1, 2)  # [B, A, C] -> [B, C, A]
-        # what lies in the padding is of no frame, and must not suppress what does not
+        # cells in the padding belong to no frame, and must not suppress others
         scores = scores.masked_fill(~within_content(anchors), 0.0)
     else:
         boxes = decode(raw.box_deltas, anchors)
         # [B, A, C + 1] -> [B, C, A], background left out
         scores = raw.class_logits.softmax(-1)[..., 1:].transpose(1, 2)
-    # a box that is not finite is void, and must not suppress others either
+    # a box that is not finite is invalid, and must not suppress others
     candidates = boxes.nan_to_num(0.0, 0.0, 0.0)
     limits = replace(config.detection, confidence_threshold=_least_score(config, options))
     if options.classes is None:
@@ -130,9 +130,9 @@ def _suppress(raw: RawOutputs, anchors: Tensor, config: YolactConfig, options: D
 
 
 def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOptions) -> Tensor:
-    """The rows, [R] int64 and at least one, that can make a difference in any image.
+    """Return the rows, [R] int64 and at least one, that can change the result of any image.
 
-    What scores no more than the user's threshold is not shown, and suppresses only what scores less still.
+    A detection below the threshold is not shown, and suppresses only detections of lower scores.
     A class scores over t only if its logit exceeds the background's, or 0 where there is none, by more than
     the logit of t.
     """
@@ -147,7 +147,7 @@ def _promising(class_logits: Tensor, config: YolactConfig, options: DetectOption
 
 
 def _least_score(config: YolactConfig, options: DetectOptions) -> float:
-    """What a detection scores more than that can be shown, whatever its class."""
+    """Return the score that a detection of any class must exceed to be shown."""
     thresholds = options.thresholds(config)
     wanted = thresholds if options.classes is None else [thresholds[c] for c in options.classes]
     return max(min(wanted), config.detection.confidence_threshold)
@@ -162,11 +162,11 @@ def add_masks(
     *,
     keep_coefficients: bool = False,
 ) -> Found:
-    """Assembly, cropping and re-scoring, for what `suppress` found in the same outputs.
+    """Assemble, crop and re-score masks for the detections that `suppress` found in the same outputs.
 
-    keep_coefficients: for `mask_parts`; otherwise nothing of them is reordered, kept or downloaded
+    keep_coefficients: keep them for `mask_parts`; otherwise they are neither reordered nor downloaded
 
-    Does nothing in boxes-only mode. On a GPU no synchronisation.
+    Does nothing in boxes-only mode, and never waits for a GPU.
     """
     if raw.prototypes is None or found.coefficients is None:
         return found
@@ -181,7 +181,7 @@ def _best(found: Found, options: DetectOptions) -> Found:
 
 
 def without_empty_places(found: Found) -> Found:
-    """Without the places at the end that no image uses. On a GPU, where looking costs, they stay."""
+    """Drop the places at the end that no image uses; none on a GPU, which would have to be waited for."""
     if found.valid.device.type != "cpu":
         return found
     used = found.valid.any(0).nonzero()
@@ -195,9 +195,9 @@ def to_detections(
     class_names: tuple[str, ...],
     options: DetectOptions | None = None,
 ) -> list[Detections]:
-    """The part that runs on the host: downloads what was found and cuts masks out at the frame's size.
+    """Run the part on the host: download the detections and resize masks to the frame.
 
-    Small regions of cropped masks are dropped here, see `DetectOptions`; none without options.
+    Small regions of cropped masks are removed, see `DetectOptions`; without options none are.
     """
     host = _map(found, lambda part: part.cpu())
     least = options.min_mask_region if options is not None and options.crop_masks else 0.0
@@ -206,19 +206,19 @@ def to_detections(
 
 
 def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
-    """The same change to every part that is there."""
+    """Apply a function to every part that is not None."""
     return Found._make(part if part is None else change(part) for part in found)
 
 
 @lru_cache(maxsize=8)
 def _class_index(classes: tuple[int, ...], device: torch.device) -> Tensor:
-    """The classes as a tensor; kept, because each upload would wait for the device."""
+    """Return the classes as a tensor; cached, because each upload would wait for the device."""
     return torch.tensor(sorted(set(classes)), device=device)
 
 
 @lru_cache(maxsize=8)
 def _per_class(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """[C] float32; kept, because each upload would wait for the device."""
+    """Return [C] float32; cached, because each upload would wait for the device."""
     with torch.inference_mode(False):
         return torch.tensor(values, dtype=torch.float32, device=device)
 
@@ -226,7 +226,7 @@ def _per_class(values: tuple[float, ...], device: torch.device) -> Tensor:
 def _with_masks(
     found: Found, masks: Tensor, options: DetectOptions, mask_iou_net: MaskIoUNet | None
 ) -> Found:
-    """masks: [B, D, Hp, Wp], uncropped. Crops them if asked to, and re-scores by the cropped ones."""
+    """Add masks [B, D, Hp, Wp], cropped if the options say so; re-score by the cropped ones."""
     height, width = masks.shape[-2:]
     bounds = crop_bounds(found.boxes, height, width)
     cropped = masks * inside(bounds, height, width)
@@ -241,7 +241,7 @@ def _with_masks(
 
 
 def _rescored(found: Found, cropped: Tensor, mask_iou_net: MaskIoUNet) -> Found:
-    """Score x the IoU that the mask IoU network predicts for the class, best first again."""
+    """Multiply scores by the predicted mask IoU of the class, and sort again."""
     batch, places = found.scores.shape
     predicted = mask_iou_net(cropped.flatten(0, 1)).view(batch, places, -1)  # [B, D, C]
     scores = found.scores * predicted.gather(2, found.classes[..., None]).squeeze(2)

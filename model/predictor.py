@@ -1,4 +1,4 @@
-"""A network ready for use: a frame goes in, detections come out."""
+"""Predictor: a network ready for use, from frames to detections."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Frame = NDArray[np.uint8]
 
 
 class Predictor:
-    """Turns BGR frames into detections. Made by `load_predictor`, or of built parts.
+    """Turns BGR frames into detections. Created by `load_predictor`, or from built parts.
 
-    engine:     gives prototypes unless `with_masks` is False
-    decoder:    reads what this engine gives; on its device
-    choice:     why this engine, where `load_predictor` chose it
+    engine:     returns prototypes unless `with_masks` is False
+    decoder:    of the engine's outputs, on its device
+    choice:     the choice of the engine and its reason, set by `load_predictor`
     """
 
     def __init__(
@@ -58,26 +58,26 @@ class Predictor:
 
     @property
     def config(self) -> YolactConfig:
-        """The configuration in use, with the input size in use."""
+        """Configuration, with the input size in use."""
         return self.decoder.config
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes that the weights know, background left out."""
+        """Names of the weights' classes, without background."""
         return self.config.class_names
 
     @property
     def score_threshold(self) -> float:
-        """What a detection scores more than, 0..1; the least of all classes where they differ."""
+        """Score that a detection must exceed, 0..1; the lowest one where classes differ."""
         return min(self.options.thresholds(self.config))
 
     @property
     def device(self) -> torch.device:
-        """Where prepared images and raw outputs lie."""
+        """Device of prepared images and raw outputs."""
         return self.engine.device
 
     def with_options(self, **changes: Any) -> Predictor:
-        """Another predictor on the same engine; `changes` are those of `DetectOptions`.
+        """Return a predictor on the same engine with other values of `DetectOptions`.
 
         Raises ConfigError when one is out of range.
         """
@@ -86,9 +86,9 @@ class Predictor:
 
     @torch.no_grad()
     def prepare(self, frames: Sequence[Frame]) -> torch.Tensor:
-        """Frames, each [H, W, 3] uint8 BGR, as the engine expects them: [B, 3, h, w] float32.
+        """Convert frames, each [H, W, 3] uint8 BGR, to the engine's input: [B, 3, h, w] float32.
 
-        There is at least one frame; where the aspect ratio is kept all are of one size, else of any. The
+        At least one frame is needed; where the aspect ratio is kept all must have one size. The
         result is on the engine's device and shares no memory with the frames. Raises ValueError on another
         shape or dtype, and where the sizes would need inputs of several shapes.
         """
@@ -107,7 +107,7 @@ class Predictor:
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]: ...
 
     def __call__(self, frames: Frame | Sequence[Frame]) -> Detections | list[Detections]:
-        """One frame, [H, W, 3] uint8 BGR, or a list of frames of any sizes, which go in as one batch.
+        """Detect objects in one frame, [H, W, 3] uint8 BGR, or in a list of frames of any sizes.
 
         Returns one `Detections`, or a list of them. Raises ValueError on anything else, such as the None
         that OpenCV gives for a file that it cannot read, and on another shape or dtype.

@@ -106,7 +106,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backbone",
         choices=("auto", "imagenet", "scratch"),
-        help="start the backbone from ImageNet weights; auto, the default, does so where they can be had",
+        help="start the backbone from ImageNet weights; auto, the default, does so where they are available",
     )
     group.add_argument(
         "--iterations",

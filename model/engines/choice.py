@@ -51,7 +51,7 @@ class WeightsFacts:
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """What was chosen; `reason` is for people, in one line."""
+    """The chosen engine, device and precision, with the reason in one line of text."""
 
     engine: str
     device: torch.device
@@ -107,7 +107,7 @@ def choose(
         there = ", ".join(
             str(one.option) for one in survey(weights, machine) if one.unavailable_because is None
         )
-        raise ConfigError(f"{asked}: this does not go together; what can be had here: {there or 'nothing'}")
+        raise ConfigError(f"{asked}: this does not go together; available here: {there or 'nothing'}")
     raise ConfigError(f"{asked}: this does not go together here: {'; '.join(passed_over)}")
 
 

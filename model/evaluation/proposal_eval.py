@@ -60,7 +60,7 @@ class ProposalFigures:
 
 @dataclass(frozen=True, eq=False)
 class _Matches:
-    """What was matched in I images at T thresholds.
+    """Matches in I images at T thresholds.
 
     ranks:   for each image [T, G] int: rank of the proposal that found each object, from 0; a large number
              where none did

@@ -84,7 +84,7 @@ class SharpMaskConfig:
 
     @property
     def refines(self) -> bool:
-        """Whether masks are refined by the trunk's finer levels (SharpMask)."""
+        """True if masks are refined by the trunk's finer levels (SharpMask)."""
         return self.refine_width > 0
 
     @property

@@ -17,7 +17,7 @@ from model.sharpmask.trunks import build_trunk
 
 @dataclass(frozen=True, eq=False)
 class PatchOutputs:
-    """What a network says about patches, one window each.
+    """Outputs for patches, one window each.
 
     score_logits:   [B] float, objectness before the sigmoid
     mask_logits:    [B, mask_side, mask_side] float, the coarse mask before the sigmoid
@@ -30,7 +30,7 @@ class PatchOutputs:
 
 
 class DenseOutputs(NamedTuple):
-    """What a network says about every window of a picture, in h rows and w columns.
+    """Outputs for every window of a picture, in h rows and w columns.
 
     score_logits: [B, h, w] float; codes: [B, K, h, w] float; skips: see `Refinement.skips`, () for DeepMask
     """

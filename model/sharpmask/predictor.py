@@ -14,7 +14,7 @@ from torchvision.ops import nms
 
 from model.checkpoints.sharpmask import load_sharpmask
 from model.detections import Detections, MaskCrop, no_detections
-from model.engines.choice import Choice, select_device
+from model.engines.choice import EngineChoice, select_device
 from model.errors import ConfigError
 from model.sharpmask.config import SharpMaskConfig
 from model.sharpmask.network import SharpMask
@@ -34,7 +34,7 @@ DISPLAY_WINDOWS = 50
 
 @dataclass(frozen=True)
 class ProposalOptions:
-    """How proposals become detections.
+    """Options of the step from proposals to detections.
 
     scales:          of the pyramid
     top_n:           windows of all scales together that are given masks
@@ -83,7 +83,7 @@ class ProposalPredictor:
         self._network = network
         self.options = options or ProposalOptions()
         self.device = next(network.parameters()).device
-        self.choice: Choice | None = None
+        self.choice: EngineChoice | None = None
 
     @property
     def config(self) -> SharpMaskConfig:
@@ -157,5 +157,5 @@ def load_proposal_predictor(
     where = select_device(device)
     network = load_sharpmask(path).requires_grad_(False).to(where)
     predictor = ProposalPredictor(network, options)
-    predictor.choice = Choice("torch", where, "fp32", "the engine of proposal networks")
+    predictor.choice = EngineChoice("torch", where, "fp32", "the engine of proposal networks")
     return predictor

@@ -1,4 +1,4 @@
-"""What the processes of a run under torchrun tell each other. Without torchrun each function answers alone.
+"""Communication of the processes of a run under torchrun; without it there is a single process.
 
 All of them but `world_size` and `is_first` are collective: every process calls them, in the same order.
 """
@@ -15,22 +15,22 @@ T = TypeVar("T")
 
 
 def world_size() -> int:
-    """How many processes train together, one a device."""
+    """Return the number of processes, one a device."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """The number of this process, from 0."""
+    """Return the number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_first() -> bool:
-    """True on the process that writes files and reports; the only one without torchrun."""
+    """Return True on the process that writes files and reports."""
     return rank() == 0
 
 
 def mean(values: Tensor) -> Tensor:
-    """The average over all processes of a float tensor of the same shape; not finite where one is not."""
+    """Average a float tensor over all processes; not finite where one is not."""
     if world_size() == 1:
         return values
     total = values.detach().clone()
@@ -39,7 +39,7 @@ def mean(values: Tensor) -> Tensor:
 
 
 def anywhere(flag: bool, device: torch.device) -> bool:
-    """True on every process when it is so on any of them."""
+    """Return True on every process if the flag is True on any of them."""
     if world_size() == 1:
         return flag
     votes = torch.tensor(float(flag), device=device)
@@ -48,7 +48,7 @@ def anywhere(flag: bool, device: torch.device) -> bool:
 
 
 def gathered(value: T) -> list[T]:
-    """The value of each process, in the order of their ranks."""
+    """Return the value of each process, in the order of their ranks."""
     if world_size() == 1:
         return [value]
     values: list[Any] = [None] * world_size()
@@ -57,7 +57,7 @@ def gathered(value: T) -> list[T]:
 
 
 def from_first(value: T) -> T:
-    """The first process's value, on every process."""
+    """Return the first process's value, on every process."""
     if world_size() == 1:
         return value
     values = [value]

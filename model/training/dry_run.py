@@ -21,7 +21,7 @@ from model.training.recipe import Recipe, Stage
 from model.training.train_step import TrainStep
 
 SLOW = 5.0
-"""Seconds of a step after which it is not taken a second time, without what the first one sets up."""
+"""A step that takes longer, in seconds, is not measured a second time without its set-up."""
 
 
 def seconds_an_iteration(
@@ -30,9 +30,9 @@ def seconds_an_iteration(
     batches: Callable[[Stage, int], Iterable[Batch]],
     device: torch.device,
 ) -> float:
-    """The seconds of an iteration, a mean over the recipe's stages, the same on every process.
+    """Measure the seconds of an iteration, a mean over the recipe's stages, the same on every process.
 
-    The network's weights and statistics stay as they are; it is left in training mode, on the device.
+    The network's weights and statistics are not changed; it stays in training mode, on the device.
     """
     size = network.config.image_size
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,7 +65,7 @@ def seconds_an_iteration(
 
 
 def _draw(batches: Iterator[Batch]) -> tuple[Batch, float]:
-    """The second batch, and how long it took to come after the first one."""
+    """Return the second batch, and the seconds that it took after the first one."""
     next(batches)
     started = time.perf_counter()
     return next(batches), time.perf_counter() - started
@@ -81,20 +81,20 @@ def _step(step: TrainStep, batch: Batch, device: torch.device) -> float:
 
 
 def check_norm_values(config: YolactConfig, recipe: Recipe) -> None:
-    """Raise ConfigError where a norm would see one value a channel, which has no spread to divide by.
+    """Raise ConfigError when a batch norm would get one value a channel, which has no variance.
 
-    Of several images a norm sees as many values at least. Draws no random number.
+    This needs a batch of one image. Draws no random number.
     """
     if recipe.batch_size > 1:
         return
-    # deformable convolutions know nothing of tensors without values
+    # deformable convolutions do not support the meta device
     device = torch.device("cpu" if config.backbone.deformable_interval else "meta")
     with torch.random.fork_rng(devices=[]), device, torch.no_grad():
         _pass_each_stage(build_yolact(config), recipe, device)
 
 
 def _pass_each_stage(network: Yolact, recipe: Recipe, device: torch.device) -> None:
-    """A forward pass of each stage."""
+    """Run a forward pass of each stage."""
     config = network.config
     trained = list(network.parameters())
     for name, module in network.named_modules():
@@ -113,7 +113,7 @@ def _pass_each_stage(network: Yolact, recipe: Recipe, device: torch.device) -> N
 
 
 class _OneValueError(Exception):
-    """Names the norm."""
+    """Error with the name of the norm."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""When a run has learned what it can: measurements in a row that bring nothing."""
+"""Early stopping: after measurements in a row without a gain, or after a time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Verdict:
 
 
 class EarlyStop:
-    """Whether a run has come to its end before its last iteration, by its measurements or by the clock.
+    """Decides if a run ends before its last iteration, by its measurements or by the clock.
 
     `reached` is the same on every device; `verdict` is known to the first one's process.
     """
@@ -77,12 +77,12 @@ class EarlyStop:
 
     @property
     def watches(self) -> bool:
-        """Whether measurements decide when the run ends, and which of its states is the result."""
+        """True if measurements decide the end of the run and the state that is its result."""
         return self._patience > 0
 
     @property
     def measurement_due(self) -> bool:
-        """Whether the last save has still to be measured, or the state that the run starts from."""
+        """True if the last save, or the state that the run starts from, has to be measured."""
         return self.verdict.due or (self.watches and self.verdict.measured < 0)
 
     def start_clock(self) -> None:

@@ -1,4 +1,4 @@
-"""Starts a network from weights that were trained for something else."""
+"""Initialise a network from weights that were trained for another purpose."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GRAPH_SUFFIX = ".json"
 
 
 def is_graph(source: str) -> bool:
-    """Whether a network's start is NanoDet-g's graph, which has a network but no classes or settings."""
+    """Return True if a source is a graph of NanoDet-g, which holds weights but no classes or settings."""
     return source.lower().endswith(GRAPH_SUFFIX)
 
 
 def same_network(one: YolactConfig, other: YolactConfig) -> bool:
-    """Whether weights of one fit the other but for the classes; the input size decides no weight."""
+    """Return True if two configurations have the same weights but for the classes, at any input size."""
     return _network_alone(one) == _network_alone(other)
 
 
@@ -71,7 +71,7 @@ class _Rows(NamedTuple):
 
 
 def _class_rows(network: Yolact, key: str) -> _Rows | None:
-    """How a parameter tells classes apart; None where it does not."""
+    """Return the rows of a parameter that belong to classes; None if none do."""
     config = network.config
     if key.startswith("head.output."):  # behind the classes come the sides' distributions
         return _Rows(1, 0)

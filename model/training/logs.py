@@ -1,4 +1,4 @@
-"""Where a run's figures go: CSV files and TensorBoard."""
+"""Logs of a training run: CSV files and TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_FIELDS = (
 
 
 def step_row(report: StepReport) -> dict[str, object]:
-    """An iteration as a row of `STEP_FIELDS`; losses and rate to their last digit."""
+    """Return an iteration as a row of `STEP_FIELDS`; losses and rate with all digits."""
     return {
         "iteration": report.iteration,
         **report.losses,
@@ -29,10 +29,10 @@ def step_row(report: StepReport) -> dict[str, object]:
 
 
 class CsvLog:
-    """Rows that begin with an iteration. What is written outlives a killed process.
+    """CSV file of rows that begin with an iteration; each row is flushed.
 
-    A run that goes on drops the rows from `first_iteration` on, which it will write again, and a row that
-    was cut short. Raises TrainingError when the file cannot be written, here and in `write`.
+    A resumed run removes the rows from `first_iteration` on, which it writes again, and an incomplete row.
+    Raises TrainingError when the file cannot be written, here and in `write`.
     """
 
     def __init__(self, path: Path, fields: Sequence[str], first_iteration: int) -> None:
@@ -62,7 +62,7 @@ class CsvLog:
 
 
 def _drop_rows(path: Path, first_iteration: int) -> None:
-    """One cut, so that whoever is killed in the midst of it has lost nothing."""
+    """Truncate the file once, so that a process killed meanwhile loses nothing."""
     if not path.exists():
         return
     kept = 0

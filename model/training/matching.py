@@ -19,7 +19,7 @@ MOST_CELLS = 9
 
 
 class Matches(NamedTuple):
-    """For each of A anchors: the object that it learns, or that it learns background, or nothing."""
+    """Assignment of A anchors or cells: an object, the background, or neither."""
 
     objects: Tensor  # [A] int64: index into the targets, BACKGROUND or NEUTRAL
 
@@ -38,7 +38,7 @@ def match(targets: Targets, anchors: Tensor, config: LossConfig) -> Matches:
     """Match the objects of one image to anchors [A, 4] (cx cy w h, relative).
 
     Positive from `positive_iou`, negative under `negative_iou`, neutral between. Each object also claims
-    its best anchor. Crowds are not learned: what lies in one is neutral, unless it is positive. Where the
+    its best anchor. Crowds are not learned: anchors in one are neutral unless they are positive. Where the
     labels are not exhaustive, an anchor that touches no labelled object is neutral.
     """
     corners = to_corners(anchors)
@@ -81,7 +81,7 @@ def _claims(overlaps: Tensor) -> Tensor:
 def assign(
     targets: Targets, boxes: Tensor, scores: Tensor, cells: Tensor, crowd_overlap: float = 0.7
 ) -> Matches:
-    """The object that each of A cells learns, after SimOTA (Ge et al., arXiv:2107.08430).
+    """Assign objects to A cells by the network's predictions, after SimOTA (Ge et al., arXiv:2107.08430).
 
     boxes:  [A, 4] x1 y1 x2 y2, relative, as predicted
     scores: [A, C] in 0..1, as predicted
@@ -115,14 +115,14 @@ def assign(
 
 
 def _within(truth: Tensor, cells: Tensor) -> Tensor:
-    """[N, A] bool: whether a cell's centre lies in a box [N, 4] widened by half a cell on each side."""
+    """Return [N, A] bool, True if a cell's centre lies in a box [N, 4] widened by half a cell."""
     centre, half = cells[:, :2], cells[:, 2:] / 2
     low, high = truth[:, None, :2], truth[:, None, 2:]
     return ((centre + half >= low) & (centre - half <= high)).all(dim=2)
 
 
 def _wanted(rank: Tensor, overlaps: Tensor) -> Tensor:
-    """[N, A] bool: the best candidates of each object, at least one."""
+    """Return [N, A] bool, True for the best candidates of each object, at least one."""
     count = min(CANDIDATES, rank.shape[1])
     values, columns = rank.topk(count, dim=1)
     sums = overlaps.gather(1, columns).masked_fill(values < 0, 0.0).sum(dim=1)

@@ -1,4 +1,4 @@
-"""The batch norms of a network in training: kept as they are, or put back after a step that was skipped."""
+"""Batch norms of a network in training: their running statistics are restored after a skipped step."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import nn
 
 
 def batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:
-    """All of them, in the order of the network's modules."""
+    """Return all batch norms, in the order of the network's modules."""
     return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 class NormStatistics:
-    """A copy of the running statistics, made before a step.
+    """Copy of the running statistics, made before a step.
 
-    A forward pass in training mode changes them, so that one which is not finite would spoil them for
-    good, even though no weight learns from it.
+    A forward pass in training mode changes them, so one that is not finite would spoil them for good, even if
+    the step is skipped.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -26,11 +26,11 @@ class NormStatistics:
         self._pairs = [(live, [buffer.clone() for buffer in live]) for live in by_kind.values()]
 
     def keep(self) -> None:
-        """Take the present values."""
+        """Copy the present values."""
         for live, kept in self._pairs:
             torch._foreach_copy_(kept, live)
 
     def put_back(self) -> None:
-        """Return to the values that were kept last."""
+        """Restore the values that were copied last."""
         for live, kept in self._pairs:
             torch._foreach_copy_(live, kept)

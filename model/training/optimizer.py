@@ -15,9 +15,9 @@ from model.training.recipe import FROZEN, Recipe, Stage
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser; a group's learning rate is the recipe's times its "rate".
+    """Return the recipe's optimiser; a group's learning rate is the recipe's times its "rate".
 
-    SGD decays every parameter, as published; AdamW spares biases and norms.
+    SGD applies weight decay to every parameter, as published; AdamW not to biases and norms.
     """
     groups = list(_groups(network, recipe))
     if recipe.optimizer == "sgd":
@@ -26,7 +26,7 @@ def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer
 
 
 def _groups(network: nn.Module, recipe: Recipe) -> Iterator[dict[str, Any]]:
-    """The parameters that are trained, by how fast they learn and whether they decay."""
+    """Yield groups of trained parameters by learning rate and weight decay."""
     detector = tuple(f"{part}." for part in FROZEN["detector"])
     rates = (1.0,) if recipe.detector_rate == 1 else (1.0, recipe.detector_rate)
     for rate in rates:
@@ -47,7 +47,7 @@ def _groups(network: nn.Module, recipe: Recipe) -> Iterator[dict[str, Any]]:
 
 
 def freeze(network: nn.Module, kind: str) -> None:
-    """Have the parts of a network that a recipe's `freeze` names take no gradient.
+    """Disable the gradients of the parts of a network that a recipe's `freeze` names.
 
     Raises ConfigError when the network has no such part.
     """
@@ -59,10 +59,10 @@ def freeze(network: nn.Module, kind: str) -> None:
 
 
 def enter(network: Yolact, recipe: Recipe, stage: Stage, size: int, trained: Sequence[nn.Parameter]) -> None:
-    """Make a network ready for a stage: its input size, training mode, and what rests meanwhile.
+    """Prepare a network for a stage: input size, training mode, and frozen parts.
 
-    size: the final input size, of stages that have none of their own
-    trained: all parameters that the run trains at one time or another
+    size:    final input size, for stages without their own
+    trained: all parameters that the run trains in any stage
     """
     network.set_image_size(stage.image_size or size)
     network.train()
@@ -75,9 +75,9 @@ def enter(network: Yolact, recipe: Recipe, stage: Stage, size: int, trained: Seq
 
 
 class Ema:
-    """Averages parameters and floating-point buffers (the batch norms' statistics); counters are copied.
+    """Exponential moving average of parameters and floating-point buffers; integer buffers are copied.
 
-    The decay starts low and rises to its full value, so that the random start is soon forgotten.
+    The decay rises from a low value to `decay`, so that the initial weights lose their share quickly.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -87,7 +87,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take one step towards the network's present weights."""
+        """Update the average with the network's present weights."""
         self.updates += 1
         weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         averaged, present = [], []
@@ -100,7 +100,7 @@ class Ema:
         torch._foreach_lerp_(averaged, present, weight)
 
     def load(self, state: Mapping[str, Tensor], updates: int) -> None:
-        """Go on from a saved average."""
+        """Restore a saved average."""
         for name, value in state.items():
             self.state[name].copy_(value)
         self.updates = updates

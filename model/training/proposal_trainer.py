@@ -25,7 +25,7 @@ StageName = Literal["mask", "refine"]
 
 @dataclass(frozen=True)
 class ProposalRecipe:
-    """How a stage is trained; the defaults of `recipe_for` are those of the released code.
+    """Recipe of a stage; the defaults of `recipe_for` are those of the released code.
 
     stage:         `mask` trains masks and scores, `refine` the refinement alone, everything else frozen
     learning_rate: of every iteration up to the first of `drops`
@@ -115,7 +115,7 @@ class ProposalTrainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every iteration is done."""
+        """True when every iteration is done."""
         return self.iteration >= self.recipe.iterations
 
     def run(self) -> None:

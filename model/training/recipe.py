@@ -1,4 +1,4 @@
-"""How long, how fast and on what a network is trained: plain values, and what follows from them."""
+"""Recipes of training: length, learning rates and stages, as plain values."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Literal
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.errors import ConfigError
 
-# no warm-up that was made for a long run takes more than this share of a short one
+# greatest share of a run's iterations that a warm-up takes
 _MOST_WARMUP = 0.1
 
 
-# what `Recipe.freeze` can be -> the parts of an anchor-free network, and of any other
+# values of `Recipe.freeze` -> the frozen parts of a network
 FROZEN: dict[str, tuple[str, ...]] = {
     "none": (),
     "backbone": ("backbone",),
@@ -28,8 +28,8 @@ class Stage:
     """A part of a run: up to the share `until` (0..1) of its iterations.
 
     `image_size` is the input's side in pixels, None for the configuration's; `augmentation` a key of
-    `model.training.data.augment.AUGMENTATIONS`; `freeze` names parts that rest meanwhile, beside those of the
-    recipe, and `rate` multiplies the learning rate.
+    `model.training.data.augment.AUGMENTATIONS`; `freeze` names parts that are not trained, besides those of
+    the recipe, and `rate` multiplies the learning rate.
     """
 
     until: float
@@ -47,8 +47,8 @@ class Recipe:
     at each of `milestones` ("step") or falls to 0 along half a cosine. `clip_norm` and `ema_decay` 0 are off.
     `freeze_norms` leaves the backbone's batch norms as they are. `freeze` names the parts that are not
     trained: "backbone", or "detector" for all but the protonet and the mask coefficients; the detector's
-    learning rate is `detector_rate` times that of the rest. A run ends early when `patience` measurements in
-    a row bring nothing, and after so many `minutes`; 0 is off.
+    learning rate is `detector_rate` times that of the rest. A run ends early after `patience` measurements in
+    a row without a gain, and after `minutes`; 0 is off.
     """
 
     optimizer: Literal["sgd", "adamw"]
@@ -73,12 +73,12 @@ class Recipe:
     minutes: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, tuples and dicts."""
+        """Return plain numbers, strings, tuples and dicts."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> Recipe:
-        """The inverse of `to_dict`; a setting that is newer than `values` has its default.
+        """Invert `to_dict`; settings that `values` lacks get their defaults.
 
         Raises ConfigError on settings that are unknown, absent or out of range.
         """
@@ -91,9 +91,9 @@ class Recipe:
         return recipe
 
     def for_devices(self, devices: int) -> Recipe:
-        """The same training on n devices: n times the learning rate, 1/n of the iterations.
+        """Return the recipe for n devices: n times the learning rate, 1/n of the iterations.
 
-        The warm-up stays as it is, as published.
+        The warm-up is not changed, as published.
         """
         return dataclasses.replace(
             self,
@@ -103,7 +103,7 @@ class Recipe:
         )
 
     def with_iterations(self, iterations: int) -> Recipe:
-        """The same course over another number of iterations; a warm-up takes at most a tenth of it."""
+        """Return the recipe with another number of iterations; a warm-up takes at most a tenth of it."""
         share = iterations / self.iterations
         return dataclasses.replace(
             self,
@@ -113,7 +113,7 @@ class Recipe:
         )
 
     def with_stages_scaled(self, factor: float) -> Recipe:
-        """The same stages for an input `factor` times as large, in steps of 32 pixels."""
+        """Return the recipe with input sizes multiplied by `factor`, in steps of 32 pixels."""
         sizes = [s.image_size and max(round(s.image_size * factor / 32) * 32, 32) for s in self.stages]
         stages = zip(self.stages, sizes, strict=True)
         return dataclasses.replace(
@@ -121,12 +121,12 @@ class Recipe:
         )
 
     def stage(self, iteration: int) -> Stage:
-        """The stage that an iteration (from 0) belongs to."""
+        """Return the stage of an iteration, from 0."""
         share = iteration / self.iterations
         return next((s for s in self.stages if share < s.until), self.stages[-1])
 
     def learning_rate_at(self, iteration: int) -> float:
-        """The learning rate of an iteration, from 0."""
+        """Return the learning rate of an iteration, from 0."""
         return self._scheduled(iteration) * self.stage(iteration).rate
 
     def _scheduled(self, iteration: int) -> float:
@@ -141,7 +141,7 @@ class Recipe:
         )
 
     def check(self) -> None:
-        """Raise ConfigError on the first value that no run can have."""
+        """Raise ConfigError on the first value that is out of range."""
         good = {
             "optimizer": self.optimizer in ("sgd", "adamw"),
             "learning_rate": 0 < self.learning_rate < math.inf,
@@ -201,7 +201,7 @@ _PUBLISHED = Recipe(
     milestones=(280_000, 600_000, 700_000, 750_000),
     stages=(Stage(1.0, None, "ssd"),),
 )
-# from scratch on little data: adaptive steps, a small input first, plain pictures at the end
+# from scratch on little data: AdamW, a small input first, little augmentation at the end
 _COMPACT = Recipe(
     optimizer="adamw",
     learning_rate=5e-4,
@@ -227,7 +227,7 @@ _FINE_TUNED = dataclasses.replace(
     stages=(Stage(0.8, None, "crowded"), Stage(1.0, None, "plain")),
     ema_decay=0.999,
 )
-# for own classes, of which there are few images: few changes of those, and nothing that is unlearned
+# for own classes with few images: little augmentation and a low rate, so that nothing is unlearned
 _STARTED_CLASSES = dataclasses.replace(
     _FINE_TUNED,
     learning_rate=5e-5,
@@ -246,7 +246,7 @@ _RANDOM_CLASSES = dataclasses.replace(
     ),
     ema_decay=0.99,
 )
-# how often each image is seen
+# epochs
 _EPOCHS_OF_STARTED_CLASSES, _EPOCHS_OF_RANDOM_CLASSES = 20, 50
 _FEWEST_ITERATIONS, _MOST_ITERATIONS = 40, 5_000
 
@@ -261,17 +261,16 @@ RECIPES: dict[str, Recipe] = {
 
 
 def recipe_for(config_name: str) -> Recipe:
-    """The default recipe of a configuration: the published one unless it has its own."""
+    """Return the default recipe of a configuration: its own or the published one."""
     return RECIPES.get(config_name, _PUBLISHED)
 
 
 def recipe_for_own_classes(images: int, anchor_free: bool) -> Recipe:
-    """A short recipe for a network that knows other classes, by how many images there are of the new ones.
+    """Return a short recipe to train a network that knows other classes, by the number of images.
 
-    A network without anchors goes on from classes that `model.training.class_start` has started, so that a
-    low rate will do, with the backbone at rest. Of one with anchors the new head learns on a backbone that
-    rests; then everything learns, at a third of the rate. Both end early when two measurements of five in a
-    row bring nothing.
+    A network without anchors starts from the classes of `model.training.class_start`, so that a low rate
+    suffices, with the backbone frozen. With anchors, the new head is trained on a frozen backbone, then
+    everything at a third of the rate. Both end early after two measurements in a row without a gain.
     """
     recipe = _STARTED_CLASSES if anchor_free else _RANDOM_CLASSES
     epochs = _EPOCHS_OF_STARTED_CLASSES if anchor_free else _EPOCHS_OF_RANDOM_CLASSES

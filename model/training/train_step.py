@@ -1,4 +1,4 @@
-"""From a batch of images to the loss, as one module."""
+"""Forward pass and loss of a batch, as one module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SMALLEST_BF16_ON_CPU = 65
 class TrainStep(nn.Module):
     """Forward pass and loss in one module, so that gradients of all parts are averaged between devices.
 
-    `teacher` is looked at by the loss of an anchor-free network alone. It is no part of the module.
+    `teacher` is used by the loss of an anchor-free network only. It is not a submodule.
     """
 
     def __init__(self, network: Yolact, precision: str, teacher: Yolact | None = None) -> None:
@@ -41,9 +41,9 @@ class TrainStep(nn.Module):
         self._teacher = (teacher,)
 
     def forward(self, images: Tensor, targets: list[Targets], seed: int) -> LossTerms:
-        """images: [B, 3, S, S] uint8 RGB. The network runs in `precision`, the loss in float32.
+        """Return the loss of images [B, 3, S, S] uint8 RGB; not finite if the outputs are not.
 
-        Outputs that are not finite make no finite loss.
+        The network runs in `precision`, the loss in float32.
         """
         prepared = normalise(images, self.network.config).contiguous(memory_format=torch.channels_last)
         half = self.precision == "bf16" and (images.is_cuda or images.shape[-1] >= _SMALLEST_BF16_ON_CPU)
@@ -51,7 +51,7 @@ class TrainStep(nn.Module):
             raw, taught = self._outputs(prepared)
         checksum = torch.stack([output.sum() for output in raw if output is not None]).sum()
         if not bool(checksum.isfinite()):
-            # the loss must not see them: binary cross entropy fails on NaN, on a GPU beyond recovery
+            # the loss must not get them: binary cross entropy fails on NaN, on a GPU beyond recovery
             return LossTerms(*(checksum * math.nan).expand(len(LossTerms._fields)))
         generator = torch.Generator().manual_seed(seed)
         if isinstance(self.loss, AnchorFreeLoss):
@@ -59,7 +59,7 @@ class TrainStep(nn.Module):
         return self.loss(raw, self.network, targets, generator)
 
     def _outputs(self, prepared: Tensor) -> tuple[RawOutputs, RawOutputs | None]:
-        """The network's, and the teacher's if there is one; a backbone that both have computes once."""
+        """Return the outputs of the network and of the teacher, if any; a common backbone runs once."""
         (teacher,) = self._teacher
         if teacher is None:
             return self.network(prepared), None
@@ -74,7 +74,7 @@ class TrainStep(nn.Module):
 
     @property
     def _one_backbone(self) -> bool:
-        """Whether the backbone rests and is the teacher's own."""
+        """True if the backbone is frozen and equal to the teacher's."""
         (teacher,) = self._teacher
         assert teacher is not None
         mine, other = self.network.backbone.state_dict(), teacher.backbone.state_dict()
@@ -84,16 +84,16 @@ class TrainStep(nn.Module):
 
 
 def wrapped(step: TrainStep, recipe: Recipe) -> nn.Module:
-    """The step as each of several processes calls it: gradients are averaged between them."""
+    """Wrap the step so that gradients are averaged between processes."""
     if world_size() == 1:
         return step
-    # the mask IoU network sits out a batch without large masks, and what a stage freezes all of its batches
+    # the mask IoU network is not used in a batch without large masks, nor are frozen parts in their stage
     some_rest = step.network.config.mask_iou or any(stage.freeze != "none" for stage in recipe.stages)
     return DistributedDataParallel(step, find_unused_parameters=some_rest)
 
 
 def resting(teacher: Yolact | None, device: torch.device) -> Yolact | None:
-    """The teacher on the device; in training mode, where it gives distributions, for it has no norm there."""
+    """Return the frozen teacher on the device, in training mode, in which it returns distributions."""
     if teacher is None:
         return None
     ready: Yolact = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -101,10 +101,10 @@ def resting(teacher: Yolact | None, device: torch.device) -> Yolact | None:
 
 
 def can_learn(step: TrainStep, batch: Batch, seed: int, statistics: NormStatistics) -> bool:
-    """Whether loss and gradient of a batch, on the network's device, are finite.
+    """Return True if loss and gradient of a batch, on the network's device, are finite.
 
-    Changes no weight, gradient or statistic of a norm, and tells no other process, even of a network inside
-    DDP; but the network is left at the batch's input size.
+    Changes no weight, gradient or running statistic, and does not communicate with other processes; but the
+    network keeps the batch's input size.
     """
     step.network.set_image_size(batch.images.shape[-1])
     statistics.keep()

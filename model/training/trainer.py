@@ -1,4 +1,4 @@
-"""The training loop. It knows neither files of images nor terminals: those are handed in.
+"""The training loop; batches and the watcher of the run are passed in.
 
 A run is a pure function of its recipe: iteration i draws the same batch and the same random numbers whether
 or not the run was stopped before it. What there is to resume is the weights and their average, the
@@ -237,7 +237,7 @@ class Trainer:
                 self.save()
 
     def _can_learn(self) -> bool:
-        """Whether the state has been seen to have a finite loss and gradient; if not yet, this looks."""
+        """Return True if the state has a finite loss and gradient; checked once a state."""
         if self._learned_from is None:
             return True
         moved = self._learned_from.to(self.device)

@@ -28,18 +28,18 @@ class StepReport:
 
 
 class TrainingWatcher(Protocol):
-    """Who is told how the run goes, on the first device's process; notices come on any."""
+    """Receives reports of a run, on the first process; notices on any process."""
 
     def on_step(self, report: StepReport) -> None:
-        """After each iteration."""
+        """Called after each iteration."""
 
     def on_notice(self, text: str) -> None:
-        """Something that a person should know."""
+        """Called with a line of text for the user."""
 
     def on_checkpoint(self, iteration: int, network: Yolact) -> float | None:
-        """After a save; `network` holds the averaged weights, in evaluation mode, at the final input size.
+        """Called after a save; `network` holds the averaged weights, in evaluation mode, at the final size.
 
-        Returns how good they are, the higher the better, or None where that is not measured.
+        Returns a figure of merit, the higher the better, or None where none is measured.
         """
 
 

@@ -101,7 +101,7 @@ def test_an_unknown_class_is_answered_with_the_nearest_name(name: str, said: str
 
 
 def test_no_class_at_all_is_an_error_and_not_all_classes():
-    with pytest.raises(ConfigError, match="leave the choice out"):
+    with pytest.raises(ConfigError, match="leave the option out"):
         class_indices([], COCO_CLASSES)
 
 

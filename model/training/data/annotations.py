@@ -1,4 +1,4 @@
-"""Labels of a data set in one form, whatever format they came in, and what was left out of it.
+"""Labels of a data set, independent of its format, and a record of the labels left out.
 
 Coordinates are pixels of the image as it is decoded (see `ImageRecord.upright`), continuous, with (0, 0)
 at the outer corner of the top left pixel; boxes are x1 y1 x2 y2.
@@ -36,7 +36,7 @@ class Instance:
 
     @property
     def has_mask(self) -> bool:
-        """Whether more than the box is known."""
+        """True if there are polygons or run lengths."""
         return bool(self.polygons) or self.rle is not None
 
 
@@ -65,7 +65,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Skipped:
-    """How often something was left out for one reason, with the first names."""
+    """Number of labels or images left out for one reason, with the first names."""
 
     reason: str
     count: int
@@ -77,30 +77,30 @@ class Skipped:
 
 
 class SkipLog:
-    """Collects what a reader leaves out, to be told once, at the start."""
+    """Collects what a reader leaves out, to be reported once at the start."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
 
     def add(self, reason: str, name: str) -> None:
-        """Count one thing left out; `name` is a file or annotation that a user can find again."""
+        """Count one item; `name` is a file or annotation that a user can find."""
         self._counts[reason] += 1
         examples = self._examples.setdefault(reason, [])
         if len(examples) < EXAMPLES_SHOWN and name not in examples:
             examples.append(name)
 
     def report(self) -> tuple[Skipped, ...]:
-        """What was left out, the most frequent reason first."""
+        """Return what was left out, the most frequent reason first."""
         return tuple(Skipped(r, n, tuple(self._examples[r])) for r, n in self._counts.most_common())
 
 
 @dataclass(frozen=True, eq=False)
 class AnnotationSet:
-    """The images of a data set with their labels, and how it was read.
+    """Images of a data set with their labels.
 
     `weights` holds one sampling weight an image (any positive scale), None where all count the same;
-    `renamed` the names of the data set that were read under another one.
+    `renamed` the data set's own names of the classes that were renamed.
     """
 
     name: str
@@ -114,7 +114,7 @@ class AnnotationSet:
         return len(self.images)
 
     def summary(self) -> tuple[str, ...]:
-        """A few lines for the start of a run: what there is, then what was left out and why."""
+        """Return lines of text: the contents, then what was left out and why."""
         instances = [instance for image in self.images for instance in image.instances]
         masks = sum(i.has_mask and not i.crowd for i in instances)
         crowds = sum(i.crowd for i in instances)
@@ -130,7 +130,7 @@ class AnnotationSet:
 def finished_set(
     name: str, class_names: tuple[str, ...], images: Sequence[ImageRecord], log: SkipLog
 ) -> AnnotationSet:
-    """The set made of what a reader found. Raises DataError when there is nothing in it to learn from."""
+    """Return the set of a reader's images. Raises DataError when it has no image or no object."""
     told = "; ".join(map(str, log.report()))
     why = f"; left out: {told}" if told else ""
     if not images:
@@ -144,7 +144,7 @@ def finished_set(
 
 
 def join(sets: Sequence[AnnotationSet], weights: Sequence[float] | None = None) -> AnnotationSet:
-    """Several data sets as one.
+    """Join several data sets.
 
     With `weights`, one positive number a set, a set is drawn from in proportion to its weight, whatever
     its size; without, in proportion to its size. Weights within a set keep their proportions. Raises

@@ -1,4 +1,4 @@
-"""What augmentation does, as numbers, and which part of an image a sample shows.
+"""Settings of the augmentation, and the random choice of the part of an image that a sample shows.
 
 Every random number comes from a generator that the caller passes, in a fixed order, so that a sample is
 a function of its generator alone.
@@ -23,22 +23,21 @@ _JITTER_TRIES = 10
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How training images are varied; sides in pixels of the network's input, probabilities 0..1.
+    """Settings of the augmentation; sides in pixels of the network's input, probabilities in 0..1.
 
     `kind` chooses how the visible part is found: "none" shows the whole image, "ssd" follows the paper,
-    "jitter" scales the image by a factor of `scale` (1 fills the input) with an aspect ratio changed by
-    up to `aspect`, and crops or pads. `mosaic_probability` joins four images, each scaled by
-    `mosaic_scale`; `paste_probability` pastes 1 to `max_pasted` whole objects of another image.
-    `turn_probability` turns the square picture that comes out by one to three quarters: people lie, tumble
-    and stand on their hands. Photometric changes each come with `colour_probability`: `brightness` is added
-    (0..255 scale), `contrast` and `saturation` multiply, `hue` turns by degrees. `fill` is the colour of
-    what no image covers, RGB. An object is dropped when less than `min_visible` of it is left and that is
-    less than `large_enough` of the picture, when a side is shorter than `min_object_side`, or when it has
-    only a box of which more than `max_box_cover` is pasted over.
-    `keep_aspect` never stretches an image to the square input and scales with antialiasing, as inference
-    does for configurations that keep the aspect ratio; `aspect` still varies it.
-    `tighten_boxes` fits boxes to what is left of the mask; without it they are clipped, as published.
-    `max_objects` bounds the objects, and so the memory, of a mosaic.
+    "jitter" scales the image by a factor of `scale` (1 fills the input) with an aspect ratio changed by up to
+    `aspect`, and crops or pads. `mosaic_probability` joins four images, each scaled by `mosaic_scale`;
+    `paste_probability` pastes 1 to `max_pasted` whole objects of another image. `turn_probability` turns the
+    resulting square picture by one to three quarters. Photometric changes each come with
+    `colour_probability`: `brightness` is added (0..255 scale), `contrast` and `saturation` multiply, `hue`
+    turns by degrees. `fill` is the colour of what no image covers, RGB. An object is dropped when less than
+    `min_visible` of it is left and that is less than `large_enough` of the picture, when a side is shorter
+    than `min_object_side`, or when it has only a box of which more than `max_box_cover` is pasted over.
+    `keep_aspect` never stretches an image to the square input and scales with antialiasing, as inference does
+    for configurations that keep the aspect ratio; `aspect` still varies it. `tighten_boxes` fits boxes to
+    what is left of the mask; without it they are clipped, as published. `max_objects` bounds the objects, and
+    so the memory, of a mosaic.
     """
 
     kind: Literal["none", "ssd", "jitter"] = "none"
@@ -81,7 +80,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class CropWindow:
-    """The rectangle of an image that a picture shows, in whole pixels of the image.
+    """Rectangle of an image that a picture shows, in whole pixels of the image.
 
     It may reach outside the image. `mirror` swaps left and right.
     """
@@ -95,21 +94,21 @@ class CropWindow:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A window and which of the image's objects [N] bool it shows."""
+    """A window, and [N] bool, True for the image's objects that it shows."""
 
     window: CropWindow
     kept: NDArray[np.bool_]
 
 
 def box_array(record: ImageRecord) -> NDArray[np.float64]:
-    """The boxes [N, 4] of an image's objects, x1 y1 x2 y2 in its pixels."""
+    """Return the boxes [N, 4] of an image's objects, x1 y1 x2 y2 in its pixels."""
     return np.array([i.box for i in record.instances], dtype=np.float64).reshape(-1, 4)
 
 
 def whole_view(
     record: ImageRecord, config: AugmentConfig, rng: np.random.Generator, shape: tuple[int, int] = (1, 1)
 ) -> View:
-    """All of the image, as inference sees it; `shape` as for `jitter_view`."""
+    """Return a view of the whole image, as at inference; `shape` as for `jitter_view`."""
     width, height = record.width, record.height
     if config.keep_aspect:
         height, width = (round(side) for side in _fitting(record, shape))
@@ -120,7 +119,7 @@ def whole_view(
 
 
 def ssd_view(record: ImageRecord, config: AugmentConfig, rng: np.random.Generator) -> View:
-    """Expansion and crop of SSD (arXiv:1512.02325, section 2.2), as the published models were trained.
+    """Return a view by SSD's expansion and crop (arXiv:1512.02325, section 2.2), as published.
 
     Objects whose centre lies inside stay, and at least one that is no crowd must. The minimum-IoU
     condition is left out: it had no effect in that training.
@@ -139,7 +138,7 @@ def jitter_view(
     scale: tuple[float, float] | None = None,
     shape: tuple[int, int] = (1, 1),
 ) -> View:
-    """The image scaled by a random factor and cropped or padded, so that an object stays in sight.
+    """Return a view of the image, scaled randomly and cropped or padded so that an object stays visible.
 
     shape: height and width of the picture that shows it, in any unit
     """
@@ -209,7 +208,7 @@ AUGMENTATIONS: dict[str, AugmentConfig] = {
 
 
 def augmentation(name: str) -> AugmentConfig:
-    """The augmentation of that name. Raises ConfigError with the names there are."""
+    """Return the augmentation of that name. Raises ConfigError with the known names."""
     if name not in AUGMENTATIONS:
         raise ConfigError(f"no augmentation is named {name!r}; there are {', '.join(AUGMENTATIONS)}")
     return AUGMENTATIONS[name]
@@ -228,7 +227,7 @@ def _crowd_array(record: ImageRecord) -> NDArray[np.bool_]:
 
 
 def _expanded(whole: CropWindow, largest: float, rng: np.random.Generator) -> CropWindow:
-    """A canvas up to `largest` times as wide and high, the image somewhere on it."""
+    """Return a canvas up to `largest` times as wide and high, with the image at a random place."""
     ratio = rng.uniform(1, largest)
     width, height = int(whole.width * ratio), int(whole.height * ratio)
     left, top = rng.uniform(0, width - whole.width), rng.uniform(0, height - whole.height)
@@ -238,7 +237,7 @@ def _expanded(whole: CropWindow, largest: float, rng: np.random.Generator) -> Cr
 def _ssd_crop(record: ImageRecord, canvas: CropWindow, rng: np.random.Generator) -> View:
     boxes, crowd = box_array(record), _crowd_array(record)
     everything = View(canvas, np.ones(len(boxes), bool))
-    if crowd.all():  # nothing that a crop could keep
+    if crowd.all():  # a crop could keep no object
         return everything
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     while rng.random() >= 1 / 6:
@@ -257,7 +256,7 @@ def _ssd_crop(record: ImageRecord, canvas: CropWindow, rng: np.random.Generator)
 
 
 def _fitting(record: ImageRecord, shape: tuple[int, int]) -> tuple[float, float]:
-    """Height and width of the least part of the plane of this shape that holds all of the image."""
+    """Return height and width of the smallest rectangle of this shape that holds the whole image."""
     unit = max(record.height / shape[0], record.width / shape[1])
     return unit * shape[0], unit * shape[1]
 
@@ -285,7 +284,7 @@ def _jittered(
 def _worth_keeping(
     boxes: NDArray[np.float64], crowd: NDArray[np.bool_], window: CropWindow, config: AugmentConfig
 ) -> NDArray[np.bool_]:
-    """Which objects [N] the window shows enough of; of a crowd anything is enough."""
+    """Return [N] bool, True for objects of which the window shows enough, and for any part of a crowd."""
     low, high = (window.x, window.y), (window.x + window.width, window.y + window.height)
     sides = np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)

@@ -1,4 +1,4 @@
-"""From the category names of a data set to the classes that a network learns."""
+"""Mapping from the category names of a data set to the classes that a network learns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model.errors import ConfigError
 
 
 class UnknownRenameError(ConfigError):
-    """Names are to be renamed that the data set does not have; `names` are all of them."""
+    """Error for renaming categories that the data set does not have: `names`."""
 
     def __init__(self, names: Sequence[str], source_names: Sequence[str]) -> None:
         near = _nearest(names[0], source_names)
@@ -37,13 +37,12 @@ def map_classes(
     remap: Mapping[str, str] | None = None,
     allow_missing: bool = False,
 ) -> ClassMap:
-    """How the categories `source_names` of a data set become classes.
+    """Map the categories `source_names` of a data set to classes.
 
-    `remap` renames categories, several may become one; `class_names` then selects and orders them, None
-    takes all. With `allow_missing` a class may be one that this data set does not label (another one
-    will); it then counts as unlabelled here, never as absent from the picture. Raises ConfigError, with
-    the nearest names, for a name that the data set does not have; UnknownRenameError where it is one of
-    `remap`.
+    `remap` renames categories, several may become one; `class_names` then selects and orders them, None takes
+    all. `allow_missing` accepts classes that this data set does not label (another one will); they count as
+    unlabelled in its images, not as absent. Raises ConfigError, with the nearest names, for a name that the
+    data set does not have; UnknownRenameError where it is one of `remap`.
     """
     remap = remap or {}
     unknown = [name for name in remap if name not in source_names]

@@ -1,4 +1,4 @@
-"""What is done to whole scenes: mosaic, copy-paste of objects (arXiv:2012.07177), and quarter turns."""
+"""Composition of scenes: mosaic, copy-paste of objects (arXiv:2012.07177), and quarter turns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cell:
 
 
 def mosaic_cells(size: int, centre_x: int, centre_y: int) -> tuple[Cell, Cell, Cell, Cell]:
-    """The four parts of a square picture that meet at a point."""
+    """Return the four parts of a square picture that meet at a point."""
     right, bottom = size - centre_x, size - centre_y
     return (
         Cell(0, 0, centre_x, centre_y),
@@ -36,9 +36,9 @@ def mosaic_cells(size: int, centre_x: int, centre_y: int) -> tuple[Cell, Cell, C
 
 
 def join_cells(scenes: Sequence[Scene], cells: Sequence[Cell], size: int) -> Scene:
-    """The scenes, each of the size of its cell, side by side in a picture of size x size.
+    """Join scenes, each of the size of its cell, in a picture of size x size pixels.
 
-    What one of them does not label the whole does not.
+    A class is labelled in the result if it is labelled in every scene.
     """
     image = torch.empty(3, size, size, dtype=torch.uint8)
     masks = torch.zeros(sum(map(len, scenes)), size, size, dtype=torch.uint8)
@@ -62,16 +62,16 @@ def join_cells(scenes: Sequence[Scene], cells: Sequence[Cell], size: int) -> Sce
 
 
 def common_labelled(several: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
-    """The classes that are labelled in every one; None stands for all classes."""
+    """Return the classes that are labelled in every set; None stands for all classes."""
     known = [labelled for labelled in several if labelled is not None]
     return frozenset.intersection(*known) if known else None
 
 
 def paste(scene: Scene, donor: Scene, config: AugmentConfig) -> Scene:
-    """Every object of `donor`, a scene of the same size, put over `scene` with its pixels.
+    """Paste every object of `donor`, a scene of the same size, over `scene`.
 
-    All of the donor's objects must have masks. What they hide leaves the masks and boxes below; an object
-    of which too little is left is dropped.
+    All of the donor's objects must have masks. Hidden parts are removed from the masks and boxes below;
+    objects of which too little is left are dropped.
     """
     if len(donor) == 0:
         return scene
@@ -90,13 +90,13 @@ def paste(scene: Scene, donor: Scene, config: AugmentConfig) -> Scene:
 
 
 def turned(scene: Scene, quarters: int) -> Scene:
-    """A square scene turned anticlockwise by so many quarters."""
+    """Turn a square scene anticlockwise by a number of quarters."""
     size = scene.image.shape[-1]
     boxes = scene.boxes
     for _ in range(quarters % 4):
         x1, y1, x2, y2 = boxes.unbind(1)
         boxes = torch.stack([y1, size - x2, y2, size - x1], dim=1)
-    # NumPy moves single bytes across four times as fast as PyTorch
+    # NumPy transposes bytes four times as fast as PyTorch
     image, masks = (
         torch.from_numpy(np.ascontiguousarray(np.rot90(pixels.numpy(), quarters, (-2, -1))))
         for pixels in (scene.image, scene.masks)
@@ -105,7 +105,7 @@ def turned(scene: Scene, quarters: int) -> Scene:
 
 
 def _covered(scene: Scene, above: Tensor, config: AugmentConfig) -> Scene:
-    """The scene's objects after the pixels `above` [H, W] uint8 have been painted over."""
+    """Remove the pixels `above` [H, W] uint8 from the scene's objects."""
     extent, _ = mask_extents(above[None])
     x1, y1, x2, y2 = (int(side) for side in extent[0])
     before = pixel_counts(scene.masks)
@@ -131,7 +131,7 @@ def _share_covered(box: list[float], above: Tensor) -> float:
 
 
 def _blend(below: Tensor, above: Tensor, mask: Tensor) -> Tensor:
-    """`above` over `below`, both [3, H, W] uint8, where `mask` [H, W] is 1, its edge softened by a pixel."""
+    """Blend `above` over `below`, both [3, H, W] uint8, where `mask` [H, W] is 1, with soft edges."""
     extent, filled = mask_extents(mask[None])
     if not bool(filled):
         return below

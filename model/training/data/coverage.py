@@ -1,4 +1,4 @@
-"""What was labelled in an image, so that nothing is learned as background from what nobody labelled."""
+"""Label coverage of images: classes that were not labelled are not learned as background."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BOXES = " boxes"
 
 @dataclass(frozen=True)
 class StatedCoverage:
-    """What an image's key says, in the names of its file; `names` is None where it says all of them."""
+    """Coverage as an image's key states it, by category names; `names` is None for all categories."""
 
     names: frozenset[str] | None = None
     exhaustive: bool = True
@@ -33,10 +33,10 @@ class Coverage:
 
 
 def stated_coverage(text: object) -> StatedCoverage:
-    """The coverage that an image's key states; none, "coco80" and "all" stand for all names.
+    """Parse the coverage of an image; None, "coco80" and "all" stand for all names.
 
-    "a,b" means all objects of these names; "main a" the most prominent one of them only; a suffix
-    " boxes" leaves masks out. Raises ValueError with the reason when the key is no text.
+    "a,b" means all objects of these names; "main a" only the most prominent ones; a suffix " boxes" that
+    masks are not reliable. Raises ValueError with the reason when the key is not text.
     """
     if text is None:
         return StatedCoverage()
@@ -51,15 +51,14 @@ def stated_coverage(text: object) -> StatedCoverage:
 
 
 def with_masks(text: Any) -> Any:
-    """The coverage of an image of which masks, where there are any, are to be trusted from now on."""
+    """Return a coverage without its suffix " boxes": masks are reliable from now on."""
     return text.removesuffix(_BOXES) if isinstance(text, str) else text
 
 
 def parse_coverage(text: object, source_names: Sequence[str], classes: ClassMap) -> Coverage:
-    """The coverage that an image's key states, in terms of the classes learned.
+    """Parse the coverage of an image, in terms of the classes learned; see `stated_coverage`.
 
-    See `stated_coverage`. Raises ValueError with the reason when the text
-    names no known category, or none that is learned: such an image teaches nothing.
+    Raises ValueError with the reason when the text names an unknown category, or none that is learned.
     """
     stated = stated_coverage(text)
     if stated.names is None:
@@ -75,7 +74,7 @@ def parse_coverage(text: object, source_names: Sequence[str], classes: ClassMap)
 
 
 def named_classes(names: Iterable[str], source_names: Iterable[str], classes: ClassMap) -> frozenset[int]:
-    """The classes that are labelled when the categories `names` are.
+    """Return the classes that are labelled when the categories `names` are.
 
     Where several categories were mapped to one class, all of them must be named.
     """

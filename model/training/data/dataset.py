@@ -28,8 +28,9 @@ _MAX_REPLACEMENTS = 20
 class Sample:
     """One training image at the network's input size S.
 
-    image [3, S, S] uint8 RGB, not yet normalised; `name` the file of its (first) image; `broken` the
-    files that could not be decoded and in whose place this sample stands.
+    image:  [3, S, S] uint8 RGB, not normalised
+    name:   file of its (first) image
+    broken: files that could not be decoded and were replaced by this sample
     """
 
     image: Tensor
@@ -39,7 +40,7 @@ class Sample:
 
 
 class InstanceDataset(Dataset[Sample]):
-    """The images of a set, augmented. `dataset[epoch, index]` is the same whenever it is asked for.
+    """The augmented images of a set. `dataset[epoch, index]` always returns the same sample.
 
     `image_size` replaces that of `config`; `cache_bytes` of decoded images are kept in each process that
     makes samples. Raises ConfigError when the set's classes are not those of `config`.
@@ -73,9 +74,9 @@ class InstanceDataset(Dataset[Sample]):
         return len(self.annotations)
 
     def __getitem__(self, key: tuple[int, int]) -> Sample:
-        """The sample of an epoch (any number from 0) and an index.
+        """Return the sample of an epoch (from 0) and an index.
 
-        An image that cannot be decoded is replaced by another one, chosen by the key alone. Raises
+        An image that cannot be decoded is replaced by another one, which depends on the key only. Raises
         DataError when many in a row cannot.
         """
         epoch, index = key
@@ -117,7 +118,7 @@ class InstanceDataset(Dataset[Sample]):
         return render(self._decode(record), record, view, size, self.augmentation, recolour)
 
     def _decode(self, record: ImageRecord) -> Tensor:
-        """The image [3, H, W] uint8 RGB, in the frame of its labels."""
+        """Decode an image, [3, H, W] uint8 RGB, oriented like its labels."""
         try:
             pixels = self._decoded(record.path, record.upright)
         except ValueError as error:
@@ -127,7 +128,7 @@ class InstanceDataset(Dataset[Sample]):
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
     def _mosaic(self, index: int, rng: np.random.Generator) -> Scene | None:
-        """Four images of one coverage, or None where their objects would be too many."""
+        """Join four images of one coverage; None if they have too many objects."""
         config, size = self.augmentation, self.image_size
         partners = self._pool.of_same_coverage(index, 3, rng)
         records = [self.annotations.images[i] for i in (index, *partners)]
@@ -147,7 +148,7 @@ class InstanceDataset(Dataset[Sample]):
         return join_cells(scenes, cells, size)
 
     def _with_pasted(self, scene: Scene, rng: np.random.Generator) -> Scene:
-        """The scene with objects of another image, of classes that are labelled in it."""
+        """Paste objects of another image, of classes that are labelled in the scene."""
         config = self.augmentation
         donor = self._pool.donor(rng)
         if donor is None:
@@ -169,7 +170,7 @@ class InstanceDataset(Dataset[Sample]):
 
 
 class _ImagePool:
-    """Which images may join another in one picture, drawn by the set's sampling weights."""
+    """Draws images that may join another in one picture, by the set's sampling weights."""
 
     def __init__(self, annotations: AnnotationSet) -> None:
         images = annotations.images
@@ -186,18 +187,18 @@ class _ImagePool:
         )
 
     def of_same_coverage(self, index: int, count: int, rng: np.random.Generator) -> list[int]:
-        """Indices of images of which the same is known."""
+        """Draw indices of images with the same coverage."""
         image = self._images[index]
         return self._groups[image.labelled, image.exhaustive].draw(count, rng)
 
     def donor(self, rng: np.random.Generator) -> ImageRecord | None:
-        """An image with a mask to cut out along; None where there is none."""
+        """Draw an image that has an object with a mask; None if there is none."""
         drawn = self._donors.draw(1, rng)
         return self._images[drawn[0]] if drawn else None
 
 
 class _Draw:
-    """Weighted draws, with replacement, out of some indices."""
+    """Weighted draws of indices, with replacement."""
 
     def __init__(self, members: list[int], weights: NDArray[np.float64]) -> None:
         self._members = np.array(members, dtype=np.int64)

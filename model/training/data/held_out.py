@@ -1,4 +1,4 @@
-"""Images of a data set that are not trained on but measured on, as they go where no others were given."""
+"""Hold images of a data set out of training, to measure on when no others are given."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from model.training.data.rle import mask_area
 def hold_out(annotations: AnnotationSet, share: float, seed: int) -> tuple[AnnotationSet, AnnotationSet]:
     """Split images into those to train on and about `share` (0..1) to measure on, chosen by the seed.
 
-    Images with objects and images without are shared out alike. At least one image of each class stays to
-    be learned from. Raises ConfigError when nothing with an object can be held out.
+    Images with and without objects are split in the same proportion. At least one image of each class stays
+    in training. Raises ConfigError when nothing with an object can be held out.
     """
     order = np.random.default_rng((seed, len(annotations))).permutation(len(annotations)).tolist()
     images = annotations.images
@@ -42,7 +42,7 @@ def hold_out(annotations: AnnotationSet, share: float, seed: int) -> tuple[Annot
 
 
 def as_ground_truth(annotations: AnnotationSet) -> COCO:
-    """A data set as COCO's records; images are numbered from 1, and their file names are whole paths."""
+    """Convert a data set to COCO's records; images are numbered from 1, and file names are whole paths."""
     records: list[dict[str, Any]] = []
     for number, image in enumerate(annotations.images, start=1):
         for instance in image.instances:
@@ -66,7 +66,7 @@ def as_ground_truth(annotations: AnnotationSet) -> COCO:
 
 
 def _coverage(image: ImageRecord, class_names: tuple[str, ...]) -> str | None:
-    """What was labelled in the image, as `stated_coverage` reads it; None for everything."""
+    """Return the image's coverage as text for `stated_coverage`; None for everything."""
     if image.labelled is None and image.exhaustive:
         return None
     labelled = range(len(class_names)) if image.labelled is None else sorted(image.labelled)

@@ -1,4 +1,4 @@
-"""Image files: a quick look before a run, so that a broken one is named at the start, and decoding."""
+"""Image files: sizes from headers, to find broken files before a run, and decoding."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _UNREADABLE = (OSError, ValueError, SyntaxError)
 
 
 def read_size(path: Path) -> tuple[int, int, bool]:
-    """Width and height as stored, in pixels, and whether EXIF turns the image by a quarter.
+    """Return width and height as stored, in pixels, and True if EXIF turns the image by a quarter.
 
-    Reads the header alone. Raises ValueError with the reason when it cannot be read.
+    Reads the header only. Raises ValueError with the reason when it cannot be read.
     """
     try:
         with opened(path) as image:
@@ -38,16 +38,16 @@ def read_size(path: Path) -> tuple[int, int, bool]:
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, turned by EXIF. Raises ValueError as `read_size` does."""
+    """Return width and height in pixels, turned by EXIF. Raises ValueError as `read_size` does."""
     width, height, turned = read_size(path)
     return (height, width) if turned else (width, height)
 
 
 def labels_are_upright(path: Path, width: int, height: int) -> bool:
-    """Whether labels made for a width x height image belong to the file as turned by EXIF.
+    """Return True if labels of a width x height image belong to the file as turned by EXIF.
 
-    False: they belong to the pixels as stored. Raises ValueError with the reason when the file cannot
-    be read or has another size.
+    False means that they belong to the pixels as stored. Raises ValueError with the reason when the file
+    cannot be read or has another size.
     """
     stored_width, stored_height, turned = read_size(path)
     if not turned:
@@ -61,9 +61,9 @@ def labels_are_upright(path: Path, width: int, height: int) -> bool:
 
 
 def decode_rgb(path: Path, upright: bool = True) -> NDArray[np.uint8]:
-    """The image [H, W, 3] uint8 RGB, turned by its EXIF orientation where `upright`.
+    """Decode an image, [H, W, 3] uint8 RGB, turned by its EXIF orientation if `upright`.
 
-    Raises ValueError with the reason when it cannot be decoded to its end.
+    Raises ValueError with the reason when it cannot be decoded completely.
     """
     try:
         with opened(path) as image:
@@ -73,10 +73,10 @@ def decode_rgb(path: Path, upright: bool = True) -> NDArray[np.uint8]:
 
 
 class ImageCache:
-    """Decoded images [H, W, 3] uint8 by file, `limit` bytes of them at most.
+    """Cache of decoded images, [H, W, 3] uint8, of `limit` bytes at most.
 
-    The first that come stay: whatever the order in which images are drawn, that saves the share of them
-    that fits, where the last to come would push each other out. Nobody may write to what is handed out.
+    The first images stay: in any order of drawing that saves decoding the share of them that fits, while
+    replacing older ones would save little. The returned arrays must not be changed.
     """
 
     def __init__(self, decode: Decode, limit: int = CACHE_BYTES) -> None:
@@ -85,7 +85,7 @@ class ImageCache:
         self._kept: dict[tuple[Path, bool], NDArray[np.uint8]] = {}
 
     def __call__(self, path: Path, upright: bool) -> NDArray[np.uint8]:
-        """The image, turned by its EXIF orientation where `upright`. Raises what decoding it raises."""
+        """Return the image, turned by its EXIF orientation if `upright`. Raises what `decode` raises."""
         kept = self._kept.get((path, upright))
         if kept is not None:
             return kept

@@ -1,4 +1,4 @@
-"""Where the images of a COCO json lie: the folders that labelling tools use, and how they spell names."""
+"""Find the images of a COCO json, in the folders and under the spellings that labelling tools use."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from model.errors import DataError
 
-_LOOKED_AT = 50  # so many names tell which folder comes first
+_LOOKED_AT = 50  # names that decide which folder comes first
 _MOST_SUBFOLDERS = 200
 _SHOWN = 3
 
 
 class ImagePlaces:
-    """The file of each name; a name that is not found has none.
+    """Mapping from the names in a json to the files found.
 
     file:  the json that holds the names
     given: the folder of the images where one was named; else the usual ones beside the json are searched
 
-    Raises DataError, with what was looked for and where, when not one is found.
+    Raises DataError, with the names and folders searched, when none is found.
     """
 
     def __init__(self, file: Path, names: Iterable[str], given: Path | None = None) -> None:
@@ -44,7 +44,7 @@ class ImagePlaces:
             )
 
     def __getitem__(self, name: str) -> Path:
-        """Where the file is, or would be expected."""
+        """Return the path of the file, or the expected one if it was not found."""
         return self._found.get(name) or self._folders[0] / name
 
     def __contains__(self, name: str) -> bool:
@@ -59,18 +59,18 @@ class ImagePlaces:
                 found[name] = path
             elif (path := self._by_tail(name)) is not None:
                 loose[name] = path
-        # without their folders two names may be one: then it is nobody's
+        # without their folders two names may be the same: then neither gets the file
         taken = Counter([*found.values(), *loose.values()])
         return found | {name: path for name, path in loose.items() if taken[path] == 1}
 
     def _by_tail(self, name: str) -> Path | None:
-        """The file by the last parts of its name, or in the only subfolder that has it."""
+        """Find a file by the last parts of its name, or in the only subfolder that has it."""
         tails = _tails(name)
         every = [*_spellings(name), *tails]
         return _first(self._folders, tails) or self._only_beneath(every) or self._by_case(every)
 
     def _by_case(self, spellings: list[str]) -> Path | None:
-        """The only file that is called so but for small and capital letters, as systems differ in that."""
+        """Find the only file of that name when upper and lower case are ignored."""
         for spelling in spellings:
             above, _, last = spelling.rpartition("/")
             for folder in self._folders:
@@ -86,13 +86,13 @@ class ImagePlaces:
 
 
 def spelled(name: str) -> str:
-    """The name with the others under which it was looked for."""
+    """Return the name with the other spellings that were searched, for messages."""
     others = [other for other in (*_spellings(name), *_tails(name)) if other != name]
     return f"{name} (also as {', '.join(dict.fromkeys(others))})" if others else name
 
 
 def _folders(file: Path, given: Path | None) -> list[Path]:
-    """The usual folders, those of the json's own split first."""
+    """Return the usual folders, those of the json's own split first."""
     splits = _splits(file)
     if given is not None:
         beneath = [base / split for split in splits for base in (given, given / "images")]
@@ -106,7 +106,7 @@ def _folders(file: Path, given: Path | None) -> list[Path]:
 
 
 def _splits(file: Path) -> list[str]:
-    """What the json's name says of the part of the data set that it labels."""
+    """Return candidates for the name of the split, from the json's file name."""
     stem = file.stem.removesuffix(".coco")
     names = (stem.rpartition("_")[2], stem.partition("_")[2], stem)
     return [name for name in dict.fromkeys(names) if name]
@@ -126,7 +126,7 @@ def _subfolders(file: Path, given: Path | None) -> list[Path]:
 
 
 def _ranked(folders: list[Path], names: list[str]) -> list[Path]:
-    """The folders in their order, but those first that hold most of the first names."""
+    """Sort the folders by the number of the first names that they hold."""
     folders = list(dict.fromkeys(folders))
     first = names[:_LOOKED_AT]
     hits = {
@@ -145,7 +145,7 @@ def _first(folders: list[Path], spellings: list[str]) -> Path | None:
 
 
 def _listing(folder: str) -> dict[str, list[Path]]:
-    """The entries of a folder by their names in small letters; none where there is no such folder."""
+    """Return the entries of a folder by their names in lower case; empty without the folder."""
     found: dict[str, list[Path]] = {}
     try:
         for entry in Path(folder).iterdir():
@@ -156,7 +156,7 @@ def _listing(folder: str) -> dict[str, list[Path]]:
 
 
 def _spellings(name: str) -> list[str]:
-    """The name as it is, with slashes, without the escapes of an address, and in both forms of Unicode."""
+    """Return the name as it is, with slashes, without URL escapes, and in both Unicode forms."""
     plain = name.replace("\\", "/")
     found = [name, plain, unquote(plain)]
     found += [unicodedata.normalize(form, unquote(plain)) for form in ("NFC", "NFD")]
@@ -164,7 +164,7 @@ def _spellings(name: str) -> list[str]:
 
 
 def _tails(name: str) -> list[str]:
-    """The name without its first folders, one after the other; of an address the path."""
+    """Return the name without its first folders, one after the other; for a URL, those of its path."""
     tails: list[str] = []
     for spelling in (name.replace("\\", "/"), _path_of(name)):
         parts = [part for part in spelling.split("/") if part not in ("", ".", "..")]
@@ -173,7 +173,7 @@ def _tails(name: str) -> list[str]:
 
 
 def _path_of(name: str) -> str:
-    """The file that an address names, which may be a server's that has the path as its parameter `d`."""
+    """Return the path of a URL, or its parameter `d` as some labelling servers use it."""
     plain = name.replace("\\", "/")
     try:
         address = urlsplit(plain)

@@ -1,4 +1,4 @@
-"""An endless stream of batches; batch i depends on the seed, i and the rank, never on the workers."""
+"""Endless stream of batches; batch i depends on the seed, i and the rank, not on the workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model.training.data.targets import Targets
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B samples, the objects of all images one after the other: few tensors cross processes quickly.
+    """B samples, with the objects of all images in common tensors: few tensors cross processes quickly.
 
     images [B, 3, S, S] uint8 RGB; counts [B] int64, objects an image; boxes, classes, masks, crowd and
     has_mask as in `Targets`, M objects in all; labelled [B, C] bool; exhaustive [B] bool; names: the
@@ -44,7 +44,7 @@ class Batch:
 
     @property
     def targets(self) -> list[Targets]:
-        """The targets of each image, as views of the packed tensors."""
+        """Targets of each image, as views of the packed tensors."""
         sizes = self.counts.tolist()
         packed = (self.boxes, self.classes, self.masks, self.crowd, self.has_mask)
         per_object = [values.split(sizes) for values in packed]
@@ -52,14 +52,14 @@ class Batch:
         return [Targets(*values) for values in zip(*columns, strict=True)]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The same batch on another device; what the host reads (`stay`) remains."""
+        """Return the batch on another device; tensors that the host reads (`stay`) are not moved."""
         stay = {"counts", "labelled", "exhaustive"}
         return self._with_tensors(
             lambda name, t: t if name in stay else t.to(device, non_blocking=non_blocking)
         )
 
     def pin_memory(self) -> Batch:
-        """The same batch in page-locked memory."""
+        """Return the batch in page-locked memory."""
         return self._with_tensors(lambda _, tensor: tensor.pin_memory())
 
     def _with_tensors(self, change: Callable[[str, Tensor], Tensor]) -> Batch:
@@ -69,7 +69,7 @@ class Batch:
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """The samples as one batch."""
+    """Join samples to one batch."""
     targets = [sample.targets for sample in samples]
     return Batch(
         images=torch.stack([sample.image for sample in samples]),
@@ -87,11 +87,11 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 class EndlessSampler(Sampler[list[tuple[int, int]]]):
-    """The keys of batch after batch, from batch `start` on.
+    """Sampler of the keys of endless batches, from batch `start` on.
 
-    Without weights the stream runs through one permutation of the images an epoch, and the ranks share
-    it out. With weights [n] each place of the stream draws an image; its key then counts places in lieu
-    of epochs, so that no two draws of an image look the same.
+    Without weights the stream runs through one permutation of the images an epoch, which the ranks share.
+    With weights [n] each place of the stream draws an image; its key then counts places instead of epochs, so
+    that every draw of an image is augmented differently.
     """
 
     def __init__(
@@ -146,11 +146,11 @@ def build_loader(
     weights: Sequence[float] | None = None,
     pin_memory: bool = False,
 ) -> Iterable[Batch]:
-    """An endless loader of `Batch`es of `batch_size` images a rank.
+    """Return an endless loader of `Batch`es of `batch_size` images a rank.
 
-    Started at iteration k it gives what an uninterrupted one gives from k on. `weights` holds a positive
-    number an image; None takes the data set's own. Raises ConfigError on numbers that make no sense, and
-    DataError as `InstanceDataset` does, also where a worker met it.
+    Started at iteration k it yields what an uninterrupted one yields from k on. `weights` holds a positive
+    number an image; None takes the data set's own. Raises ConfigError on invalid numbers, and DataError as
+    `InstanceDataset` does, also for errors in a worker.
     """
     if weights is None:
         weights = dataset.annotations.weights
@@ -176,14 +176,14 @@ def build_loader(
 
 
 def worker_died(error: Exception) -> bool:
-    """Whether an error says that a worker was killed. It may come at any moment, by way of a signal."""
+    """Return True if an error says that a worker was killed; a signal may raise it at any moment."""
     if isinstance(error, (ConnectionError, EOFError)):  # while a batch was being fetched from it
         return True
     return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
 
 
 class _Reporting(Dataset[Sample | DataError]):
-    """Gives an error back: raised in a worker, it would reach the main process as the text of a traceback."""
+    """Returns a DataError instead of raising it: from a worker only the text of a traceback would arrive."""
 
     def __init__(self, dataset: InstanceDataset) -> None:
         self._dataset = dataset
@@ -202,7 +202,7 @@ def _collate_reports(reports: Sequence[Sample | DataError]) -> Batch | DataError
 
 @dataclass(frozen=True)
 class _Batches:
-    """The batches of a loader, whose errors are raised here."""
+    """The batches of a loader; errors of its workers are raised here."""
 
     loader: DataLoader[Sample | DataError]
 

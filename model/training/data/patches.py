@@ -49,7 +49,7 @@ class PatchBatch:
 
     @property
     def of_masks(self) -> bool:
-        """Whether the targets are masks."""
+        """True if the targets are masks."""
         return self.targets.ndim == 3
 
     def __len__(self) -> int:

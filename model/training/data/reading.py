@@ -1,4 +1,4 @@
-"""What a caller asks of a reader of any data format."""
+"""Requests to the readers of data formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.training.data.annotations import AnnotationSet
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """Which classes to read, under which names, and where the images lie; see `load_annotations`."""
+    """Classes to read, their names, and the folder of the images; see `load_annotations`."""
 
     class_names: tuple[str, ...] | None = None
     remap: Mapping[str, str] | None = None

@@ -41,14 +41,14 @@ class Scene:
         return len(self.classes)
 
     def select(self, keep: Tensor) -> Scene:
-        """Only the objects that `keep` [N] bool names."""
+        """Return the scene with the objects where `keep` [N] is True."""
         if bool(keep.all()):
             return self
         per_object = ("boxes", "classes", "masks", "crowd", "has_mask")
         return replace(self, **{name: getattr(self, name)[keep] for name in per_object})
 
     def targets(self, num_classes: int) -> Targets:
-        """What the loss needs; `boxes` relative to the picture."""
+        """Return the targets of the loss, with boxes relative to the picture."""
         height, width = self.image.shape[-2:]
         labelled = torch.ones(num_classes, dtype=torch.bool)
         if self.labelled is not None:
@@ -73,9 +73,9 @@ def render(
     config: AugmentConfig,
     recolour: Callable[[Tensor], Tensor] = lambda pixels: pixels,
 ) -> Scene:
-    """What `view` shows of an image [3, H, W] uint8 and its labels, at `size` (height, width).
+    """Render a view of an image [3, H, W] uint8 and its labels, at `size` (height, width).
 
-    `recolour` sees the image's own pixels and never the fill. Objects that leave no trace are dropped.
+    `recolour` gets the image's own pixels without the fill. Objects that become invisible are dropped.
     """
     instances = [i for i, kept in zip(record.instances, view.kept, strict=True) if kept]
     masks = draw_masks(instances, record, view.window, size)
@@ -97,9 +97,9 @@ def render(
 
 
 def fit_boxes(scene: Scene) -> Scene:
-    """Boxes of objects with a mask moved to what is left of the mask.
+    """Fit boxes to the visible masks.
 
-    A side that lies within a pixel of the mask's stays where it is: masks know whole pixels only.
+    A side within a pixel of the mask's extent stays as it is, since masks consist of whole pixels.
     """
     extents, filled = mask_extents(scene.masks)
     fitted = scene.boxes.clamp(min=extents - 1, max=extents + 1)
@@ -126,7 +126,7 @@ def mask_extents(masks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pixel_counts(masks: Tensor) -> Tensor:
-    """How many pixels each of the masks [N, H, W] uint8 has, [N] int64; NumPy counts bits, PyTorch adds."""
+    """Count the pixels of masks [N, H, W] uint8: [N] int64. NumPy counts faster than PyTorch adds."""
     return torch.tensor([int(np.count_nonzero(mask)) for mask in masks.numpy()], dtype=torch.int64)
 
 
@@ -227,7 +227,7 @@ def cut(
 
 
 def _overlap(start: int, length: int, available: int, target: int) -> tuple[slice, slice] | None:
-    """Along one axis: which pixels of the image the window covers, and where they go in the picture."""
+    """Return, along one axis, the pixels of the image in the window and their place in the picture."""
     low, high = max(start, 0), min(start + length, available)
     scale = target / length
     first, last = round((low - start) * scale), round((high - start) * scale)

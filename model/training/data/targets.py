@@ -1,4 +1,4 @@
-"""What a network should have said about one image."""
+"""Training targets of one image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """The N labelled objects of one image, at the network's input size S, and how far the labels reach.
+    """The N labelled objects of one image at the network's input size S, and the coverage of the labels.
 
     boxes:      [N, 4] float32, x1 y1 x2 y2 relative to the image, 0..1
     classes:    [N] int64, 0-based, background not counted
     masks:      [N, S, S] uint8, bool or float, 1 inside; all zero where `has_mask` is False
-    crowd:      [N] bool, True for a region of many objects that are not told apart
+    crowd:      [N] bool, True for a region of many objects without individual labels
     has_mask:   [N] bool, False for objects of which only the box is known; None: all have one
     labelled:   [C] bool, the classes that were labelled in this image at all; None: every class.
                 Nothing is learned as background from a class that nobody labelled
@@ -36,7 +36,7 @@ class Targets:
         return len(self.classes)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Targets:
-        """The same targets on another device."""
+        """Return the targets on another device."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in values.items():
             if isinstance(value, Tensor):

@@ -112,7 +112,7 @@ def test_what_is_named_and_cannot_be_had_is_an_error_that_says_why(
 def test_what_never_goes_together_is_answered_with_what_can_be_had_here(
     machine: Machine, weights: WeightsFacts, there: str
 ):
-    with pytest.raises(ConfigError, match=f"does not go together; what can be had here: {there}$"):
+    with pytest.raises(ConfigError, match=f"does not go together; available here: {there}$"):
         choose(device="cpu", precision="fp16", weights=weights, machine=machine)
 
 

@@ -1,4 +1,4 @@
-"""Where a COCO json lies, and what it holds before anything of it is checked."""
+"""Find and parse the json file of a COCO data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHOWN = 5
 
 
 def coco_file(path: Path) -> Path:
-    """The one json file in a folder; anything else is taken at its name.
+    """Return the only json file in a folder; any other path as it is.
 
     Raises DataError when a folder holds none or several.
     """
@@ -29,9 +29,9 @@ def coco_file(path: Path) -> Path:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The table in a json file. Raises DataError naming the file when there is none."""
+    """Parse a json file that holds a table. Raises DataError with the file's name."""
     try:
-        content = json.loads(file.read_bytes())  # of bytes a byte-order mark tells the encoding
+        content = json.loads(file.read_bytes())  # bytes, so that the encoding is detected
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}); give the path of a COCO json") from error
     except (ValueError, RecursionError) as error:

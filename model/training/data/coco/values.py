@@ -1,7 +1,7 @@
-"""What single values of a COCO json mean, however a labelling tool has written them.
+"""Parse single values of a COCO json as different labelling tools write them.
 
-What is certain is repaired: numbers as text, a polygon without its list, run lengths as text of bytes. Of
-anything else the reason is told why it cannot be used.
+Clear deviations are repaired: numbers as text, a polygon without its list, run lengths as text of bytes.
+For all others a ValueError tells why they cannot be used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
 class Mask:
     """Polygons, each [n, 2] (x, y) in pixels, or compressed run lengths, or neither.
 
-    `strays` counts outlines of one or two points that were passed over.
+    `strays` counts outlines of one or two points, which are ignored.
     """
 
     polygons: tuple[Polygon, ...] = ()
@@ -40,7 +40,7 @@ class Mask:
 
 
 def parse_id(value: Any) -> Id | None:
-    """An id as a whole number where it is one, also as 1.0 or as text, else as text; None for no id."""
+    """Parse an id: an integer, also written as 1.0 or as text, or else text; None for no id."""
     if isinstance(value, str):
         whole = _WHOLE.fullmatch(value.strip())
         return int(whole[1]) if whole else value or None
@@ -48,7 +48,7 @@ def parse_id(value: Any) -> Id | None:
 
 
 def parse_whole(value: Any) -> int | None:
-    """A whole number, also as 1.0 or as text; None for anything else."""
+    """Parse an integer, also written as 1.0 or as text; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -60,7 +60,7 @@ def parse_whole(value: Any) -> int | None:
 
 
 def parse_number(value: Any) -> float | None:
-    """A finite number, also as text; None for anything else."""
+    """Parse a finite number, also written as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -71,7 +71,7 @@ def parse_number(value: Any) -> float | None:
 
 
 def parse_crowd(value: Any) -> bool:
-    """Whether an annotation is of a crowd; nothing means no. Raises ValueError with the reason."""
+    """Parse `iscrowd`; an empty value means False. Raises ValueError with the reason."""
     if isinstance(value, str):
         value = _FLAGS.get(value.strip().lower(), value)
     flag = int(value or 0) if value is None or isinstance(value, bool) else parse_whole(value)
@@ -81,23 +81,23 @@ def parse_crowd(value: Any) -> bool:
 
 
 def parse_box(value: Any) -> Box:
-    """x, y, width, height in pixels, the sides over 0. Raises ValueError with the reason."""
+    """Parse x, y, width, height in pixels, with sides over 0. Raises ValueError with the reason."""
     value = _of_text(value)
     if not isinstance(value, list) or len(value) != 4:
         raise ValueError("annotation with neither a mask nor a box")
     x, y, width, height = (parse_number(side) for side in value)
     if x is None or y is None or width is None or height is None:
         raise ValueError("box that is not of finite numbers")
-    if min(width, height) <= 0:  # which corner a negative side starts from is anybody's guess
+    if min(width, height) <= 0:  # the corner that a negative side starts from is unknown
         raise ValueError("object less than a pixel wide or high, or outside the image")
     return x, y, width, height
 
 
 def parse_mask(value: Any, width: int, height: int) -> Mask:
-    """A segmentation of a width x height image. Raises ValueError with the reason when it is malformed."""
+    """Parse a segmentation of a width x height image. Raises ValueError with the reason."""
     value = _of_text(value)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        value = value[0]  # run lengths in a list, as outlines are
+        value = value[0]  # run lengths within a list, like outlines
     if not value:
         return Mask()
     if isinstance(value, dict):
@@ -106,7 +106,7 @@ def parse_mask(value: Any, width: int, height: int) -> Mask:
             raise ValueError("mask without a pixel")
         return Mask(rle=rle)
     outlines = _outlines(value)
-    # far outside it does not matter where a corner lies, but drawing takes as long as the outline
+    # far outside the image the place of a corner does not matter, but long outlines take long to draw
     low, high = (-width, -height), (2 * width, 2 * height)
     polygons = tuple(p.reshape(-1, 2).clip(low, high) for p in outlines if len(p) >= 6)
     strays = sum(0 < len(p) < 6 for p in outlines)
@@ -116,7 +116,7 @@ def parse_mask(value: Any, width: int, height: int) -> Mask:
 
 
 def _of_text(value: Any) -> Any:
-    """What a text of json holds, as tables of text keep it; anything else as it is."""
+    """Parse text as json, as tables of text hold it; return anything else as it is."""
     if not isinstance(value, str):
         return value
     try:
@@ -126,7 +126,7 @@ def _of_text(value: Any) -> Any:
 
 
 def _outlines(value: Any) -> list[Polygon]:
-    """Each outline as x, y, x, y, …: of a list of them, or of one alone, whose points may be lists too."""
+    """Return outlines as x, y, x, y, …, from a list of them or a single one, also of [x, y] points."""
     if not isinstance(value, list):
         raise ValueError("segmentation is malformed")
     try:
@@ -144,7 +144,7 @@ def _outlines(value: Any) -> list[Polygon]:
 
 
 def _plain_run_lengths(value: dict[str, Any]) -> dict[str, Any]:
-    """The same with whole numbers where there are any, and text of bytes (`b'…'`) as the bytes."""
+    """Convert run lengths written as floats or text to integers, and text of bytes (`b'…'`) to bytes."""
     counts, size = value.get("counts"), value.get("size")
     if isinstance(size, list):
         size = [parse_whole(side) for side in size]
