@@ -85,5 +85,5 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def paired_iou(a: Tensor, b: Tensor) -> Tensor:
-    """The IoU of each box with the one of its place. a, b: [n, 4] corners. Returns [n]."""
+    """Return the IoU of each pair of boxes at the same index: [n]. a, b: [n, 4] corners."""
     return pairwise_iou(a[:, None], b[:, None])[:, 0, 0]

@@ -84,7 +84,7 @@ class MaskRcnnPredictor:
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]: ...
 
     def __call__(self, frames: Frame | Sequence[Frame]) -> Detections | list[Detections]:
-        """One frame, [H, W, 3] uint8 BGR, or a list of frames of any sizes.
+        """Detect objects in one frame, [H, W, 3] uint8 BGR, or in a list of frames of any sizes.
 
         Those of one size go in as one batch; otherwise each goes alone, for the network sees the margin that
         fills up a smaller one. Raises ValueError on another shape or dtype.
@@ -142,7 +142,7 @@ class MaskRcnnPredictor:
 
 
 def paste(mask: Tensor, box: Tensor, height: int, width: int) -> MaskCrop:
-    """A mask that was predicted within a box, at the frame's size: the pixels of 0.5 or more.
+    """Resize a mask predicted within a box to the frame: the pixels of 0.5 or more.
 
     mask: [M, M] float 0..1; box: [4] x1 y1 x2 y2 in frame pixels. As torchvision pastes: the mask gets a rim
     of zeros, the box grows as much about its centre, its corners lose their fractions, and the mask is
@@ -178,7 +178,7 @@ def load_mask_rcnn(
     batch: int = 1,
     min_mask_region: float = MIN_MASK_REGION,
 ) -> MaskRcnnPredictor:
-    """A predictor for a file of Mask R-CNN's weights; the keywords are those of `load_predictor`.
+    """Return a predictor for weights of Mask R-CNN; the keywords are those of `load_predictor`.
 
     image_size: what the shorter side of a frame is resized to; None for what the weights were trained with
     nms:        the model has one of its own, exact and within each class; "fast" stands for it too

@@ -134,7 +134,7 @@ def rows_at(values: Tensor, index: Tensor) -> Tensor:
 
 
 def _best(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The highest scores of the last dimension and their places, best first; of equal ones the first place.
+    """Return the highest scores of the last dimension and their indices; equal scores by index.
 
     scores: [..., n] float, equal to -1 or 0 and more. Returns two tensors [..., min(count, n)].
 

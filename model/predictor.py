@@ -122,7 +122,7 @@ class Predictor:
         return [found for _, run in groupby(frames, self._shape) for found in self._predict(list(run))]
 
     def _shape(self, frame: Frame) -> InputShape | None:
-        """The input that a frame needs; None for what is no frame, which `prepare` refuses."""
+        """Return the input shape of a frame; None if it is not a frame, which `prepare` refuses."""
         return (
             input_shape(self.config, (frame.shape[0], frame.shape[1]))
             if min(frame.shape[:2], default=0)
@@ -167,7 +167,7 @@ def load_predictor(
     batch: int = 1,
     min_mask_region: float = MIN_MASK_REGION,
 ) -> Predictor:
-    """A predictor for weights: a file, a name of the catalogue, or None for the weights that are shipped.
+    """Load a predictor. weights: a file, a name of the catalogue, or None for the default weights.
 
     The file is a checkpoint or one that `export` wrote.
 
@@ -209,7 +209,7 @@ def load_predictor(
 def make_predictor(
     network: Yolact, device: torch.device, options: DetectOptions, with_masks: bool = True
 ) -> Predictor:
-    """A predictor on a copy of the network, run by PyTorch in float32."""
+    """Return a predictor on a copy of the network, run by PyTorch in float32."""
     from model.engines.torch_engine import TorchEngine
 
     engine = TorchEngine(network, device, with_masks=with_masks)

@@ -1,4 +1,4 @@
-"""Reads the published detector NanoDet-g (RangiLyu, Apache-2.0) from a TensorFlow.js graph model.
+"""Read the published detector NanoDet-g (RangiLyu, Apache-2.0) from a TensorFlow.js graph model.
 
 The graph is two files: a json with the operations and a list of weights, and a binary file beside it that
 holds the weights one after another. Nothing in them is executed: convolutions are taken in their order of
@@ -77,7 +77,7 @@ class Convolution:
 
 
 def read_convolutions(graph: Path) -> list[Convolution]:
-    """The graph's convolutions with their biases, in the order of their numbers.
+    """Return the graph's convolutions with their biases, in the order of execution.
 
     Raises CheckpointError when a file is absent, truncated or no TensorFlow.js graph model.
     """
@@ -109,7 +109,7 @@ def _json(graph: Path) -> Any:
 
 
 def _weights(graph: Path, group: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
-    """The weights of one group of the manifest, those that are no numbers of a network left out."""
+    """Return the float32 weights of one group of the manifest."""
     content = b"".join(_binary(graph, str(path)) for path in group["paths"])
     arrays: dict[str, NDArray[np.float32]] = {}
     start = 0
@@ -166,7 +166,7 @@ def _convolution(
 
 
 def _layers(network: Yolact) -> Iterator[tuple[str, nn.Conv2d]]:
-    """The network's convolutions that the graph has too, with their names, in the graph's order."""
+    """Yield the convolutions that network and graph share, with their names, in the graph's order."""
     backbone, neck, head = network.backbone, network.fpn, network.head
     if not (
         isinstance(backbone, CspNet) and isinstance(neck, ResizingPan) and isinstance(head, AnchorFreeHead)

@@ -65,7 +65,7 @@ def ap50_interval(
 
 
 def weighted_ap50(evaluator: COCOeval, weights: NDArray[np.int64], area: str = "all") -> NDArray[np.float64]:
-    """AP50 of B data sets in which image i occurs `weights[b, i]` times: [B, I] int to [B] float in 0..1.
+    """Compute AP50 of B data sets with image i `weights[b, i]` times: [B, I] int to [B] float in 0..1.
 
     The images are in the order of `evaluator.params.imgIds`. Weights of one give `COCOeval`'s own AP50.
     NaN where a data set has no object of any class in the area range `area`.

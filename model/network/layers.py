@@ -1,4 +1,4 @@
-"""The small building blocks that necks, protonets and heads share."""
+"""Building blocks that necks, protonets and heads share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 def conv(
     in_channels: int, out_channels: int, kernel: int, stride: int = 1, batch_norm: bool = False
 ) -> nn.Module:
-    """A convolution that keeps the size (at stride 1), followed by a batch norm if asked for."""
+    """Return a convolution that keeps the size (at stride 1), followed by a batch norm if asked for."""
     layer = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm)
     return nn.Sequential(layer, nn.BatchNorm2d(out_channels)) if batch_norm else layer
 
@@ -19,7 +19,7 @@ NEGATIVE_SLOPE = 0.1  # of NanoDet's activations
 
 
 def leaky_conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
-    """A 3x3 convolution with a bias, padding 1, followed by a leaky ReLU."""
+    """Return a 3x3 convolution with a bias, padding 1, followed by a leaky ReLU."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride, padding=1),
         nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True),

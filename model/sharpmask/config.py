@@ -93,7 +93,7 @@ class SharpMaskConfig:
         return TRUNK_CHANNELS[self.trunk][: self.pools]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain values, for a file."""
+        """Return the fields as plain values, for a file."""
         return asdict(self)
 
     @classmethod

@@ -51,7 +51,7 @@ class AnchorFreeLoss:
         generator: torch.Generator | None = None,
         teacher: RawOutputs | None = None,
     ) -> LossTerms:
-        """The weighted terms. `mask_iou` is 0: such a network has no such branch.
+        """Return the weighted terms; `mask_iou` is 0, since the network has no such branch.
 
         raw:       of square pictures that are filled; with `box_distribution`
         generator: (CPU) draws the masks that take part where an image has too many positives

@@ -1,4 +1,4 @@
-"""Starts classes that a detector does not know from those that it knows.
+"""Initialise classes that a detector does not know from those that it knows.
 
 Backbone, neck and head stay as they are: a new class is one more logistic regression on their features. Its
 rows are the most likely ones for the labelled objects under a normal distribution around the rows of the
@@ -165,7 +165,7 @@ def fit_rows(cells: Cells, known: KnownClasses, index: int) -> ClassRows | None:
 
 @contextmanager
 def _head_inputs(head: nn.Module) -> Iterator[list[Tensor]]:
-    """A list that gets what the last layer of each level sees, [B, D, h, w], at each call of the network."""
+    """Yield a list that collects the inputs of the last layers, [B, D, h, w] a level, at each call."""
     assert isinstance(head, AnchorFreeHead)
     seen: list[Tensor] = []
     hooks = [
@@ -192,7 +192,7 @@ def _goals(boxes: Tensor, cells: Tensor, targets: Targets, classes: int) -> tupl
 
 
 def _thinned(cells: Cells, known: KnownClasses, drawn: torch.Generator) -> Cells:
-    """The cells without most of those in which nothing known or labelled is seen."""
+    """Drop most cells without a known class or a label; the kept ones get greater weights."""
     easy = known.logits(cells.levels).sigmoid().amax(dim=1) <= EASY_SCORE
     easy &= ~cells.goals.any(dim=1)
     kept = ~easy | (torch.rand(len(easy), generator=drawn) < EASY_SHARE)
@@ -203,7 +203,7 @@ def _thinned(cells: Cells, known: KnownClasses, drawn: torch.Generator) -> Cells
 
 
 def _joined(parts: list[Cells]) -> Cells:
-    """The cells of all parts, level by level."""
+    """Return the cells of all parts, level by level."""
     sizes = [[len(level) for level in part.levels] for part in parts]
 
     def by_level(values: list[Tensor]) -> Tensor:
@@ -218,7 +218,7 @@ def _joined(parts: list[Cells]) -> Cells:
 
 
 def _nearest(logits: Tensor, goal: Tensor, weight: Tensor) -> int:
-    """The column of logits [n, K] that has the least cross entropy with a goal [n]."""
+    """Return the column of logits [n, K] that has the least cross entropy with a goal [n]."""
     apart = F.binary_cross_entropy_with_logits(
         logits, goal[:, None].expand_as(logits), weight[:, None].expand_as(logits), reduction="none"
     )

@@ -30,7 +30,7 @@ class Verdict:
     due: bool = False
 
     def after(self, iteration: int, figure: float | None) -> Verdict:
-        """The verdict with one more measurement; one without a figure, or made anew, says nothing."""
+        """Return the verdict with one more measurement; without a figure, or repeated, it is ignored."""
         if figure is None or math.isnan(figure) or iteration <= self.measured:
             return replace(self, due=False)
         if figure > self.best:
@@ -40,12 +40,12 @@ class Verdict:
         return Verdict(self.best, best, iteration, self.stale + 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers."""
+        """Return plain numbers."""
         return asdict(self)
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> Verdict:
-        """The inverse of `to_dict`. Raises TypeError or ValueError on anything else."""
+        """Invert `to_dict`. Raises TypeError or ValueError on anything else."""
         verdict = Verdict(**values)
         return Verdict(
             float(verdict.best),

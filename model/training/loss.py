@@ -142,7 +142,7 @@ def _mask_losses(
     config: LossConfig,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:
-    """The mask loss and the mask IoU loss of one image, summed over positives.
+    """Return the mask loss and the mask IoU loss of one image, summed over positives.
 
     prototypes: [Hp, Wp, K]; coefficients: [A, K].
     """

@@ -43,7 +43,7 @@ INSIDE = 0.4
 def masks_for_boxes(
     frame: Frame, boxes: Box, classes: Sequence[int], predictor: Predictor, agreement: float = 0.8
 ) -> list[MaskCrop | None]:
-    """A mask inside each box, or None where the network finds none that agrees with it, and for crowds.
+    """Return a mask inside each box; None for crowds, and where the network finds none that fits.
 
     frame:     [H, W, 3] uint8 BGR
     boxes:     [N, 4], x1 y1 x2 y2 in frame pixels, as they were labelled
@@ -75,7 +75,7 @@ def _mask_for(frame: Frame, box: Box, index: int, predictor: Predictor, agreemen
 
 
 def _cut_out(frame: Frame, box: Box) -> tuple[int, int, Frame]:
-    """The top left corner in the frame, and a contiguous copy of the pixels: square but at the edges."""
+    """Return the top left corner in the frame and a contiguous copy of the pixels, square but at edges."""
     height, width = frame.shape[:2]
     x1, y1, x2, y2 = box
     half = CONTEXT * max(x2 - x1, y2 - y1) / 2
@@ -85,7 +85,7 @@ def _cut_out(frame: Frame, box: Box) -> tuple[int, int, Frame]:
 
 
 def _span(middle: float, half: float, length: int) -> tuple[int, int]:
-    """Whole pixels around `middle`, at least one of them and none beyond 0..length."""
+    """Return a range of whole pixels around `middle`, at least one and within 0..length."""
     start = min(max(int(np.floor(middle - half)), 0), length - 1)
     return start, max(min(int(np.ceil(middle + half)), length), start + 1)
 
@@ -106,7 +106,7 @@ def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDAr
 
 
 def _of_anchors(raw: RawOutputs, image: int, box: Tensor, decoder: Decoder, index: int) -> Tensor:
-    """The mask [Hp, Wp] that the anchors which find this box make together, empty when none does.
+    """Return the mask [Hp, Wp] that the anchors which find this box make together, empty when none does.
 
     box: [4] x1 y1 x2 y2, relative.
     """

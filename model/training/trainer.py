@@ -168,7 +168,7 @@ class Trainer:
         ).write(self.last)
 
     def averaged(self) -> Yolact:
-        """A network with the averaged weights, in evaluation mode, at the final input size."""
+        """Return a network with the averaged weights, in evaluation mode, at the final input size."""
         network = copy.deepcopy(self.network)
         network.load_state_dict(self.ema.state)
         network.set_image_size(self.config.image_size)
@@ -247,7 +247,7 @@ class Trainer:
         return True
 
     def _learn(self, batch: Batch, rate: float) -> Losses:
-        """One step. A loss or gradient that is not finite changes nothing, on any device."""
+        """Take one step; a loss or gradient that is not finite changes nothing, on any device."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("rate", 1.0)
         self._statistics.keep()
@@ -268,7 +268,7 @@ class Trainer:
         return losses
 
     def _find_gradient(self, batch: Batch) -> tuple[Losses, str]:
-        """The losses, and which of loss and gradient is not finite, if any. Leaves the gradient in place."""
+        """Return the losses, and "loss" or "gradient" if it is not finite. Keeps the gradient."""
         self.optimizer.zero_grad(set_to_none=True)
         moved = batch.to(self.device, non_blocking=True)
         terms: LossTerms = self._step(moved.images, moved.targets, self.recipe.seed + self.iteration)

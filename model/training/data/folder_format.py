@@ -1,4 +1,4 @@
-"""A folder of one's own: `images/NAME.jpg` with `masks/NAME.png` or `masks/CLASS/NAME.png`.
+"""Read a plain folder: `images/NAME.jpg` with `masks/NAME.png` or `masks/CLASS/NAME.png`.
 
 Each non-zero value of a mask is one object. With a folder a class, an image counts as labelled for the
 classes that have a mask of it; an all-zero mask says that there is none of that class.
@@ -23,12 +23,12 @@ _IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", "
 
 
 def recognises_folder(path: Path) -> bool:
-    """A folder with a folder `masks`."""
+    """Return True for a folder that has a folder `masks`."""
     return (path / "masks").is_dir()
 
 
 def read_folder(path: Path, request: ReadRequest) -> AnnotationSet:
-    """The images of the folder that have a mask. Raises as `load_annotations` does."""
+    """Return the images of the folder that have a mask. Raises as `load_annotations` does."""
     folders = _mask_folders(path)
     classes = map_classes(list(folders), request.class_names, request.remap, request.allow_missing)
     log = SkipLog()
@@ -44,7 +44,7 @@ def read_folder(path: Path, request: ReadRequest) -> AnnotationSet:
 
 
 def _mask_folders(path: Path) -> dict[str, Path]:
-    """The folder of masks of each category."""
+    """Return the folder of masks of each category."""
     masks = path / "masks"
     folders = sorted(entry for entry in masks.iterdir() if entry.is_dir())
     if not folders:

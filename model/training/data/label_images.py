@@ -1,4 +1,4 @@
-"""Label images: pictures whose values number the objects, as Pascal VOC and home-made sets have them."""
+"""Label images, whose pixel values number the objects, as in Pascal VOC and plain folders."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class LabelledRegion:
     mask: NDArray[np.bool_]
 
     def instance(self, class_index: int) -> Instance:
-        """The region as an object of a class."""
+        """Return the region as an object of a class."""
         height, width = self.mask.shape
         rle = encode_mask(self.mask)
         return Instance(rle_box(rle, width, height), class_index, rle=rle)
 
 
 def read_label_image(path: Path, width: int, height: int) -> NDArray[np.int64]:
-    """The values [H, W] of a label image of one channel (palette indices where it has a palette).
+    """Return the values [H, W] of a label image of one channel (palette indices where it has a palette).
 
     Raises ValueError with the reason when it is missing, broken, in colour or not width x height.
     """
@@ -53,14 +53,14 @@ def read_label_image(path: Path, width: int, height: int) -> NDArray[np.int64]:
 
 
 def checked_labels(labels: NDArray[Any], width: int, height: int) -> NDArray[np.int64]:
-    """The labels as they are. Raises ValueError when they are not height x width."""
+    """Return the labels. Raises ValueError when they are not height x width."""
     if labels.shape != (height, width):
         raise ValueError("mask has another size than its image")
     return labels.astype(np.int64)
 
 
 def regions(labels: NDArray[np.int64], void: int | None = None) -> Iterator[LabelledRegion]:
-    """The region of every value but 0 and `void`, by rising value.
+    """Yield the region of every value but 0 and `void`, by rising value.
 
     Raises ValueError when most values are specks, as in a mask whose edges were smoothed.
     """

@@ -13,7 +13,7 @@ from model.training.data.held_out import as_ground_truth
 
 
 def load_labelled(path: Path, images: Path | None = None) -> GroundTruth:
-    """The labels of a COCO json, or of a folder as `load_annotations` takes it, with their images.
+    """Return the labels of a COCO json, or of a folder as `load_annotations` takes it, with their images.
 
     images: the folder of the images, None for the usual places
 
@@ -25,6 +25,6 @@ def load_labelled(path: Path, images: Path | None = None) -> GroundTruth:
 
 
 def measured_set(annotations: AnnotationSet, file: Path) -> GroundTruth:
-    """A data set that was read from `file`, to be measured on; its images are numbered from 1."""
+    """Return the ground truth of a data set read from `file`; its images are numbered from 1."""
     places = {n: ImagePlace(i.path, i.upright) for n, i in enumerate(annotations.images, start=1)}
     return GroundTruth(file, as_ground_truth(annotations), places.__getitem__, annotations.skipped)

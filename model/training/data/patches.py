@@ -66,7 +66,7 @@ class _Crop:
     mirror: bool
 
     def window(self, part: float = 1.0) -> CropWindow:
-        """The square in whole pixels, or `part` of it about the same centre."""
+        """Return the square in whole pixels, or `part` of it about the same centre."""
         side = max(1, round(self.side * part))
         return CropWindow(round(self.x - side / 2), round(self.y - side / 2), side, side, self.mirror)
 

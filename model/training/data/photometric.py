@@ -36,7 +36,7 @@ def distort_colours(image: Tensor, config: AugmentConfig, rng: np.random.Generat
 
 
 def turn_hue(image: Tensor, turn: float) -> Tensor:
-    """The hue of [3, H, W] float32 RGB in 0..1 turned by so much of the circle, -0.5 to 0.5.
+    """Turn the hue of [3, H, W] float32 RGB in 0..1 by a share of the circle, -0.5 to 0.5.
 
     To the bit what torchvision's `adjust_hue` gives in a fraction of its time: what depends on a pixel is
     chosen by factors that are 0 or 1, since a choice by masks or indices costs twenty times a product.

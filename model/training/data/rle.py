@@ -1,6 +1,6 @@
 """Masks as run lengths in the COCO format, checked before they reach pycocotools.
 
-pycocotools trusts what it is given: run lengths that do not fill the mask leave it partly unset.
+pycocotools does not check them: run lengths that do not fill the mask leave it partly unset.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pycocotools import mask as mask_utils
 
 
 def checked_rle(segmentation: dict[str, Any], width: int, height: int) -> bytes:
-    """The compressed run lengths of a COCO `segmentation` of a width x height image.
+    """Return the compressed run lengths of a COCO `segmentation` of a width x height image.
 
     Takes both forms, compressed text and plain counts. Raises ValueError with the reason when it is
     malformed, of another size or does not fill the mask.
@@ -37,7 +37,7 @@ def checked_rle(segmentation: dict[str, Any], width: int, height: int) -> bytes:
 
 
 def run_lengths(counts: bytes) -> list[int]:
-    """The run lengths behind COCO's compressed text: 5 bits a character, differences to the last but one.
+    """Decode COCO's compressed run lengths: 5 bits a character, differences to the last but one.
 
     Raises ValueError when it ends within a number or holds a character that the format has not.
     """
@@ -61,18 +61,18 @@ def run_lengths(counts: bytes) -> list[int]:
 
 
 def encode_mask(mask: NDArray[np.bool_] | NDArray[np.uint8]) -> bytes:
-    """Compressed run lengths of a mask [H, W], non-zero inside."""
+    """Return compressed run lengths of a mask [H, W], non-zero inside."""
     packed: dict[str, Any] = mask_utils.encode(np.asfortranarray(mask, dtype=np.uint8))
     return bytes(packed["counts"])
 
 
 def decode_mask(rle: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """The mask [H, W] uint8, 1 inside, of checked run lengths."""
+    """Return the mask [H, W] uint8, 1 inside, of checked run lengths."""
     return decode_masks([{"size": [height, width], "counts": rle}])[..., 0]
 
 
 def decode_masks(lengths: list[dict[str, Any]]) -> NDArray[np.uint8]:
-    """The masks [H, W, N] uint8, 1 inside, of run lengths as pycocotools packs them; N slowest in memory."""
+    """Decode run lengths of pycocotools to masks [H, W, N] uint8, 1 inside; N slowest in memory."""
     masks: NDArray[np.uint8] = mask_utils.decode(lengths)
     return masks
 
@@ -84,7 +84,7 @@ def rle_box(rle: bytes, width: int, height: int) -> tuple[float, float, float, f
 
 
 def mask_area(segmentation: Any, width: int, height: int) -> float:
-    """The pixels of a mask as a COCO json has it, of a width x height image; 0 where there is none."""
+    """Return the area in pixels of a mask in COCO's format, of a width x height image; 0 without one."""
     if not segmentation:
         return 0.0
     packed = mask_utils.frPyObjects(segmentation, height, width) if isinstance(segmentation, list) else None

@@ -108,7 +108,7 @@ def fit_boxes(scene: Scene) -> Scene:
 
 
 def without_traceless(scene: Scene, min_side: float) -> Scene:
-    """The scene without objects whose mask is empty or whose box has a side of none, or under `min_side`."""
+    """Drop objects with an empty mask, or with a side of the box of 0 or less than `min_side` pixels."""
     sides = (scene.boxes[:, 2:] - scene.boxes[:, :2]).amin(dim=1) if len(scene) else torch.zeros(0)
     filled = scene.masks.flatten(1).amax(dim=1).bool()
     return scene.select((sides > 0) & (sides >= min_side) & (filled | ~scene.has_mask))
@@ -139,7 +139,7 @@ def _first_and_last(lines: Tensor) -> tuple[Tensor, Tensor]:
 def _map_points(
     points: NDArray[np.floating], window: CropWindow, size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """Points [n, 2] (x, y) of the image as points of the picture."""
+    """Map points [n, 2] (x, y) of the image to points of the picture."""
     height, width = size
     scale = np.array([width / window.width, height / window.height])
     mapped: NDArray[np.float64] = (points - (window.x, window.y)) * scale

@@ -24,18 +24,18 @@ Labels = tuple[NDArray[np.int64], Callable[[NDArray[np.bool_], int], int]]
 
 
 def recognises_voc(path: Path) -> bool:
-    """A VOC folder, or a list in its ImageSets/Segmentation, which names the images to read."""
+    """Return True for a VOC folder, or a list of images in its ImageSets/Segmentation."""
     return (_voc_root(path) / "SegmentationObject").is_dir()
 
 
 def recognises_sbd(path: Path) -> bool:
-    """An SBD folder, or a list of image names in it."""
+    """Return True for an SBD folder, or a list of image names in it."""
     root = _sbd_root(path)
     return (root / "inst").is_dir() and (root / "img").is_dir()
 
 
 def read_voc(path: Path, request: ReadRequest) -> AnnotationSet:
-    """All segmented images of a VOC folder, or those of a list. Raises as `load_annotations` does."""
+    """Read all segmented images of a VOC folder, or those of a list. Raises as `load_annotations` does."""
     root = _voc_root(path)
 
     def labels(name: str, width: int, height: int) -> Labels:
@@ -48,7 +48,7 @@ def read_voc(path: Path, request: ReadRequest) -> AnnotationSet:
 
 
 def read_sbd(path: Path, request: ReadRequest) -> AnnotationSet:
-    """All images of an SBD folder, or those of a list. Raises as `load_annotations` does, and DataError
+    """Read all images of an SBD folder, or those of a list. Raises as `load_annotations` does, and DataError
     when SciPy, which reads its MATLAB files, is not installed."""
     load = _matlab_reader(path)
     root = _sbd_root(path)
@@ -130,7 +130,7 @@ def _matlab_reader(path: Path) -> Callable[[str], dict[str, Any]]:
 def _sbd_labels(
     load: Callable[[str], dict[str, Any]], file: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The object numbers [H, W] and the category, 1..20, of each number. Raises ValueError."""
+    """Return the object numbers [H, W] and the category, 1..20, of each number. Raises ValueError."""
     if not file.is_file():
         raise ValueError("mask file is missing")
     try:

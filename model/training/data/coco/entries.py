@@ -1,4 +1,4 @@
-"""The entries of a COCO json, as far as they can be used."""
+"""Entries of a COCO json that can be used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CocoObject:
     """An annotation that has a mask, a box, or both.
 
     record: its entry as it stands in the file
-    label:  what to call it where it is told
+    label:  name of the entry in messages
     box:    as the entry says, x, y, width, height in pixels; None where it says nothing of use
     area:   likewise, in square pixels
     """
@@ -56,14 +56,14 @@ class CocoObject:
         return x, y, right - x, bottom - y
 
     def segmentation(self) -> Any:
-        """The mask as a COCO json has it; an empty list for none."""
+        """Return the mask in COCO's format; an empty list for none."""
         if self.mask.rle is not None:
             size = [self.image.height, self.image.width]
             return {"size": size, "counts": self.mask.rle.decode("ascii")}
         return [polygon.reshape(-1).tolist() for polygon in self.mask.polygons]
 
     def completed(self, number: int) -> Record:
-        """The entry with all that COCO's format has, under this id."""
+        """Return the entry with all keys of COCO's format, under this id."""
         segmentation, box = self.segmentation(), self.box or self.extent()
         area = self.area
         if area is None:  # of the mask where there is one, which is what tools sort objects into sizes by

@@ -1,4 +1,4 @@
-"""COCO json as a data set to learn from: polygons, run lengths and crowds, with label coverage.
+"""Read a COCO json to train on: polygons, run lengths and crowds, with label coverage.
 
 Beyond COCO's own keys an image may carry `coverage`, which says what was labelled in it:
 `coco80` or none: every category of the file; `a,b`: only these; `main a`: of these, but not every object;
@@ -28,12 +28,12 @@ MIN_BOX_SIDE = 1.0
 
 
 def recognises_coco(path: Path) -> bool:
-    """A json file, or a folder with exactly one."""
+    """Return True for a json file, or a folder with exactly one."""
     return path.suffix.lower() == ".json" or (path.is_dir() and len(list(path.glob("*.json"))) == 1)
 
 
 def read_coco(path: Path, request: ReadRequest) -> AnnotationSet:
-    """The annotations of a json file, or of the one json file in a folder.
+    """Return the annotations of a json file, or of the one json file in a folder.
 
     Raises DataError when the file is no COCO json, its ids clash, none of its images is found or nothing in
     it can be used, and ConfigError when a class name is none of its categories.
@@ -60,7 +60,7 @@ class _Reader:
         self._log: SkipLog = file.log
 
     def image(self, image: CocoImage, objects: Iterable[CocoObject]) -> ImageRecord | None:
-        """The record of an image, or None where it cannot be used."""
+        """Return the record of an image, or None where it cannot be used."""
         if image.name not in self._places:
             self._log.add("image file is missing", spelled(image.name))
             return None

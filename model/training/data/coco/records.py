@@ -1,6 +1,6 @@
-"""A COCO json (cocodataset.org, "Data format") as it is read for everything: training, measuring, filling in.
+"""Read a COCO json (cocodataset.org, "Data format"), for training, evaluation and completion of labels.
 
-What is certain is repaired, what cannot be used is left out and counted.
+Clear deviations are repaired; entries that cannot be used are left out and counted.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class _Entries:
                 )
 
     def key(self, value: Any) -> Id | None:
-        """The id that an entry elsewhere refers to by this value."""
+        """Return the id that a reference in another entry means."""
         return self._of_one_kind(parse_id(value))
 
     def _of_one_kind(self, key: Id | None) -> Id | None:
@@ -130,7 +130,7 @@ def _tables(content: Record, key: str, log: SkipLog) -> list[Record]:
 
 
 def _category_names(entries: _Entries, used: set[Id | None], log: SkipLog) -> dict[Id, str]:
-    """The name of each category that counts, in the order of their ids."""
+    """Return the name of each category used, in the order of their ids."""
     above = [record.get("supercategory") for record in entries.kept.values()]
     names: dict[Id, str] = {}
     by_name: dict[str, Id] = {}
@@ -155,7 +155,7 @@ def _category_names(entries: _Entries, used: set[Id | None], log: SkipLog) -> di
 
 
 def _text(value: Any) -> str | None:
-    """A name, which may be a number."""
+    """Return a name as text; a number is accepted."""
     if isinstance(value, str):
         return value or None
     number = parse_whole(value)
@@ -188,7 +188,7 @@ def _objects(
     names: dict[Id, str],
     log: SkipLog,
 ) -> Iterator[CocoObject]:
-    """All that can be used; what is of an image that was left out is told with that."""
+    """Yield the usable annotations; those of images that were left out are not reported again."""
     seen: dict[Id, Record] = {}
     for place, record in enumerate(annotations, start=1):
         label = f"annotation {record.get('id', f'without id, number {place} of the list')}"
