@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from model.config import DEFAULT_THRESHOLD, YolactConfig
+from model.config import DEFAULT_THRESHOLD, DetectionConfig, YolactConfig
 from model.errors import ConfigError
 from model.names import did_you_mean
 
 NMS_KINDS = ("fast", "class-agnostic", "exact", "soft")
 MIN_MASK_REGION = 0.1
+MOST_DETECTIONS = DetectionConfig().max_detections  # of an image that can be asked for
 
 
 class LoadOptions(TypedDict, total=False):
@@ -45,7 +46,7 @@ class DetectOptions:
     """
 
     score_threshold: float | None = None
-    max_detections: int = 100
+    max_detections: int = MOST_DETECTIONS
     nms: str = "fast"
     classes: tuple[int, ...] | None = None
     crop_masks: bool = True

@@ -1,1 +1,1 @@
-"""The window. Nothing here imports torch: it loads with the first network, in a thread of its own."""
+"""The window. Nothing here imports torch: it is loaded with the first network, in a thread of its own."""

@@ -72,6 +72,21 @@ def instance_at(detections: Detections, x: float, y: float) -> int | None:
     return int(inside[areas.argmin()]) if len(inside) else None
 
 
+def next_instance(detections: Detections, selected: int | None, step: int) -> int | None:
+    """Return the detection `step` places after the selected one, from left to right and round again.
+
+    Without a selected one, return the leftmost for a positive step and the rightmost for a negative one. None
+    without detections.
+    """
+    count = len(detections)
+    if not count:
+        return None
+    order = np.argsort(detections.boxes[:, 0] + detections.boxes[:, 2], kind="stable").tolist()
+    if selected is None or selected not in order:
+        return int(order[0 if step > 0 else -1])
+    return int(order[(order.index(selected) + step) % count])
+
+
 def _row_of_track(instance: Detections, detections: Detections) -> int | None:
     """Return the row of the instance's track; None if it is not there, or the instance has none."""
     if instance.track_ids is None or detections.track_ids is None or instance.track_ids[0] < 0:

@@ -11,9 +11,16 @@ from assets.make_demo_video import VIDEO
 from tests.pipeline.standins import Source
 from ui.control.controller import Controller
 from ui.control.notices import Level
+from ui.view.geometry import ViewGeometry
 
 DEMO = str(VIDEO)
 PATIENCE = 60_000  # milliseconds, on a machine with much else to do
+
+
+def in_view(geometry: ViewGeometry, x: float, y: float) -> tuple[float, float]:
+    """Return the point of the view under which a point of the frame lies."""
+    left, top, width, height = geometry.target
+    return left + x * width / geometry.frame[0], top + y * height / geometry.frame[1]
 
 
 def camera(*_: object, **changes: object) -> Source:

@@ -237,7 +237,7 @@ def test_a_folder_of_images_is_closed_in_the_window_too(begin, until, tmp_path):
     until(lambda: window.view.has_picture)
     assert window.controller.settings.recent == (str(folder),)
     window.controller.close_source()
-    until(lambda: window.hint.isVisible())
+    until(lambda: window.welcome.isVisible())
 
     assert window.controller.opened is None
 

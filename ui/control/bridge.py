@@ -1,4 +1,4 @@
-"""Where the session's events arrive, from its threads, and leave as Qt signals in the window's thread."""
+"""Turns the session's events, which arrive from its threads, into Qt signals in the window's thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.live.events import (
 
 
 class Bridge(QObject):
-    """One signal a kind of event, each with the event. `deliver` may be called from any thread.
+    """Offer one signal for each kind of event. `deliver` may be called from any thread.
 
     Qt queues a signal that another thread emits, so that whatever is connected runs in the window's thread.
     Frames do not pass here: a view fetches the newest one when it paints.
@@ -59,5 +59,5 @@ class Bridge(QObject):
         }
 
     def deliver(self, event: Event) -> None:
-        """Emit the event's signal; returns at once."""
+        """Emit the signal of this event and return at once."""
         self._signals[type(event)].emit(event)

@@ -16,10 +16,10 @@ class ComparingSession(Protocol):
     """The methods of a session that compare two settings."""
 
     def compare(self, settings: ComparisonSettings) -> None:
-        """Compare from now on as these settings say."""
+        """Use these settings from now on."""
 
     def split(self, at: float) -> None:
-        """Put the line between both sides at 0..1 of the picture's width."""
+        """Put the line at 0..1 of the picture's width."""
 
 
 class Comparer(QObject):

@@ -1,4 +1,4 @@
-"""What panels and actions work with: the settings, the session, and what the view shows now."""
+"""The controller that panels and actions use: settings, session, and the result that the view shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from model.user_folders import own_folder
 from pipeline.frame import Result
 from pipeline.live.events import Closed, Event, Failed, Loaded, Loading, Opened, Opening, RecordingStarted
-from pipeline.live.selection import instance_at
+from pipeline.live.selection import instance_at, next_instance
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources.addresses import HIDDEN, is_address, redacted
 from pipeline.tracking.options import STABILISE_KINDS
@@ -21,7 +21,6 @@ from ui.control.bridge import Bridge
 from ui.control.comparing import Comparer
 from ui.control.liveness import Liveness
 from ui.control.notices import NETWORK, SOURCE, Level, Notice
-from ui.control.selection import next_instance
 from ui.control.settings import MOST_RECENT, WindowSettings, camera_options
 from ui.control.source_names import label_of, name_of
 
@@ -38,14 +37,14 @@ def live_session(
     display: DisplaySettings,
     adopt: Adopt | None = None,
 ) -> LiveSession:
-    """A real one; see there for `adopt`."""
+    """Return a new `LiveSession`; see there for `adopt`."""
     from pipeline.live.session import LiveSession
 
     return LiveSession(on_event, detection, display, adopt=adopt)
 
 
 class Controller(QObject):
-    """Changes settings, drives the session and tells who listens. Lives in the window's thread.
+    """Change settings, drive the session and emit signals about both. Lives in the window's thread.
 
     The signals of `bridge` tell what the session does; those here what the user has chosen.
     """
@@ -88,12 +87,12 @@ class Controller(QObject):
 
     @property
     def detection(self) -> DetectionSettings:
-        """How instances are found."""
+        """The settings of detection."""
         return self.settings.detection
 
     @property
     def display(self) -> DisplaySettings:
-        """What is shown."""
+        """The settings of display."""
         return self.settings.display
 
     @property
@@ -103,24 +102,24 @@ class Controller(QObject):
 
     @property
     def pixel_aspect(self) -> float:
-        """Width of a pixel of what is shown to its height."""
+        """The width of a pixel of the source divided by its height; 1 without a source."""
         return float(self.opened.info.pixel_aspect) if self.opened is not None else 1.0
 
     @property
     def title(self) -> str:
-        """What to call the source that is open, in short; "" without one."""
+        """A short name of the source that is open; "" without one."""
         name = self.opened.info.name if self.opened is not None else ""
         return name if is_address(name) else PurePath(name).name or name
 
     @property
     def output(self) -> Path:
-        """The folder for recordings and snapshots; it may not be there yet."""
+        """The folder for recordings and snapshots, which may not exist yet."""
         import platformdirs
 
         return own_folder(lambda: self.settings.output or Path(platformdirs.user_videos_dir()) / "LiveMask")
 
     def set_detection(self, **changes: Any) -> None:
-        """Change fields of `DetectionSettings`; nothing happens when they are so already."""
+        """Change fields of `DetectionSettings`; do nothing if they have these values already."""
         detection = dataclasses.replace(self.detection, **changes)
         if detection != self.detection:
             self.remember(detection=detection)
@@ -128,13 +127,13 @@ class Controller(QObject):
             self.detection_changed.emit(detection)
 
     def stabilise_next(self) -> None:
-        """The next strength of the stabiliser: off, light, strong and round again."""
+        """Select the next strength of the stabiliser: off, light, strong, and off again."""
         kinds = STABILISE_KINDS
         at = kinds.index(self.detection.stabilise) if self.detection.stabilise in kinds else -1
         self.set_detection(stabilise=kinds[(at + 1) % len(kinds)])
 
     def set_display(self, **changes: Any) -> None:
-        """Change fields of `DisplaySettings`; nothing happens when they are so already."""
+        """Change fields of `DisplaySettings`; do nothing if they have these values already."""
         display = dataclasses.replace(self.display, **changes)
         if display != self.display:
             self.remember(display=display)
@@ -142,11 +141,11 @@ class Controller(QObject):
             self.display_changed.emit(display)
 
     def remember(self, **changes: Any) -> None:
-        """Change fields of `WindowSettings`, which the window saves."""
+        """Change fields of `WindowSettings`, which are saved when the window closes."""
         self.settings = dataclasses.replace(self.settings, **changes)
 
     def open(self, source: str) -> None:
-        """Open a camera, file, folder or address, in the place of what is open.
+        """Open a camera, file, folder or address in place of the current source.
 
         It counts as a recent source once that has succeeded. One of those is opened with its password, as
         long as that is known.
@@ -156,7 +155,7 @@ class Controller(QObject):
             source = self._given.get(known, source)
         if is_address(source) and HIDDEN in source:
             text = f"{source}: passwords are not kept; type the address with its password once more"
-            self.tell(Level.WARNING, text, topic=SOURCE)
+            self.notify(Level.WARNING, text, topic=SOURCE)
             return
         self._given[known] = source
         self._asked[label_of(source)] = known
@@ -167,26 +166,26 @@ class Controller(QObject):
             self.session.open(source, options)
 
     def close_source(self) -> None:
-        """Close what is open."""
+        """Close the current source."""
         self.session.close_source()
 
     def toggle_play(self) -> None:
-        """Pause a source that is played, or go on; without effect on a camera."""
+        """Pause the playback or resume it; no effect on a camera."""
         if self.session.playback is not None:
             self.session.playback.toggle()
 
     def step(self, count: int) -> None:
-        """Go on or back by so many frames, and pause."""
+        """Go forwards or backwards by a number of frames, and pause."""
         if self.session.playback is not None:
             self.session.playback.step(count)
 
     def seek(self, seconds: float) -> None:
-        """Go to that time of the source."""
+        """Go to a time of the source, in seconds."""
         if self.session.playback is not None:
             self.session.playback.seek(seconds)
 
     def select_at(self, x: float, y: float) -> None:
-        """Select the instance at that pixel of what is shown; none where there is none."""
+        """Select the instance at a pixel of the frame; deselect if there is none."""
         row = None if self.result is None else instance_at(self.result.detections, x, y)
         if self.result is None or row is None:
             self.deselect()
@@ -194,22 +193,22 @@ class Controller(QObject):
             self.select(self.result, row)
 
     def select(self, shown: Result, row: int) -> None:
-        """Select one of the detections that are shown, or were a moment ago."""
+        """Select a detection of a result that is or was shown."""
         self.session.select(shown.detections.select([row]))
 
     def deselect(self) -> None:
-        """Select nothing."""
+        """Deselect the selected instance."""
         self.session.deselect()
 
     def select_next(self, step: int) -> None:
-        """Select the instance that comes so many places on, from left to right."""
+        """Select the instance `step` places after the selected one, from left to right."""
         if self.result is not None:
             chosen = next_instance(self.result.detections, self.result.selected, step)
             if chosen is not None:
                 self.select(self.result, chosen)
 
     def inspect(self, wanted: bool) -> None:
-        """Somebody begins (True) or ends (False) to look at prototypes; they cost time while anybody does."""
+        """Add (True) or remove (False) a user of prototypes, which are computed while there is one."""
         self._inspectors = max(0, self._inspectors + (1 if wanted else -1))
         self.session.inspect(self._inspectors > 0)
 
@@ -218,38 +217,38 @@ class Controller(QObject):
         self.session.snapshot(self.output)
 
     def toggle_recording(self) -> None:
-        """Begin to record what is shown, or end it."""
+        """Start recording what is shown, or stop it."""
         if self.session.recording:
             self.session.stop_recording()
         else:
             self.session.record(self.output, self.settings.record_json)
 
     def annotate(self, source: str, output: Path) -> None:
-        """Annotate a file to disk, every frame of it, beside what is shown."""
+        """Start annotating every frame of a file to disk, in the background."""
         self.session.annotate(source, output)
 
     def cancel_annotation(self) -> None:
-        """End it early."""
+        """Cancel the annotation of a file."""
         self.session.cancel_annotation()
 
-    def tell(self, level: Level, text: str, details: str = "", topic: str = "") -> None:
+    def notify(self, level: Level, text: str, details: str = "", topic: str = "") -> None:
         """Show a notice."""
         self.notice.emit(Notice(level, text, details, topic))
 
     def ask_for_file(self) -> None:
-        """Let a video or a picture be chosen, and open it. Returns at once."""
+        """Open the dialog for a video or picture to play. Returns at once."""
         self.file_asked.emit()
 
     def ask_for_folder(self) -> None:
-        """Let a folder of pictures be chosen, and open it. Returns at once."""
+        """Open the dialog for a folder of pictures to play. Returns at once."""
         self.folder_asked.emit()
 
     def ask_for_weights(self) -> None:
-        """Let a file of weights be chosen, and detect with it. Returns at once."""
+        """Open the dialog for a file of weights to use. Returns at once."""
         self.weights_asked.emit()
 
     def close(self, timeout: float = 2.0) -> bool:
-        """End the session. False when a thread is left behind after so many seconds."""
+        """End the session. Returns False if a thread is still running after `timeout` seconds."""
         return self.session.close(timeout)
 
     def _listen(self) -> None:

@@ -1,4 +1,4 @@
-"""The age of the picture of a live source, and texts for a source that delivers none any more."""
+"""The age of the picture of a live source, and texts for one that delivers no pictures any more."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Liveness(QObject):
         return f"No picture for {silence:.0f} s" if silence else "Live"
 
     def words(self, now: float) -> str:
-        """Return the text over the picture of a source that delivers none any more; "" while it does."""
+        """Return the text over the picture of a source that delivers none any more; else ""."""
         silence = self._silence(now)
         age = f": this picture is {now - self._captured_at:.0f} s old" if silence else ""
         if self._lost:

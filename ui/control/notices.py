@@ -1,4 +1,4 @@
-"""Notices: what the window has to say beside the picture."""
+"""Notices: messages above the picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LESS_BRIEF = 20.0  # that a note stays about which something can be done
 
 
 class Level(Enum):
-    """How grave a notice is; the value is what it is called on screen."""
+    """The severity of a notice; the value is its name on screen."""
 
     INFO = "Note"
     WARNING = "Warning"
@@ -34,7 +34,7 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Remedy:
-    """What can be done about a notice: the text of its button, and what that does."""
+    """A button of a notice: its text, and the function that it calls."""
 
     text: str
     act: Callable[[], object]
@@ -52,7 +52,7 @@ class Notice:
 
 
 class NoticeBar(QWidget):
-    """The newest notices, the last one lowest; nothing at all while there is none."""
+    """Show the newest notices, the last one at the bottom; hidden without any."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,11 +65,11 @@ class NoticeBar(QWidget):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """What is shown, oldest first."""
+        """The notices that are shown, oldest first."""
         return tuple(row.notice for row in self._rows)
 
     def show_notice(self, notice: Notice) -> None:
-        """Show one more; one of the same topic, or the oldest of too many, gives way to it."""
+        """Add a notice. It replaces one of the same topic, or the oldest if there are too many."""
         if notice.topic:
             self.settle(notice.topic)
         while len(self._rows) >= MOST_SHOWN:
@@ -80,17 +80,17 @@ class NoticeBar(QWidget):
         self.setVisible(True)
 
     def settle(self, topic: str) -> None:
-        """Dismiss those of a topic, for they are out of date."""
+        """Dismiss the notices of a topic, which are out of date."""
         for row in [row for row in self._rows if row.notice.topic == topic]:
             self.dismiss(row)
 
     def clear(self) -> None:
-        """Dismiss all."""
+        """Dismiss all notices."""
         for row in list(self._rows):
             self.dismiss(row)
 
     def dismiss(self, row: _Row) -> None:
-        """Take one away."""
+        """Dismiss one notice."""
         if row in self._rows:
             self._rows.remove(row)
             self._layout.removeWidget(row)
@@ -100,7 +100,7 @@ class NoticeBar(QWidget):
 
 
 class _Row(QFrame):
-    """One notice: its level as a word, its text, and what can be done with it."""
+    """One notice: its level, its text and its buttons."""
 
     def __init__(self, notice: Notice, bar: NoticeBar) -> None:
         super().__init__(bar)

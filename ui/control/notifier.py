@@ -1,4 +1,4 @@
-"""What happens, as notices: the session's events in words, and what can be done about them."""
+"""Notices about the session's events and about changed settings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PyQt6.QtGui import QDesktopServices
 from pipeline.live.events import Failed, Loaded, Lost, RecordingStarted, Regained, Saved, Warned
 from pipeline.live.network.comparison import TOPIC as COMPARISON
 from pipeline.settings import ComparisonSettings, DisplaySettings
-from ui.control.class_words import some, unknown_classes
-from ui.control.compare_words import PRIVATE
+from ui.control.class_text import abbreviated, unknown_classes
+from ui.control.compare_text import PRIVATE
 from ui.control.controller import Controller
 from ui.control.notices import CLASSES, NETWORK, PRIVACY, RECORDING, SOURCE, Level, Notice, Remedy
 from ui.control.source_names import short_label_of
@@ -53,35 +53,35 @@ class Notifier(QObject):
         self._tell_classes()
 
     def _tell_classes(self) -> None:
-        """Say which of the chosen classes the network in use leaves out, once for each choice."""
+        """Name the chosen classes that the network in use does not know, once for each selection."""
         loaded = self._controller.loaded
-        told = "" if loaded is None else ignored_words(loaded, self._controller.detection.classes)
+        told = "" if loaded is None else ignored_text(loaded, self._controller.detection.classes)
         if told == self._ignored:
             return
         self._ignored = told
         if told:
-            self._controller.tell(Level.WARNING, told, topic=CLASSES)
+            self._controller.notify(Level.WARNING, told, topic=CLASSES)
         else:
             self._controller.settled.emit(CLASSES)
 
     def _on_lost(self, event: Lost) -> None:
         text = f"{event.name} gives no pictures any more ({event.reason}); it is tried again"
-        self._controller.tell(Level.WARNING, text, topic=SOURCE)
+        self._controller.notify(Level.WARNING, text, topic=SOURCE)
 
     def _on_regained(self, event: Regained) -> None:
-        self._controller.tell(Level.INFO, f"{event.name} is back", topic=SOURCE)
+        self._controller.notify(Level.INFO, f"{event.name} is back", topic=SOURCE)
 
     def _on_warned(self, event: Warned) -> None:
         text = f"{event.name}: {event.message}"
-        self._controller.tell(Level.WARNING, text, topic=text)  # it stands beside others, and once only
+        self._controller.notify(Level.WARNING, text, topic=text)  # it stands beside others, and once only
 
     def _on_recording(self, event: RecordingStarted) -> None:
         names = ", ".join(path.name for path in event.paths)
-        self._controller.tell(Level.INFO, f"Recording to {names}", topic=RECORDING)
+        self._controller.notify(Level.INFO, f"Recording to {names}", topic=RECORDING)
 
     def _on_saved(self, event: Saved) -> None:
         level = Level.WARNING if event.problems else Level.INFO
-        text = "; ".join((_saved_words(event), *event.problems))
+        text = "; ".join((_saved_text(event), *event.problems))
         remedy = _open_folder(event.paths[0].parent) if event.paths else None
         self._controller.notice.emit(Notice(level, text, "\n".join(event.problems), event.task, remedy))
 
@@ -93,7 +93,7 @@ class Notifier(QObject):
         if display.privacy != self._privacy:
             self._privacy = display.privacy
             text = PRIVACY_NOTE if display.privacy else PRIVACY_OFF
-            self._controller.tell(Level.INFO, text, topic=PRIVACY)
+            self._controller.notify(Level.INFO, text, topic=PRIVACY)
             self._tell_comparison()
 
     def _on_comparison(self, settings: ComparisonSettings) -> None:
@@ -105,32 +105,32 @@ class Notifier(QObject):
             self._controller.settled.emit(COMPARISON)
 
     def _tell_comparison(self) -> None:
-        """Say that nothing is compared while people are hidden, or that this is over."""
+        """Explain that nothing is compared while people are hidden, or withdraw that."""
         if self._compares and self._privacy:
-            self._controller.tell(Level.INFO, PRIVATE, topic=COMPARISON)
+            self._controller.notify(Level.INFO, PRIVATE, topic=COMPARISON)
         else:
             self._controller.settled.emit(COMPARISON)
 
     def _way_back(self) -> Remedy | None:
-        """To the source that was shown before the one that could not be opened, unless it goes on."""
+        """Return a button that opens the previous source again; None if it is still open."""
         before = self._controller.before
         if not before or self._controller.opened is not None:
             return None
         return Remedy(f"Back to {short_label_of(before)}", partial(self._controller.open, before))
 
 
-def ignored_words(loaded: Loaded, chosen: Sequence[str] | None) -> str:
-    """Which of the chosen classes these weights do not know, and what is looked for instead; "" for none."""
+def ignored_text(loaded: Loaded, chosen: Sequence[str] | None) -> str:
+    """Return a text about the chosen classes that these weights do not know; "" if they know all."""
     ignored = unknown_classes(chosen, loaded.class_names)
     if not ignored:
         return ""
     known = [name for name in chosen or () if name not in ignored]
-    what = some(known) if known else "all classes that they know"
-    return f"{loaded.weights.name}: these weights do not know {some(ignored)}; they look for {what}"
+    what = abbreviated(known) if known else "all classes that they know"
+    return f"{loaded.weights.name}: these weights do not know {abbreviated(ignored)}; they look for {what}"
 
 
 def show_folder(folder: Path) -> None:
-    """Show it in the system's file manager."""
+    """Open a folder in the system's file manager."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
 
@@ -138,8 +138,8 @@ def _open_folder(folder: Path) -> Remedy:
     return Remedy("Open folder", lambda: show_folder(folder))
 
 
-def _saved_words(event: Saved) -> str:
-    """The files, and of several, which tell much the same, what the first one tells."""
+def _saved_text(event: Saved) -> str:
+    """Return the paths of saved files, and the summary of the first one."""
     paths = ", ".join([str(path) for path in event.paths[:1]] + [path.name for path in event.paths[1:]])
     told = f"{event.task.capitalize()} saved: {paths}" if paths else event.task.capitalize()
     summary = event.summary.partition(";")[0] if len(event.paths) > 1 else event.summary

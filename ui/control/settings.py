@@ -1,4 +1,4 @@
-"""What the window remembers, as a frozen record and its file."""
+"""The settings that are saved between two starts: a frozen record and its file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CAMERA_MODE = re.compile(r"(?P<width>[0-9]{1,5})x(?P<height>[0-9]{1,5})(?:@(?P<
 
 @dataclass(frozen=True)
 class WindowSettings:
-    """All that is kept from one start to the next.
+    """All settings that are saved between two starts.
 
     recent:      sources, newest first, without passwords; at most `MOST_RECENT`
     output:      folder for recordings and snapshots, "" for the user's own videos folder
@@ -47,7 +47,7 @@ class WindowSettings:
 
 
 def camera_options(mode: str) -> SourceOptions | None:
-    """What a `camera_mode` asks of a camera; None where it asks for nothing, or makes no sense."""
+    """Return the options for a `camera_mode`; None if it is empty or malformed."""
     match = _CAMERA_MODE.fullmatch(mode.strip())
     if match is None:
         return None
@@ -58,7 +58,7 @@ def camera_options(mode: str) -> SourceOptions | None:
 
 
 def settings_path() -> Path:
-    """The file, which need not be there: in `LIVEMASK_HOME` if set, else in the system's own folder."""
+    """Return the path of the file, in `LIVEMASK_HOME` if that is set, else in the system's folder."""
     import platformdirs
 
     home = os.environ.get("LIVEMASK_HOME")
@@ -67,7 +67,7 @@ def settings_path() -> Path:
 
 
 def load(path: Path) -> tuple[WindowSettings, str]:
-    """The settings of a file, and a warning for people, "" without one. Raises nothing.
+    """Return the settings of a file, and a warning for the user, "" without one. Raises nothing.
 
     No file gives the defaults. So does a file that cannot be read; of one that can be, what makes no sense is
     the default, and the rest is kept.
@@ -92,7 +92,7 @@ def load(path: Path) -> tuple[WindowSettings, str]:
 
 
 def save(settings: WindowSettings, path: Path) -> None:
-    """Write the file, whole or not at all. Raises OSError."""
+    """Write the file atomically. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(dataclasses.asdict(settings), indent=2, default=str)  # a Path as its text
     write_bytes(path, text.encode())
@@ -108,7 +108,7 @@ def _window(stored: Mapping[str, Any], problems: list[str]) -> WindowSettings:
 
 
 def _fields(stored: object, fields: Fields, prefix: str, problems: list[str]) -> dict[str, Any]:
-    """The values that make sense, by their names; the others are told in `problems`."""
+    """Return the valid values by name; describe the invalid ones in `problems`."""
     if not isinstance(stored, dict):
         problems.append(f"{prefix.rstrip('.')}: expected settings by name, got {stored!r:.60}")
         return {}

@@ -1,4 +1,4 @@
-"""How each setting is read back from its file: tables of a setting's name and what makes it of a JSON value.
+"""Tables of the settings by name, each with a function that reads its value from JSON.
 
 A reader raises ValueError, whose text says what it expects.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
-from model.options import NMS_KINDS
+from model.options import MOST_DETECTIONS, NMS_KINDS
 from pipeline.settings import BACKGROUNDS
 from pipeline.tracking.options import STABILISE_KINDS
 
@@ -88,7 +88,7 @@ DETECTION_FIELDS: Fields = {
     "precision": _one_of("auto", *PRECISIONS),
     "image_size": _optional(_whole(SMALLEST_INPUT, LARGEST_INPUT)),
     "score_threshold": _optional(_number(0, 1)),
-    "max_detections": _whole(1, 10_000),
+    "max_detections": _whole(1, MOST_DETECTIONS),
     "nms": _one_of(*NMS_KINDS),
     "classes": _optional(_texts),
     "min_mask_region": _number(0, 1),

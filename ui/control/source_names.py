@@ -1,4 +1,4 @@
-"""What to call a source that somebody has asked for."""
+"""Names of sources as they are shown to the user."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pipeline.sources.addresses import is_address, redacted
 
 
 def label_of(source: str) -> str:
-    """A source as it stands in a list, and as the session's events call it: a path as it is, an address
-    without its password, a camera by its number or name."""
+    """Return the name of a source in lists and in the session's events.
+
+    A path stays as it is, an address loses its password, and a camera is called by its number or name.
+    """
     return f"Camera {which_camera(source)}".rstrip() if is_camera(source) else redacted(source)
 
 
 def short_label_of(source: str) -> str:
-    """The same in short: of a path the last part."""
+    """Return the short name of a source: the last part of a path."""
     label = label_of(source)
     return label if is_address(label) or is_camera(source) else PurePath(label).name or label
 
 
 def name_of(opened: Opened | None) -> str:
-    """What the other events call a source that was opened; "" for none."""
+    """Return the name by which other events refer to an opened source; "" for None."""
     return "" if opened is None else opened.name or opened.info.name

@@ -1,10 +1,10 @@
-"""Times and rates as people read them."""
+"""Times and rates as text."""
 
 from __future__ import annotations
 
 
 def clock(seconds: float | None) -> str:
-    """Minutes and seconds with tenths (1:05.3), with hours where there are any (1:02:05.3); –:– for None."""
+    """Return minutes, seconds and tenths (1:05.3), with hours if there are any (1:02:05.3); –:– for None."""
     if seconds is None:
         return "–:–"
     tenths = max(0, int(seconds * 10))
@@ -15,10 +15,10 @@ def clock(seconds: float | None) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """Minutes and whole seconds (0:12), with hours where there are any."""
+    """Return minutes and whole seconds (0:12), with hours if there are any."""
     return clock(seconds).partition(".")[0]
 
 
 def rate(frames: float) -> str:
-    """Frames a second: 29.9 fps; – fps for none."""
+    """Return a rate as text, such as 29.9 fps; – fps for 0."""
     return f"{frames:.1f} fps" if frames > 0 else "– fps"

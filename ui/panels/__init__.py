@@ -1,4 +1,4 @@
-"""The panels, as a table: a program loads only those that are shown."""
+"""The table of panels. A panel's module is loaded when the panel is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class PanelSpec:
-    """One panel.
+    """Description of one panel.
 
     title:    on its tab and in the menu
     target:   "module:Class"; the class is called with the controller and a parent widget

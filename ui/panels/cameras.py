@@ -1,4 +1,4 @@
-"""Cameras by name, looked for in the background, and the mode that is asked of them."""
+"""Selection of a camera by name and of its mode; cameras are listed in the background."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PyQt6.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, 
 
 from pipeline.sources import CAMERA_PREFIX
 from pipeline.sources.cameras.listing import CameraInfo
-from ui.panels.fields import Choice
-from ui.panels.widgets import Words
+from ui.panels.fields import ChoiceField
+from ui.panels.widgets import WrappedLabel
 
 FindCameras = Callable[[], Sequence[CameraInfo]]
 
@@ -34,7 +34,7 @@ _PATIENCE = 0.5  # seconds for a search to end as the window closes
 
 
 class CameraSearch:
-    """Looks for cameras in a thread of its own: on some systems they have to be tried out."""
+    """List cameras in a thread of its own: on some systems each one has to be opened for that."""
 
     def __init__(self, find: FindCameras) -> None:
         self._find = find
@@ -43,17 +43,17 @@ class CameraSearch:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is still looking."""
+        """True while the thread is searching."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to look, unless a search goes on."""
+        """Start a search, unless one is running."""
         if not self.running:
             self._thread = threading.Thread(target=self._look, name="livemask-cameras", daemon=True)
             self._thread.start()
 
     def end(self, timeout: float | None = None) -> Sequence[CameraInfo]:
-        """Wait for the thread, at most `timeout` seconds, and give what it found. Raises what it raised."""
+        """Wait at most `timeout` seconds, and return the cameras. Raises what the search raised."""
         if self._thread is not None:
             self._thread.join(timeout)
         if isinstance(self._found, Exception):
@@ -67,8 +67,8 @@ class CameraSearch:
             self._found = error
 
 
-class CameraChoice(QWidget):
-    """Asks which camera to open; `chosen` gives what opens it, `mode_chosen` the mode to ask for."""
+class CameraPicker(QWidget):
+    """Let the user choose a camera (`chosen` has its address) and its mode (`mode_chosen`)."""
 
     chosen = pyqtSignal(str)
     mode_chosen = pyqtSignal(str, object)
@@ -76,12 +76,12 @@ class CameraChoice(QWidget):
     def __init__(self, find: FindCameras) -> None:
         super().__init__()
         self._search = CameraSearch(find)
-        self._cameras = Choice("camera", "Camera")
-        self.mode = Choice("camera_mode", "Mode asked of the camera", MODES)
+        self._cameras = ChoiceField("camera", "Camera")
+        self.mode = ChoiceField("camera_mode", "Mode asked of the camera", MODES)
         self._open = QPushButton("Open camera")
         self._refresh = QPushButton("Refresh")
         self._refresh.setAccessibleName("Look for cameras again")
-        self._words = Words(LOOKING, "Cameras")
+        self._words = WrappedLabel(LOOKING, "Cameras")
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL)
         self._timer.timeout.connect(self._look_whether_found)
@@ -92,14 +92,14 @@ class CameraChoice(QWidget):
         self._show(())
 
     def look(self) -> None:
-        """Look for cameras anew; returns at once."""
+        """Start a new search; returns at once."""
         self._search.start()
         self._refresh.setEnabled(False)
-        self._words.say(LOOKING)
+        self._words.show_text(LOOKING)
         self._timer.start()
 
     def end(self) -> None:
-        """Wait a moment for a search that goes on."""
+        """Stop, waiting a moment for a search that is running."""
         self._timer.stop()
         with contextlib.suppress(Exception):  # nobody is there any more to be told
             self._search.end(_PATIENCE)
@@ -126,7 +126,7 @@ class CameraChoice(QWidget):
             self._show(self._search.end())
         except Exception as error:
             self._show(())
-            self._words.say(f"Cameras cannot be listed: {error}")
+            self._words.show_text(f"Cameras cannot be listed: {error}")
 
     def _show(self, cameras: Sequence[CameraInfo]) -> None:
         before = self._cameras.value
@@ -137,15 +137,17 @@ class CameraChoice(QWidget):
             self._cameras.show_value(before)
         self._cameras.setEnabled(bool(cameras))
         self._open.setEnabled(bool(cameras))
-        self._words.say("" if cameras else NONE_FOUND)
+        self._words.show_text("" if cameras else NONE_FOUND)
 
     def _choose(self) -> None:
         self.chosen.emit(self._cameras.value)
 
 
 def address_of(camera: CameraInfo, cameras: Sequence[CameraInfo]) -> str:
-    """What opens a camera: its name, which stays when it is plugged in elsewhere, or its number where another
-    one has that name too."""
+    """Return the address of a camera: its name, or its number where several cameras have that name.
+
+    The name stays the same when the camera is plugged in elsewhere.
+    """
     same = Counter(other.name.casefold() for other in cameras)
     is_alone = camera.name and same[camera.name.casefold()] == 1
     return f"{CAMERA_PREFIX}{camera.name}" if is_alone else str(camera.index)

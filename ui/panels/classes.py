@@ -1,4 +1,4 @@
-"""Which classes to look for: a list to tick, with a search."""
+"""Selection of the classes to detect: a list with check boxes and a search field."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from ui.control.class_words import some, unknown_classes
-from ui.panels.ticks import TickRows
-from ui.panels.widgets import LowList, Words
+from ui.control.class_text import abbreviated, unknown_classes
+from ui.panels.ticks import TickDelegate
+from ui.panels.widgets import CompactList, WrappedLabel
 
 NOT_LOADED = "The classes are listed once weights are loaded."
 NONE_TICKED = "No class is ticked: detection goes on with the choice before"
@@ -44,14 +44,14 @@ class ClassList(QWidget):
         self.search.setPlaceholderText("Search classes")
         self.search.setAccessibleName("Search classes")
         self.search.setClearButtonEnabled(True)
-        self.list = LowList("Classes to look for", lines=8)
-        self.list.setItemDelegate(TickRows(self.list))
+        self.list = CompactList("Classes to look for", lines=8)
+        self.list.setItemDelegate(TickDelegate(self.list))
         self.all, self.none, self.invert = _button("All"), _button("None"), _button("Invert")
-        self._buttons = {self.all: "Tick", self.none: "Untick", self.invert: "Turn round the ticks of"}
+        self._buttons = {self.all: "TickField", self.none: "Untick", self.invert: "Turn round the ticks of"}
         for button, word in self._buttons.items():
             button.setToolTip(f"{word} all classes that the search shows")
             button.setAccessibleDescription(button.toolTip())
-        self.words = Words(NOT_LOADED, "Classes")
+        self.words = WrappedLabel(NOT_LOADED, "Classes")
         self._arrange()
         self.search.textChanged.connect(self._filter)
         self.search.left.connect(self._enter_list)
@@ -61,7 +61,7 @@ class ClassList(QWidget):
         self.invert.clicked.connect(self._tick_others)
 
     def show_names(self, names: Sequence[str], thresholds: Mapping[str, float] | None = None) -> None:
-        """List these classes, in the network's order. thresholds: the weights' own of each, where known."""
+        """List these classes in the network's order. thresholds: the weights' own of each, if known."""
         with QSignalBlocker(self.list):
             self.list.clear()
             for name in names:
@@ -74,7 +74,7 @@ class ClassList(QWidget):
         self.show_value(self._value)
 
     def show_value(self, value: tuple[str, ...] | None) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         self._value = value
         rows = self.list.rows()
         wanted = {item.text() for item in rows}.intersection(value or ()) or {item.text() for item in rows}
@@ -103,7 +103,7 @@ class ClassList(QWidget):
         self._say()
 
     def _enter_list(self) -> None:
-        """Go on with the first class that the search shows."""
+        """Move the keyboard focus to the first class that matches the search."""
         shown = next((item for item in self.list.rows() if not item.isHidden()), None)
         if shown is not None:
             self.list.setCurrentItem(shown)
@@ -119,7 +119,7 @@ class ClassList(QWidget):
         self._tick(lambda ticked: not ticked)
 
     def _tick(self, then: Callable[[bool], bool]) -> None:
-        """then: whether one that the search shows is ticked from now on, given whether it is."""
+        """Set the ticks of all classes that match the search. then: the new state, given the old one."""
         with QSignalBlocker(self.list):
             for item in self.list.rows():
                 if not item.isHidden():
@@ -143,24 +143,24 @@ class ClassList(QWidget):
             widget.setEnabled(matches)
         self.all.setEnabled(matches or (not count and self._value is not None))
         told = () if matches or not count else (f"{NO_MATCH} “{self.search.text().strip()}”.",)
-        self.words.say("\n".join((*told, self._choice_words())))
+        self.words.show_text("\n".join((*told, self._choice_text())))
         self.words.setToolTip(", ".join(self._ticked()))
 
-    def _choice_words(self) -> str:
+    def _choice_text(self) -> str:
         count, ticked = self.list.count(), self._ticked()
         if not count:
-            return f"{NOT_LOADED} Chosen: {some(self._value or ('all',))}."
+            return f"{NOT_LOADED} Chosen: {abbreviated(self._value or ('all',))}."
         if not ticked:
-            before = "all classes" if self._value is None else some(self._value)
+            before = "all classes" if self._value is None else abbreviated(self._value)
             return f"{NONE_TICKED} ({before}) until one is."
-        named = f": {some(ticked)}" if len(ticked) < count else ""
+        named = f": {abbreviated(ticked)}" if len(ticked) < count else ""
         told = f"{len(ticked)} of {count} classes{named}"
         unknown = unknown_classes(self._value, [item.text() for item in self.list.rows()])
-        return f"{told}\nNot known to these weights: {some(unknown)}" if unknown else told
+        return f"{told}\nNot known to these weights: {abbreviated(unknown)}" if unknown else told
 
 
 def _button(text: str) -> QToolButton:
-    """Narrower than a push button: three of them fit beside each other in a narrow panel."""
+    """Return a tool button, narrower than a push button: three fit beside each other in a narrow panel."""
     button = QToolButton()
     button.setText(text)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -169,12 +169,12 @@ def _button(text: str) -> QToolButton:
 
 
 class _Search(QLineEdit):
-    """Is left by the key that leads down to what it has found."""
+    """A search field that emits `left` when the Down key is pressed."""
 
     left = pyqtSignal()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
-        """Down leaves it."""
+        """Leave the field with the Down key."""
         if event is not None and event.key() == Qt.Key.Key_Down:
             self.left.emit()
         else:

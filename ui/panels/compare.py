@@ -1,4 +1,4 @@
-"""The panel of a comparison: what differs on the right, and how still both sides are."""
+"""The panel of a comparison: the settings of the right side, and the stability of both sides."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from model.options import NMS_KINDS
 from pipeline.settings import ComparisonSettings
 from pipeline.stability.pair_score import RECENT_LIVE, Scores
 from pipeline.tracking.options import STABILISE_KINDS
-from ui.control.class_words import common_threshold, own_thresholds
-from ui.control.compare_words import FIGURES, SIDES, side_words, status_words
+from ui.control.class_text import common_threshold, own_thresholds
+from ui.control.compare_text import FIGURES, SIDES, side_text, status_text
 from ui.control.controller import Controller
-from ui.panels.fields import Choice, Gathered, Tick, is_news
+from ui.panels.fields import ChoiceField, ThrottledChanges, TickField, has_changed
 from ui.panels.input_size import InputSize
 from ui.panels.polled import PolledPanel
 from ui.panels.score import ScoreSlider
 from ui.panels.sections import Sections
-from ui.panels.widgets import Words
+from ui.panels.widgets import WrappedLabel
 from ui.window.dropping import WEIGHTS_SUFFIXES
 
 AS_LEFT = "As on the left"
@@ -32,7 +32,7 @@ MEASURED = f"The last {RECENT_LIVE:.0f} seconds, measured while it is compared"
 
 
 class ComparePanel(PolledPanel):
-    """Chooses the right side, and looks how both do while it can be seen itself."""
+    """Edit the settings of the right side, and show the scores of both while the panel is visible."""
 
     interval = 300
 
@@ -40,40 +40,41 @@ class ComparePanel(PolledPanel):
         super().__init__(controller, parent)
         self._comparer = controller.comparer
         self._followed: ComparisonSettings | None = None
-        self._changes = Gathered(self._comparer.change, self)
-        self._on = Tick("on", "Compare in the picture", HOW)
-        self._stabilise = Choice("stabilise", "Stabiliser on the right", _rows(STABILISE_KINDS))
-        self._other_score = Tick("other", "Another score threshold", "One for every class on the right")
+        self._changes = ThrottledChanges(self._comparer.change, self)
+        self._on = TickField("on", "Compare in the picture", HOW)
+        self._stabilise = ChoiceField("stabilise", "Stabiliser on the right", _rows(STABILISE_KINDS))
+        self._other_score = TickField("other", "Another score threshold", "One for every class on the right")
         self._score = ScoreSlider("Score threshold on the right")
-        self._nms = Choice("nms", "Non-maximum suppression on the right", _rows(NMS_KINDS))
+        self._nms = ChoiceField("nms", "Non-maximum suppression on the right", _rows(NMS_KINDS))
         self._size = InputSize(AS_LEFT)
         self._weights = _OtherWeights()
         self._file = QPushButton("Other weights from a file…")
-        self._status = Words(name="How the comparison stands")
-        self._sides = [Words("–", f"Side {side}") for side in SIDES]
+        self._status = WrappedLabel(name="How the comparison stands")
+        self._sides = [WrappedLabel("–", f"Side {side}") for side in SIDES]
         self._figures = _Figures()
-        self._problem = Words(name="Why nothing is measured")
+        self._problem = WrappedLabel(name="Why nothing is measured")
         self._arrange()
         self._connect()
 
     def begin(self) -> None:
-        """Weights may have been downloaded meanwhile."""
+        """List the weights anew: some may have been downloaded meanwhile."""
         self._weights.show_value(self._comparer.settings.weights)
 
     def refresh(self) -> None:
-        """Show how the comparison stands now."""
+        """Show the current state of the comparison."""
         session, wanted = self.controller.session, self._comparer.settings.on
         status = session.comparison
-        self._status.say(status_words(status, wanted))
+        self._status.show_text(status_text(status, wanted))
         goes_on = wanted and status.state == "on"
         for words, side, settings in zip(self._sides, SIDES, (status.left, status.right), strict=True):
-            words.say(f"{side}: {side_words(settings)}" if wanted and settings is not None else f"{side}: –")
+            text = side_text(settings) if wanted and settings is not None else "–"
+            words.show_text(f"{side}: {text}")
         self._figures.show_scores(session.scores if goes_on else None)
-        self._problem.say(session.scores_problem if goes_on else "")
+        self._problem.show_text(session.scores_problem if goes_on else "")
 
     def _arrange(self) -> None:
         sections = Sections()
-        sections.add_section("Comparison", self._on, Words(HOW), self._status)
+        sections.add_section("Comparison", self._on, WrappedLabel(HOW), self._status)
         sections.add_section(
             "On the right",
             ("Stabiliser", self._stabilise),
@@ -85,7 +86,7 @@ class ComparePanel(PolledPanel):
             self._file,
         )
         sections.add_section("Sides", *self._sides)
-        sections.add_section("How still they are", self._figures, self._problem, Words(MEASURED))
+        sections.add_section("How still they are", self._figures, self._problem, WrappedLabel(MEASURED))
         sections.end_sections()
         self.put(sections)
 
@@ -103,7 +104,7 @@ class ComparePanel(PolledPanel):
 
     def _follow(self, settings: ComparisonSettings) -> None:
         for field in (self._on, self._stabilise, self._nms, self._size, self._weights):
-            if is_news(field.field, self._followed, settings) and not self._changes.holds(field.field):
+            if has_changed(field.field, self._followed, settings) and not self._changes.holds(field.field):
                 field.show_value(getattr(settings, field.field))
         self._followed = settings
         own = settings.score_threshold is not None
@@ -114,7 +115,7 @@ class ComparePanel(PolledPanel):
             self.refresh()
 
     def _show_score(self) -> None:
-        """The right side's threshold, which may be that of the left."""
+        """Show the right side's score threshold, which may be that of the left."""
         if not self._changes.holds("score_threshold"):
             right = self._comparer.settings.right_of(self.controller.detection)
             self._score.own = common_threshold(own_thresholds(self.controller.loaded, right.classes))
@@ -126,7 +127,7 @@ class ComparePanel(PolledPanel):
         self._comparer.change(score_threshold=begin if own else None)
 
     def _choose_file(self) -> None:
-        """Returns at once: the picture goes on while somebody chooses."""
+        """Open the dialog for a file of weights. Returns at once."""
         dialog = QFileDialog(self, "Weights to compare with")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         patterns = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
@@ -136,15 +137,15 @@ class ComparePanel(PolledPanel):
         dialog.open()
 
 
-class _OtherWeights(Choice):
-    """The field "weights": those that are on this machine, and the file that was chosen."""
+class _OtherWeights(ChoiceField):
+    """The field "weights": the weights on this machine, and a file if one was chosen."""
 
     def __init__(self) -> None:
         super().__init__("weights", "Weights on the right")
         self.show_value(None)
 
     def show_value(self, value: str | None) -> None:
-        """Show the field's value; the list is filled anew, for weights may have been downloaded."""
+        """Show a value of the field, and list the weights anew: some may have been downloaded."""
         self.clear()
         value = None if value is None else current_name(value)
         self.add_row(None, AS_LEFT)
@@ -157,7 +158,7 @@ class _OtherWeights(Choice):
 
 
 class _Figures(QWidget):
-    """A table of what was measured, a column a side."""
+    """A table of measured values with one column for each side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +179,7 @@ class _Figures(QWidget):
             self._cells.append(cells)
 
     def show_scores(self, scores: Scores | None) -> None:
-        """Show both sides' figures; None: there are none."""
+        """Show the scores of both sides; None for none."""
         for (_, _, words), cells in zip(FIGURES, self._cells, strict=True):
             for side, cell in enumerate(cells):
                 text = "–" if scores is None else words(scores[side])

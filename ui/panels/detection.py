@@ -1,4 +1,4 @@
-"""The panel of how instances are found: weights, engine, thresholds and classes."""
+"""The panel of detection: weights, engine, thresholds and classes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections.abc import Iterable
 
 from PyQt6.QtWidgets import QWidget
 
-from model.config import DetectionConfig
 from model.engines import ENGINES, OPTIONS, PRECISIONS
-from model.options import NMS_KINDS
+from model.options import MOST_DETECTIONS, NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.settings import DetectionSettings
-from ui.control.class_words import own_thresholds
+from ui.control.class_text import own_thresholds
 from ui.control.controller import Controller
 from ui.panels.classes import ClassList
 from ui.panels.fallback import LOADING, Fallback
-from ui.panels.fields import Choice, Field, Gathered, Slider, is_news
+from ui.panels.fields import ChoiceField, Field, SliderField, ThrottledChanges, has_changed
 from ui.panels.input_size import InputSize
 from ui.panels.score import ScoreThreshold
 from ui.panels.sections import Sections
-from ui.panels.weights import WeightsChoice
-from ui.panels.widgets import Words, Working
+from ui.panels.weights import WeightsPicker
+from ui.panels.widgets import ProgressRow, WrappedLabel
 
 AUTOMATIC = ("auto", "Automatic", "The fastest that there is on this machine")
 _DEVICE_NAMES = {"cpu": "CPU", "cuda": "GPU (CUDA)"}
@@ -36,7 +35,7 @@ _STABILISE = (
     ("light", "Light", "Less trembling of edges; masks follow motion at once"),
     ("strong", "Strong", "Stiller still; what moves slowly may follow a little late"),
 )
-STABILISE_WORDS = (
+STABILISE_TEXT = (
     "Keeps masks from trembling, and an instance for a while when its score falls. "
     "It rests while people are hidden."
 )
@@ -46,25 +45,25 @@ _Row = Field | InputSize | ScoreThreshold
 
 
 class DetectionPanel(Sections):
-    """How instances are found; every change applies to the picture that runs."""
+    """Edit the settings of detection; every change applies to the running source."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
         self._followed: DetectionSettings | None = None
-        self._changes = Gathered(controller.set_detection, self)
-        self._weights = WeightsChoice(controller)
-        self._working = Working("Loading of weights")
-        self._in_use = Words(NOT_LOADED, "What is in use")
+        self._changes = ThrottledChanges(controller.set_detection, self)
+        self._weights = WeightsPicker(controller)
+        self._working = ProgressRow("Loading of weights")
+        self._in_use = WrappedLabel(NOT_LOADED, "What is in use")
         self._classes = ClassList()
         self._size = InputSize()
         self._score = ScoreThreshold()
-        self._fields: list[WeightsChoice | ClassList | _Row] = [self._weights]
+        self._fields: list[WeightsPicker | ClassList | _Row] = [self._weights]
         self.add_section("Weights", self._weights, self._working, self._in_use, Fallback(controller))
         self._add_fields("Thresholds", (("Score", self._score), *_thresholds()))
-        stabilise = Choice("stabilise", "Stabilise", _STABILISE)
+        stabilise = ChoiceField("stabilise", "Stabilise", _STABILISE)
         self._fields.append(stabilise)
-        self.add_section("Stability", ("Stabilise", stabilise), Words(STABILISE_WORDS))
+        self.add_section("Stability", ("Stabilise", stabilise), WrappedLabel(STABILISE_TEXT))
         self._fields.append(self._classes)
         self.add_section("Classes", self._classes, stretch=1)
         self._add_fields("Computation", (*_computation(), ("Input size", self._size)))
@@ -91,7 +90,7 @@ class DetectionPanel(Sections):
 
     def _follow(self, detection: DetectionSettings) -> None:
         for field in self._fields:
-            if is_news(field.field, self._followed, detection) and not self._changes.holds(field.field):
+            if has_changed(field.field, self._followed, detection) and not self._changes.holds(field.field):
                 field.show_value(getattr(detection, field.field))
         self._followed = detection
         self._show_thresholds()
@@ -100,13 +99,13 @@ class DetectionPanel(Sections):
         self._score.show_own(own_thresholds(self._controller.loaded, self._controller.detection.classes))
 
     def _on_loading(self, event: Loading) -> None:
-        self._working.tell(f"Loading {event.what}…")
+        self._working.show_progress(f"Loading {event.what}…")
         if self._controller.loaded is None:
-            self._in_use.say("")
+            self._in_use.show_text("")
 
     def _on_loaded(self, event: Loaded) -> None:
         self._working.end()
-        self._in_use.say(loaded_words(event))
+        self._in_use.show_text(loaded_text(event))
         self._size.own = event.image_size
         self._classes.show_names(event.class_names, own_thresholds(event))
         self._show_thresholds()
@@ -115,22 +114,24 @@ class DetectionPanel(Sections):
         if event.task == LOADING:
             self._working.end()
             if self._controller.loaded is None:
-                self._in_use.say(NOT_LOADED)
+                self._in_use.show_text(NOT_LOADED)
 
 
-def loaded_words(event: Loaded) -> str:
-    """What is in use, for people."""
+def loaded_text(event: Loaded) -> str:
+    """Return a description of the network in use."""
     names = "1 class" if len(event.class_names) == 1 else f"{len(event.class_names)} classes"
     side = " on its longer side" if event.keeps_aspect_ratio else ""
     return f"In use: {event.weights.name}, {names}, input {event.image_size} px{side}.\n{event.choice}"
 
 
 def _thresholds() -> tuple[tuple[str, Field], ...]:
-    most = DetectionConfig().max_detections
     kinds = [(kind, kind.capitalize(), _NMS_TIPS.get(kind, "")) for kind in NMS_KINDS]
     return (
-        ("Top-k", Slider("max_detections", "Most detections (top-k)", 1, most, 1, "{:.0f}".format)),
-        ("NMS", Choice("nms", "Kind of non-maximum suppression", kinds)),
+        (
+            "Top-k",
+            SliderField("max_detections", "Most detections (top-k)", 1, MOST_DETECTIONS, 1, "{:.0f}".format),
+        ),
+        ("NMS", ChoiceField("nms", "Kind of non-maximum suppression", kinds)),
     )
 
 
@@ -140,7 +141,7 @@ def _computation() -> tuple[tuple[str, Field], ...]:
     kinds = [(name, _DEVICE_NAMES.get(name, name), "") for name in devices]
     precisions = [(name, name, tip) for name, tip in PRECISIONS.items()]
     return (
-        ("Engine", Choice("engine", "Engine", (AUTOMATIC, *engines))),
-        ("Device", Choice("device", "Device", (AUTOMATIC, *kinds))),
-        ("Precision", Choice("precision", "Precision", (AUTOMATIC, *precisions))),
+        ("Engine", ChoiceField("engine", "Engine", (AUTOMATIC, *engines))),
+        ("Device", ChoiceField("device", "Device", (AUTOMATIC, *kinds))),
+        ("Precision", ChoiceField("precision", "Precision", (AUTOMATIC, *precisions))),
     )

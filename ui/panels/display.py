@@ -1,4 +1,4 @@
-"""The panel of what is shown: the layers, their colours, the background, and privacy."""
+"""The panel of display: layers, colours, background and privacy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from PyQt6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from pipeline.settings import BACKGROUNDS, DisplaySettings
 from ui.control.controller import Controller
-from ui.panels.fields import Choice, ColourButton, Field, Gathered, Slider, Tick, is_news
+from ui.panels.fields import (
+    ChoiceField,
+    ColourField,
+    Field,
+    SliderField,
+    ThrottledChanges,
+    TickField,
+    has_changed,
+)
 from ui.panels.sections import Sections
-from ui.panels.widgets import Words
+from ui.panels.widgets import WrappedLabel
 
 # field, text, explanation
 LAYERS = (
@@ -26,17 +34,17 @@ COLOURS_BY = (
     ("class", "Class", "A colour for each class"),
 )
 # kind of background -> text, explanation
-_BACKGROUND_WORDS = {
+_BACKGROUND_TEXT = {
     "kept": ("As it is", "Leave what is around the instances as it is"),
     "blurred": ("Blurred", "Blur what is around the instances"),
     "colour": ("One colour", "Show a colour in the place of what is around the instances"),
     "picture": ("A picture", "Show a picture in the place of what is around the instances"),
 }
-PRIVACY_WORDS = (
+PRIVACY_TEXT = (
     "People are pixelated here and in everything that is saved. "
     "A person who was never detected is not hidden."
 )
-JSON_WORDS = (
+JSON_TEXT = (
     "Detections as JSON lines",
     "Write what is found in every frame to a .jsonl file beside a recording",
 )
@@ -44,29 +52,29 @@ NO_PICTURE = "No picture is chosen yet: the background stays as it is."
 
 
 class DisplayPanel(Sections):
-    """What is shown of a result; every change is seen at once."""
+    """Edit the settings of display; every change is visible at once."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
         self._followed: DisplaySettings | None = None
-        self._changes = Gathered(controller.set_display, self)
-        ticks = [Tick(*row) for row in LAYERS]
-        self._opacity = Slider("opacity", "Opacity of the masks", 0, 1, 100, "{:.0%}".format)
-        self._colour_by = Choice("colour_by", "Colours by", COLOURS_BY)
-        rows = [(kind, *_BACKGROUND_WORDS[kind]) for kind in BACKGROUNDS]
-        self._background = Choice("background", "Background", rows)
-        self._colour = ColourButton("background_colour", "Colour of the background")
+        self._changes = ThrottledChanges(controller.set_display, self)
+        ticks = [TickField(*row) for row in LAYERS]
+        self._opacity = SliderField("opacity", "Opacity of the masks", 0, 1, 100, "{:.0%}".format)
+        self._colour_by = ChoiceField("colour_by", "Colours by", COLOURS_BY)
+        rows = [(kind, *_BACKGROUND_TEXT[kind]) for kind in BACKGROUNDS]
+        self._background = ChoiceField("background", "Background", rows)
+        self._colour = ColourField("background_colour", "Colour of the background")
         self._picture = QPushButton("Choose a picture…")
-        self._picture_words = Words(name="Picture of the background")
-        self._privacy = Tick("privacy", "Hide people", PRIVACY_WORDS)
+        self._picture_text = WrappedLabel(name="Picture of the background")
+        self._privacy = TickField("privacy", "Hide people", PRIVACY_TEXT)
         self._fields: list[Field] = [*ticks, self._opacity, self._colour_by]
         self._fields += [self._background, self._colour, self._privacy]
         self.add_section("Shown", *ticks)
         self.add_section("Colours", ("Opacity", self._opacity), ("Colours by", self._colour_by))
-        self.add_section("Background", self._background, self._colour, self._picture, self._picture_words)
-        self.add_section("Privacy", self._privacy, Words(PRIVACY_WORDS))
-        self._json = Tick("record_json", *JSON_WORDS)
+        self.add_section("Background", self._background, self._colour, self._picture, self._picture_text)
+        self.add_section("Privacy", self._privacy, WrappedLabel(PRIVACY_TEXT))
+        self._json = TickField("record_json", *JSON_TEXT)
         self._json.show_value(controller.settings.record_json)
         self.add_section("Recording", self._json)
         self.end_sections()
@@ -82,16 +90,16 @@ class DisplayPanel(Sections):
 
     def _follow(self, display: DisplaySettings) -> None:
         for field in self._fields:
-            if is_news(field.field, self._followed, display) and not self._changes.holds(field.field):
+            if has_changed(field.field, self._followed, display) and not self._changes.holds(field.field):
                 field.show_value(getattr(display, field.field))
         self._followed = display
         self._colour.setVisible(display.background == "colour")
         self._picture.setVisible(display.background == "picture")
         self._opacity.setEnabled(display.masks)
-        self._picture_words.say(_picture_words(display))
+        self._picture_text.show_text(_picture_text(display))
 
     def _choose_picture(self) -> None:
-        """Returns at once: the picture goes on while somebody chooses."""
+        """Open the dialog for a background picture. Returns at once."""
         before = self._controller.display.background_picture
         dialog = QFileDialog(
             self, "Picture for the background", str(before.parent if before else Path.home())
@@ -115,7 +123,7 @@ def _picture_filters() -> list[str]:
     return [f"Pictures ({' '.join(f'*{suffix}' for suffix in sorted(IMAGE_SUFFIXES))})", "All files (*)"]
 
 
-def _picture_words(display: DisplaySettings) -> str:
+def _picture_text(display: DisplaySettings) -> str:
     if display.background != "picture":
         return ""
     return NO_PICTURE if display.background_picture is None else str(display.background_picture)

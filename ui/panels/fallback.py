@@ -1,4 +1,4 @@
-"""The way back, where a network that was chosen could not be loaded."""
+"""A button that returns to a working network after one could not be loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Loaded
 from pipeline.settings import DetectionSettings
 from ui.control.controller import Controller
-from ui.panels.widgets import Words
+from ui.panels.widgets import WrappedLabel
 
 LOADING = "network"  # the task of a failure to load
 USE_LOADED, USE_DEFAULT = "Use the network in use", "Use the default"
@@ -19,7 +19,7 @@ _KEPT = frozenset({"score_threshold", "max_detections", "nms"})  # they go with 
 
 
 class Fallback(QWidget):
-    """Says which network is in use where it is not the chosen one, and offers to choose that.
+    """Name the network in use if it is not the chosen one, and offer to choose it.
 
     Without it the choice that failed would be tried again at every start.
     """
@@ -28,7 +28,7 @@ class Fallback(QWidget):
         super().__init__()
         self._controller = controller
         self._failed = True  # whoever is made late cannot know; nothing is offered where nothing differs
-        self.words = Words(name="The network that is in use instead")
+        self.words = WrappedLabel(name="The network that is in use instead")
         self.back = QPushButton(USE_DEFAULT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -62,11 +62,11 @@ class Fallback(QWidget):
 
     def _put(self) -> None:
         loaded = self._controller.loaded
-        self.words.say(fallback_words(loaded))
+        self.words.show_text(fallback_text(loaded))
         self.back.setText(USE_DEFAULT if loaded is None else USE_LOADED)
 
     def _changes(self) -> dict[str, Any]:
-        """What has to be chosen to come back."""
+        """Return the settings to change in order to return to the network in use."""
         loaded, chosen = self._controller.loaded, self._controller.detection
         target = DetectionSettings() if loaded is None else loaded.settings
         if loaded is not None and not chosen.needs_reload(target):
@@ -82,8 +82,8 @@ class Fallback(QWidget):
         self._controller.set_detection(**self._changes())
 
 
-def fallback_words(loaded: Loaded | None) -> str:
-    """Which network it is."""
+def fallback_text(loaded: Loaded | None) -> str:
+    """Return a text that names the network in use."""
     if loaded is None:
         return f"What is chosen is not in use, and no other network is. The default is {DEFAULT_WEIGHTS}."
     return f"What is chosen is not in use: the network in use is still {loaded.weights.name}, as before."

@@ -25,11 +25,11 @@ from PyQt6.QtWidgets import (
 from pipeline.settings import Colour
 from ui.panels.ticks import TickBox
 
-GATHERING = 80  # milliseconds
+THROTTLE = 80  # milliseconds
 
 
-class Tick(TickBox):
-    """A field that is on or off."""
+class TickField(TickBox):
+    """A field that is True or False."""
 
     edited = pyqtSignal(str, object)
 
@@ -41,15 +41,15 @@ class Tick(TickBox):
         self.clicked.connect(self._tell)
 
     def show_value(self, value: bool) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         self.setChecked(value)
 
     def _tell(self, on: bool) -> None:
         self.edited.emit(self.field, on)
 
 
-class Choice(QComboBox):
-    """A field with one of several values. rows: of value, text and explanation."""
+class ChoiceField(QComboBox):
+    """A field with one of several values. rows: value, text and explanation of each."""
 
     edited = pyqtSignal(str, object)
 
@@ -66,16 +66,16 @@ class Choice(QComboBox):
 
     @property
     def value(self) -> Any:
-        """What is shown as chosen."""
+        """The value that is selected."""
         return self.currentData()
 
     def add_row(self, value: Any, text: str, tip: str = "") -> None:
-        """One more value to choose from."""
+        """Add a value to choose from."""
         self.addItem(text, value)
         self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
 
     def add_heading(self, text: str) -> None:
-        """A line in the list that cannot be chosen."""
+        """Add a line that cannot be selected."""
         self.addItem(text)
         model = self.model()
         assert isinstance(model, QStandardItemModel)
@@ -84,12 +84,12 @@ class Choice(QComboBox):
         item.setEnabled(False)
 
     def row_of(self, value: Any) -> int:
-        """Where this value is in the list; -1 where it is not."""
+        """Return the row of a value, -1 if the list does not have it."""
         rows = (row for row in range(self.count()) if not self._is_heading(row))
         return next((row for row in rows if self.itemData(row) == value), -1)
 
     def show_value(self, value: Any) -> None:
-        """Show the field's value, which is added where the list does not have it."""
+        """Show a value of the field; it is added if the list does not have it."""
         if self.row_of(value) < 0:
             self.add_row(value, str(value))
         self.setCurrentIndex(self.row_of(value))
@@ -115,8 +115,8 @@ class _StillSlider(QSlider):
             event.ignore()
 
 
-class Slider(QWidget):
-    """A number between two others, with its value in words.
+class SliderField(QWidget):
+    """A field with a number in a range, shown as text beside the slider.
 
     scale: steps of the slider for 1 of the field; the field is a whole number where `scale` is 1
     words: how a value is written
@@ -147,7 +147,7 @@ class Slider(QWidget):
         self.slider.valueChanged.connect(self._tell)
 
     def show_value(self, value: float) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         with QSignalBlocker(self.slider):
             self.slider.setValue(round(value * self._scale))
         self._say(value)
@@ -162,8 +162,8 @@ class Slider(QWidget):
         self.slider.setAccessibleDescription(self._words(value))
 
 
-class ColourButton(QPushButton):
-    """A field that is a colour, BGR: a swatch and its code, which open a dialog."""
+class ColourField(QPushButton):
+    """A field with a BGR colour: a button that shows it and opens a dialog."""
 
     edited = pyqtSignal(str, object)
 
@@ -174,7 +174,7 @@ class ColourButton(QPushButton):
         self.clicked.connect(self._ask)
 
     def show_value(self, value: Colour) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         self._colour = value
         colour = self._as_qt()
         swatch = QPixmap(self.iconSize())
@@ -188,7 +188,7 @@ class ColourButton(QPushButton):
         return QColor(red, green, blue)
 
     def _ask(self) -> None:
-        """Returns at once: the picture goes on while somebody chooses."""
+        """Open the dialog for a colour. Returns at once."""
         dialog = QColorDialog(self._as_qt(), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle(self._name)
@@ -199,19 +199,19 @@ class ColourButton(QPushButton):
         self.edited.emit(self.field, (colour.blue(), colour.green(), colour.red()))
 
 
-Field = Tick | Choice | Slider | ColourButton
+Field = TickField | ChoiceField | SliderField | ColourField
 
 
-def is_news(field: str, before: object | None, now: object) -> bool:
-    """Whether a field of a record is another than it was; so it is where there was none before.
+def has_changed(field: str, before: object | None, now: object) -> bool:
+    """Return True if a field of a record has another value than before, or if there was no record before.
 
     What a person has begun to choose stays when something else is changed.
     """
     return before is None or getattr(before, field) != getattr(now, field)
 
 
-class Gathered(QObject):
-    """Hands changes on at most every `GATHERING` milliseconds, the last of each field.
+class ThrottledChanges(QObject):
+    """Pass changes on at most every `THROTTLE` milliseconds, the last one of each field.
 
     A slider that is dragged gives a hundred a second.
     """
@@ -222,21 +222,21 @@ class Gathered(QObject):
         self._changes: dict[str, Any] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(GATHERING)
+        self._timer.setInterval(THROTTLE)
         self._timer.timeout.connect(self.flush)
 
     def add(self, field: str, value: object) -> None:
-        """Hand this on, soon."""
+        """Pass a change on soon."""
         self._changes[field] = value
         if not self._timer.isActive():
             self._timer.start()
 
     def holds(self, field: str) -> bool:
-        """Whether a change of this field is still to be handed on."""
+        """Return True if a change of this field has not been passed on yet."""
         return field in self._changes
 
     def flush(self) -> None:
-        """Hand on what there is, now."""
+        """Pass all waiting changes on now."""
         self._timer.stop()
         changes, self._changes = self._changes, {}
         if changes:

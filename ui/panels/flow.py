@@ -1,4 +1,4 @@
-"""Parts of a panel, one beside the other where it is wide, one above the other where it is high."""
+"""A layout of two parts, beside each other in a wide panel and below each other in a high one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEAST = QSize(200, 200)  # pixels: a table of all stages is seen whole
 
 
 class Flow(QWidget):
-    """Lays two parts out by its own shape.
+    """Lay out two parts by the shape of the panel.
 
     The second has what it asks for, as far as there is room, and is scrolled where there is not; the first
     shrinks, and takes what is left.
@@ -29,11 +29,11 @@ class Flow(QWidget):
         self._box.addWidget(self._scrolled)
 
     def show_second(self, wanted: bool) -> None:
-        """Show the second part, or leave its room to the first."""
+        """Show or hide the second part."""
         self._scrolled.setVisible(wanted)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
-        """Choose the direction."""
+        """Choose the direction of the layout."""
         wide = self.width() > _WIDE * self.height()
         self._scrolled.whole_width = wide
         self._box.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
@@ -41,11 +41,11 @@ class Flow(QWidget):
         super().resizeEvent(event)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """However much there is to be seen: the picture has the first right to the room."""
+        """Return a small size whatever the content: the picture needs the room more."""
         return _LEAST
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Enough to see something."""
+        """Return a size that shows some of the content."""
         return QSize(360, 260)
 
 
@@ -60,7 +60,7 @@ class _Scrolled(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Ask for another width where the content does."""
+        """Update the geometry when the content wants another width."""
         if watched is self.widget() and event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(watched, event)

@@ -1,4 +1,4 @@
-"""The side of the network's input, the longer one where it is no square, as a number to step through."""
+"""The field for the input size of the network; the longer side where it is not square."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE = 400  # milliseconds: every size is another network to load, so a hel
 
 
 class InputSize(QSpinBox):
-    """The field "image_size": a multiple of 32 pixels, or None for the size of the weights' own.
+    """The field "image_size": a multiple of 32 pixels, or None for the weights' own size.
 
     own: that size, once it is known
     """
@@ -26,7 +26,7 @@ class InputSize(QSpinBox):
     edited = pyqtSignal(str, object)
 
     def __init__(self, nothing: str = "Automatic") -> None:
-        """nothing: what stands there for None."""
+        """nothing: the text for None."""
         super().__init__()
         self.field = "image_size"
         self.own: int | None = None
@@ -44,13 +44,13 @@ class InputSize(QSpinBox):
         self.valueChanged.connect(self._round)
 
     def show_value(self, value: int | None) -> None:
-        """Show the field's value, unless another one is being chosen."""
+        """Show a value of the field, unless the user is choosing another one."""
         if not self._timer.isActive():
             with QSignalBlocker(self):
                 self.setValue(_AUTOMATIC if value is None else value)
 
     def stepBy(self, steps: int) -> None:  # noqa: N802
-        """From no size at all begin at the weights' own."""
+        """Start at the weights' own size where no size is set."""
         if self.value() == _AUTOMATIC and steps > 0 and self.own is not None:
             self.setValue(self.own)
         else:

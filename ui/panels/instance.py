@@ -1,4 +1,4 @@
-"""The panel of the selected instance, and of all that are in the picture now."""
+"""The panel of the selected instance and of all instances in the picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.frame import Result
 from ui.control.controller import Controller
 from ui.panels.polled import PolledPanel
 from ui.panels.sections import Sections
-from ui.panels.widgets import LowList, Words
+from ui.panels.widgets import CompactList, WrappedLabel
 
 NOTHING_SHOWN = "Nothing is shown yet. Open a source first."
 NOT_LOOKED = "No network has looked at this picture yet."
@@ -19,8 +19,8 @@ NOTHING_FOUND = "No instance is found in this picture."
 HINT = "Click an instance in the picture, or choose one below."
 
 
-def area_words(detections: Detections, i: int) -> str:
-    """How large the mask of a detection is."""
+def area_text(detections: Detections, i: int) -> str:
+    """Return the area of a detection's mask as text."""
     if detections.crops is None:
         return "no mask"
     height, width = detections.image_size
@@ -29,8 +29,8 @@ def area_words(detections: Detections, i: int) -> str:
     return f"{thousands} pixels, {area / (height * width):.1%} of the frame"
 
 
-def box_words(detections: Detections, i: int) -> str:
-    """Where the box of a detection is, in pixels of the frame."""
+def box_text(detections: Detections, i: int) -> str:
+    """Return the size and position of a detection's box as text, in pixels of the frame."""
     x1, y1, x2, y2 = (round(float(value)) for value in detections.boxes[i])
     return f"{x2 - x1} × {y2 - y1} pixels at {x1}, {y1}"
 
@@ -39,13 +39,13 @@ def box_words(detections: Detections, i: int) -> str:
 FACTS: tuple[tuple[str, Callable[[Detections, int], str]], ...] = (
     ("Class", lambda detections, i: detections.names[i]),
     ("Score", lambda detections, i: f"{detections.scores[i]:.2f}"),
-    ("Area", area_words),
-    ("Box", box_words),
+    ("Area", area_text),
+    ("Box", box_text),
 )
 
 
-def track_words(detections: Detections, i: int, seconds_of: Callable[[int], float | None]) -> str:
-    """Which track a detection is part of, and how long that is there. seconds_of: tells it of a track."""
+def track_text(detections: Detections, i: int, seconds_of: Callable[[int], float | None]) -> str:
+    """Return the track of a detection and its age. seconds_of: returns the age of a track."""
     if detections.track_ids is None or detections.track_ids[i] < 0:
         return "of no track"
     track = int(detections.track_ids[i])
@@ -53,8 +53,8 @@ def track_words(detections: Detections, i: int, seconds_of: Callable[[int], floa
     return f"track {track}" if seconds is None else f"track {track}, here for {seconds:.1f} s"
 
 
-def row_words(result: Result, i: int) -> str:
-    """One line for a detection."""
+def row_text(result: Result, i: int) -> str:
+    """Return a detection as one line."""
     detections = result.detections
     chosen = " (selected)" if i == result.selected else ""
     ids = detections.track_ids
@@ -63,7 +63,7 @@ def row_words(result: Result, i: int) -> str:
 
 
 class InstancePanel(PolledPanel):
-    """Follows what the view shows while it can be seen itself."""
+    """Show the detections of the result that the view shows, while the panel is visible."""
 
     interval = 150
 
@@ -71,11 +71,11 @@ class InstancePanel(PolledPanel):
         super().__init__(controller, parent)
         self.due.connect(self.refresh)
         self._shown: Result | None = None
-        self._hint = Words(NOTHING_SHOWN, "Selection")
-        self._facts = [Words("–", name=label) for label, _ in FACTS]
-        self._track = Words("–", name="Track")
+        self._hint = WrappedLabel(NOTHING_SHOWN, "Selection")
+        self._facts = [WrappedLabel("–", name=label) for label, _ in FACTS]
+        self._track = WrappedLabel("–", name="Track")
         self._deselect = QPushButton("Select nothing")
-        self._list = LowList("Instances in the picture; Enter selects one")
+        self._list = CompactList("Instances in the picture; Enter selects one")
         self._all = self._arrange()
         self._deselect.clicked.connect(controller.deselect)
         self._list.itemActivated.connect(self._select)
@@ -83,7 +83,7 @@ class InstancePanel(PolledPanel):
         self._show(None)
 
     def refresh(self) -> None:
-        """Show what the view shows now."""
+        """Show the current result."""
         result = self.controller.result
         if result is not self._shown:
             self._show(result)
@@ -104,7 +104,7 @@ class InstancePanel(PolledPanel):
             self._list.takeItem(self._list.count() - 1)
         for i in range(count):
             assert result is not None
-            self._show_row(i, row_words(result, i), i == result.selected)
+            self._show_row(i, row_text(result, i), i == result.selected)
 
     def _show_row(self, i: int, text: str, selected: bool) -> None:
         # rows are changed in place, so that the keyboard's own mark stays where it is
@@ -121,12 +121,12 @@ class InstancePanel(PolledPanel):
     def _show_selected(self, result: Result | None) -> None:
         i = None if result is None else result.selected
         for words, (_, told) in zip(self._facts, FACTS, strict=True):
-            words.say("–" if result is None or i is None else told(result.detections, i))
+            words.show_text("–" if result is None or i is None else told(result.detections, i))
         seconds_of = self.controller.session.seconds_of
-        track = "–" if result is None or i is None else track_words(result.detections, i, seconds_of)
-        self._track.say(track)
+        track = "–" if result is None or i is None else track_text(result.detections, i, seconds_of)
+        self._track.show_text(track)
         self._deselect.setEnabled(i is not None)
-        self._hint.say(_hint(result))
+        self._hint.show_text(_hint(result))
 
     def _select(self, item: QListWidgetItem) -> None:
         row = self._list.row(item)

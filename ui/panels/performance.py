@@ -1,4 +1,4 @@
-"""The performance panel: rates, the waterfall, stages, queues, drops, ages, and the bottleneck in words."""
+"""The performance panel: rates, waterfall, stages, queues, drops, age of the picture, bottleneck."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _MARK = 40  # of a stage's colour, and margins
 
 
 class PerformancePanel(PolledPanel):
-    """How fast the run is, where the time goes, and what holds it up."""
+    """Show the speed of the run, the time of each stage and the bottleneck."""
 
     interval = 500
 
@@ -71,7 +71,7 @@ class PerformancePanel(PolledPanel):
         self._lay_out()
 
     def begin(self) -> None:
-        """Make the plot, the first time: what it is drawn with takes long to import."""
+        """Make the plot the first time: its library takes long to import."""
         if self.waterfall is None:
             from ui.panels.waterfall import Waterfall
 
@@ -79,7 +79,7 @@ class PerformancePanel(PolledPanel):
             self._plot.addWidget(self.waterfall, 1)
 
     def refresh(self) -> None:
-        """Show how the run does now."""
+        """Show the current figures."""
         session = self.controller.session
         snapshot = session.metrics
         if snapshot is None:
@@ -156,7 +156,7 @@ class PerformancePanel(PolledPanel):
 
 
 def _words(name: str, lines: int = 1) -> QLabel:
-    """Text that may break and can be selected, with room for that many lines."""
+    """Return a label that wraps and can be selected, with room for a number of lines."""
     label = QLabel("–")
     label.setAccessibleName(name)
     label.setWordWrap(True)
@@ -195,7 +195,7 @@ def _table() -> QTableWidget:
 
 
 def _put(table: QTableWidget, row: int, column: int, text: str) -> None:
-    """Change the text of a cell; a cell that says so already is not painted again."""
+    """Set the text of a cell if it differs: a cell is painted again when its text is set."""
     item = table.item(row, column)
     if item is None:
         item = QTableWidgetItem()
@@ -207,6 +207,6 @@ def _put(table: QTableWidget, row: int, column: int, text: str) -> None:
 
 
 def _mark(item: QTableWidgetItem | None) -> None:
-    """Give a stage's name the colour that it has in the waterfall."""
+    """Give the name of a stage its colour in the waterfall."""
     if item is not None and item.data(Qt.ItemDataRole.DecorationRole) != stage_colour(item.text()):
         item.setData(Qt.ItemDataRole.DecorationRole, stage_colour(item.text()))

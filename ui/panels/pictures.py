@@ -1,4 +1,4 @@
-"""Maps of numbers as small pictures, and colours, all told apart with any kind of colour vision."""
+"""Arrays as images, and colours that can be told apart with any kind of colour vision."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _NOTHING = QColor(245, 245, 245)
 
 
 def grey(values: NDArray[np.floating], most: float) -> QImage:
-    """values: [H, W], 0 (black) .. most (white)."""
+    """Return an image of values [H, W] from 0 (black) to `most` (white)."""
     return _indexed(values * (255 / most if most else 0), _greys())
 
 
 def diverging(values: NDArray[np.floating], most: float) -> QImage:
-    """values: [H, W], -most (blue) .. 0 (nearly white) .. most (vermillion)."""
+    """Return an image of values [H, W] from -most (blue) over 0 (nearly white) to most (vermillion)."""
     return _indexed(values * (127.5 / most if most else 0) + 128, _divergings())
 
 
 def sign_colour(value: float, background: QColor) -> QColor:
-    """The colour of a number by its sign, readable on that background."""
+    """Return the colour of a number by its sign, readable on the background."""
     colour = TAKES if value < 0 else ADDS
     return colour.lighter(165) if background.lightness() < 128 else colour.darker(115)
 
 
 def stage_colour(stage: str) -> QColor:
-    """The colour of a stage of the pipeline, the same in a light and in a dark window."""
+    """Return the colour of a pipeline stage, the same in a light and a dark window."""
     blue, green, red = COLOUR_BLIND_SAFE[STAGES.index(stage) % len(COLOUR_BLIND_SAFE)]
     return QColor(red, green, blue)
 
 
-class Picture(QWidget):
-    """One picture at a given aspect, as large as there is room, with its name underneath."""
+class CaptionedImage(QWidget):
+    """An image at a given aspect, as large as fits, with its name below."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,16 +53,16 @@ class Picture(QWidget):
         self._aspect = 1.0
 
     def show_image(self, image: QImage | None, aspect: float = 1.0) -> None:
-        """Show it, width / height = aspect whatever its own; None for nothing."""
+        """Show an image at an aspect (width / height) that may differ from its own; None for nothing."""
         self._image, self._aspect = image, aspect
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """A size that four of them fit beside each other in a narrow panel."""
+        """Return a size of which four fit beside each other in a narrow panel."""
         return QSize(110, 90)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        """The picture in the middle."""
+        """Paint the image in the middle, and its name."""
         painter = QPainter(self)
         room = QRectF(self.rect())
         line = self.fontMetrics().height()
@@ -75,7 +75,7 @@ class Picture(QWidget):
 
 
 def fitted(room: QRectF, aspect: float) -> QRectF:
-    """The largest rectangle of that width / height in the middle of the room."""
+    """Return the largest rectangle of an aspect (width / height) in the middle of `room`."""
     width = min(room.width(), room.height() * aspect)
     place = QRectF(0, 0, width, width / aspect)
     place.moveCenter(room.center())
@@ -83,13 +83,13 @@ def fitted(room: QRectF, aspect: float) -> QRectF:
 
 
 def paint_smoothly(painter: QPainter, image: QImage, place: QRectF) -> None:
-    """Paint the whole image there, whatever its own size."""
+    """Paint an image into a rectangle, scaled smoothly."""
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.drawImage(place, image)
 
 
 def _indexed(values: NDArray[np.floating], colours: list[int]) -> QImage:
-    """values: [H, W], places in the table of 256 colours; what lies beyond it gets its last colour."""
+    """Return an image of values [H, W], clipped to 0..255, through a table of 256 colours."""
     height, width = values.shape
     places = values.clip(0, 255).astype(np.uint8).tobytes() + bytes(SLACK)
     image = QImage(places, width, height, width, QImage.Format.Format_Indexed8)

@@ -1,4 +1,4 @@
-"""A panel that looks again and again at what goes on, as long as it is seen."""
+"""Base class of panels that are refreshed regularly while they are visible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ui.control.controller import Controller
 
 
 class PolledPanel(QScrollArea):
-    """Emits `due` when it is shown, and then every `interval` milliseconds until it is hidden.
+    """Emit `due` when the panel is shown, and then every `interval` milliseconds until it is hidden.
 
     What is connected to it must be quick, for the picture waits meanwhile.
 
@@ -31,28 +31,28 @@ class PolledPanel(QScrollArea):
         self.timer.timeout.connect(self.due)
 
     def put(self, content: QWidget) -> None:
-        """Fill the panel with this."""
+        """Set the content of the panel."""
         self._content = content
         column = QVBoxLayout(self.viewport())
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(content)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """That of the content."""
+        """Return that of the content."""
         return self._content.minimumSizeHint()
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """The same."""
+        """Return that of the content."""
         return self._content.sizeHint()
 
     def begin(self) -> None:
-        """The panel is seen from now on; called before the first `due`."""
+        """Called when the panel becomes visible, before the first `due`."""
 
     def end(self) -> None:
-        """It is seen no more."""
+        """Called when the panel is hidden."""
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Begin to look, unless it does already: a window that comes back is shown too."""
+        """Start the timer unless it runs already: a restored window is shown once more."""
         super().showEvent(event)
         if not self.timer.isActive():
             self.timer.start()
@@ -60,7 +60,7 @@ class PolledPanel(QScrollArea):
             self.due.emit()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
-        """Look no more."""
+        """Stop the timer."""
         super().hideEvent(event)
         if self.timer.isActive():
             self.timer.stop()

@@ -1,4 +1,4 @@
-"""The grid of prototypes: a list view, so that the keyboard and screen readers find their way in it."""
+"""The grid of prototypes, as a list view that works with the keyboard and with screen readers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FADED = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One prototype.
+    """One prototype in the grid.
 
     number:      its index
     coefficient: of the instance that is explained, -1..1; None without one
@@ -34,14 +34,14 @@ class Tile:
 
     @property
     def text(self) -> str:
-        """Number and coefficient with its sign."""
+        """The number, and the coefficient with its sign."""
         if self.coefficient is None:
             return f"{self.number}"
         return f"{self.number}: {self.coefficient:+.2f}".replace("-", "−")
 
     @property
     def spoken(self) -> str:
-        """The same in words."""
+        """A description for screen readers."""
         if self.coefficient is None:
             return f"prototype {self.number}"
         does = "takes away" if self.coefficient < 0 else "adds"
@@ -50,7 +50,7 @@ class Tile:
 
 
 class PrototypeGrid(QListView):
-    """Tiles in as many columns as there is room for."""
+    """Show tiles in as many columns as fit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,15 +65,15 @@ class PrototypeGrid(QListView):
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        """What is shown."""
+        """The tiles that are shown."""
         return self._tiles.tiles
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Two columns and a row and a half."""
+        """Return the size of two columns and one and a half rows."""
         return QSize(2 * _WIDTH + 60, 110)
 
     def show_tiles(self, tiles: tuple[Tile, ...]) -> None:
-        """Show these; as long as their number stays, place and selection do too."""
+        """Show these tiles; position and selection stay if their number is the same."""
         self._tiles.show(tiles)
 
 
@@ -127,7 +127,7 @@ class _Painter(QStyledItemDelegate):
 
 
 def _ground(painter: QPainter, option: QStyleOptionViewItem) -> tuple[QColor, QColor]:
-    """Paint what lies under a tile; returns its colour and that of plain text on it."""
+    """Paint the background of a tile; return its colour and that of plain text on it."""
     chosen = bool(option.state & QStyle.StateFlag.State_Selected)
     role = QPalette.ColorRole.Highlight if chosen else QPalette.ColorRole.Base
     background = option.palette.color(role)

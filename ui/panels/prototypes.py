@@ -1,4 +1,4 @@
-"""The prototype panel: what the network draws on a frame, and how that adds up to an instance's mask.
+"""The prototype panel: the prototypes of a frame, and how they add up to the mask of an instance.
 
 The YOLACT paper's figure 5, live.
 """
@@ -17,7 +17,7 @@ from pipeline.frame import Inspection, Result
 from pipeline.live.assembly import ORDERS, Assembly, Explanation, add_up, explain, instance_of, overlap
 from ui.control.controller import Controller
 from ui.panels.flow import Flow
-from ui.panels.pictures import Picture, diverging, grey
+from ui.panels.pictures import CaptionedImage, diverging, grey
 from ui.panels.polled import PolledPanel
 from ui.panels.prototype_grid import PrototypeGrid, Tile
 
@@ -33,7 +33,7 @@ Maps = NDArray[np.float32]
 
 
 class PrototypesPanel(PolledPanel):
-    """A grid of the K prototypes with an instance's coefficients, and the steps from their sum to a mask."""
+    """Show the K prototypes with an instance's coefficients, and the steps from their sum to its mask."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(controller, parent)
@@ -50,19 +50,19 @@ class PrototypesPanel(PolledPanel):
         self.count.valueChanged.connect(self._again)
         self.counted = QLabel()
         self.counted.setWordWrap(True)
-        self.steps = {name: Picture(name) for name in STEPS}
+        self.steps = {name: CaptionedImage(name) for name in STEPS}
         self._lay_out()
 
     def begin(self) -> None:
-        """Ask for prototypes: they cost time, and come only with a frame that is still to come."""
+        """Request prototypes, which come with the next frame."""
         self.controller.inspect(True)
 
     def end(self) -> None:
-        """They are not needed any more."""
+        """Request no more prototypes."""
         self.controller.inspect(False)
 
     def refresh(self) -> None:
-        """Show the frame that the view shows, unless that is shown already."""
+        """Show the prototypes of the current result, unless they are shown already."""
         result = self.controller.result
         if result is not None and result is self._shown:
             return
@@ -74,7 +74,7 @@ class PrototypesPanel(PolledPanel):
             self.said.setText(self._why_nothing())
 
     def _again(self) -> None:
-        """Show the same frame in another way."""
+        """Show the same frame with other options."""
         self._shown = None
         self.refresh()
 
@@ -113,7 +113,7 @@ class PrototypesPanel(PolledPanel):
         return NO_FRAME if self.controller.opened is None else NO_PICTURE
 
     def _set_most(self, most: int) -> None:
-        """The slider's end; where it stands there it stays there."""
+        """Set the end of the slider; a handle at the end stays at the end."""
         if most != self.count.maximum():
             at_end = self.count.value() == self.count.maximum()
             self.count.blockSignals(True)
@@ -150,12 +150,12 @@ class PrototypesPanel(PolledPanel):
 
 
 def _plain(prototypes: Maps, coefficients: NDArray[np.float32]) -> list[QImage]:
-    """Every prototype by its own largest value: the networks' differ by far."""
+    """Return each prototype scaled by its own largest value, since their ranges differ by far."""
     return [grey(prototype, float(prototype.max())) for prototype in np.moveaxis(prototypes, 2, 0)]
 
 
 def _contributions(prototypes: Maps, coefficients: NDArray[np.float32]) -> list[QImage]:
-    """Coefficient x prototype, all on one scale, so that they can be compared."""
+    """Return coefficient x prototype, all on one scale, so that they can be compared."""
     parts = prototypes * coefficients
     most = float(np.abs(parts).max())
     return [diverging(part, most) for part in np.moveaxis(parts, 2, 0)]
@@ -182,7 +182,7 @@ STEPS: dict[str, Callable[[Assembly, Assembly], QImage]] = {
 def _tiles(
     inspection: Inspection, chosen: Explanation | None, count: int, scale: str, aspect: float
 ) -> tuple[Tile, ...]:
-    """Tiles in the order of the explanation, the first `count` of them added up."""
+    """Return tiles in the order of the explanation; the first `count` of them are added up."""
     prototypes = inspection.prototypes
     if chosen is None:
         images = _plain(prototypes, np.zeros(prototypes.shape[2], np.float32))
@@ -195,7 +195,7 @@ def _tiles(
 
 
 def _told(result: Result, instance: int | None) -> str:
-    """Whose mask it is."""
+    """Return a text that names the instance whose mask is explained."""
     if instance is None:
         return NO_INSTANCE
     found = result.detections
@@ -214,7 +214,7 @@ def _choice(name: str, options: Mapping[str, object], changed: Callable[[], None
 
 
 def _label(text: str, widget: QWidget) -> QLabel:
-    """A label whose underlined letter leads to the widget."""
+    """Return a label whose underlined letter moves the focus to the widget."""
     label = QLabel(text)
     label.setBuddy(widget)
     return label

@@ -1,4 +1,4 @@
-"""The score that a detection has to exceed: one for all classes, or the weights' own of each."""
+"""Fields for the score threshold: one for all classes, or the weights' own of each class."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
-from ui.control.class_words import OWN, common_threshold, threshold_words
-from ui.panels.fields import Slider
+from ui.control.class_text import OWN, common_threshold, threshold_text
+from ui.panels.fields import SliderField
 from ui.panels.ticks import TickBox
-from ui.panels.widgets import Words
+from ui.panels.widgets import WrappedLabel
 
 OWN_FOR_EACH = "Own for each class"
 OWN_TIP = (
@@ -19,7 +19,7 @@ OWN_TIP = (
 )
 
 
-class ScoreSlider(Slider):
+class ScoreSlider(SliderField):
     """The field "score_threshold": a number, or None, which is shown as "own".
 
     own: where None is shown
@@ -30,7 +30,7 @@ class ScoreSlider(Slider):
         self.own = common_threshold({})
 
     def show_value(self, value: float | None) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         super().show_value(self.own if value is None else value)
         if value is None:
             self.label.setText(OWN)
@@ -54,7 +54,7 @@ class ScoreThreshold(QWidget):
         self.own = TickBox(OWN_FOR_EACH)
         self.own.setToolTip(OWN_TIP)
         self.own.setAccessibleDescription(OWN_TIP)
-        self.words = Words(name="Score thresholds in force")
+        self.words = WrappedLabel(name="Score thresholds in force")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for widget in (self.slider, self.own, self.words):
@@ -65,14 +65,14 @@ class ScoreThreshold(QWidget):
         self.show_value(None)
 
     def show_value(self, value: float | None) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         self._value = value
         self.own.setChecked(value is None)
         self.slider.show_value(value)
-        self.words.say(threshold_words(value, self._thresholds))
+        self.words.show_text(threshold_text(value, self._thresholds))
 
     def show_own(self, thresholds: Mapping[str, float]) -> None:
-        """Say what the weights' own are, by class; empty where that is not known."""
+        """Set the weights' own thresholds by class; empty if unknown."""
         self._thresholds = thresholds
         self.slider.own = common_threshold(thresholds)
         self.show_value(self._value)

@@ -1,4 +1,4 @@
-"""What panels with many widgets are made of: sections, one below the other, that scroll."""
+"""Base class of panels with many widgets: titled sections below each other, which scroll."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEPT_KEYS = frozenset(
 
 
 class Sections(QScrollArea):
-    """Sections in a column, which scrolls up and down where it is higher than its place, never sideways.
+    """A column of sections, which scrolls vertically if there is too little room, and never horizontally.
 
     The widget with the focus gets Space and the arrow keys, also where the window has them as shortcuts; but
     Space remains the window's where it would do nothing: on a slider, or while no widget in it has the focus.
@@ -45,7 +45,7 @@ class Sections(QScrollArea):
         self.setWidget(self._inner)
 
     def add_section(self, title: str, *rows: Row, stretch: int = 0) -> QGroupBox:
-        """A section below the others; a row is a widget, or its label and a widget beside it."""
+        """Add a section at the bottom; a row is a widget, or a label and a widget beside it."""
         section = QGroupBox(title)
         form = QFormLayout(section)
         form.setContentsMargins(6, 6, 6, 6)
@@ -64,11 +64,11 @@ class Sections(QScrollArea):
         self._column.addStretch(1)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """As wide as all sections can be seen whole."""
+        """Return a size in which the full width of all sections is visible."""
         return QSize(self._inner.minimumSizeHint().width() + self._bar_width(), _LEAST_HEIGHT)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """As large as everything can be seen without scrolling."""
+        """Return a size in which everything is visible without scrolling."""
         size = self._inner.sizeHint()
         return QSize(size.width() + self._bar_width(), size.height())
 

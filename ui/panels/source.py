@@ -1,4 +1,4 @@
-"""The panel of where the picture comes from: cameras, files, folders, addresses, and those of before."""
+"""The panel of the source: cameras, files, folders, addresses and recent sources."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.cameras.listing import list_cameras
 from ui.control.controller import Controller
 from ui.control.notices import Level, Notice
-from ui.panels.cameras import CameraChoice, FindCameras
+from ui.panels.cameras import CameraPicker, FindCameras
 from ui.panels.sections import Sections
-from ui.panels.widgets import LowList, Words
+from ui.panels.widgets import CompactList, WrappedLabel
 
 NOTHING_OPEN = "Nothing is open."
 SOURCE = "source"  # the task of a failure that ends it
@@ -29,7 +29,7 @@ _REFUSALS = frozenset({SOURCE, "drop"})  # topics of notices of what is not open
 
 
 def address_problem(text: str) -> str:
-    """Why this is no address of a stream, for people; "" when it is one."""
+    """Return the reason why a text is no address of a stream; "" if it is one."""
     text = text.strip()
     if not text:
         return "Type an address first, such as rtsp://camera.local/stream."
@@ -48,19 +48,19 @@ def address_problem(text: str) -> str:
     return "" if parts.hostname or listens else "The address names no host after ://."
 
 
-def source_words(info: SourceInfo) -> str:
-    """What is open, in a line or two."""
+def source_text(info: SourceInfo) -> str:
+    """Return a description of a source in one or two lines."""
     size = f"{info.width} × {info.height}"
     if info.frame_count is not None and info.path is None and not info.live:  # pictures, at a rate of our own
         many = "a picture" if info.frame_count == 1 else f"{info.frame_count} pictures"
         return f"{info.name}\n{many}, {size}"
     rate = "" if info.frame_rate is None else f"{float(info.frame_rate):.4g} frames a second"
-    length = "" if info.duration is None else _time_words(float(info.duration))
+    length = "" if info.duration is None else _time_text(float(info.duration))
     facts = (size, rate, "live" if info.live else length)
     return f"{info.name}\n{', '.join(fact for fact in facts if fact)}"
 
 
-def _time_words(seconds: float) -> str:
+def _time_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return (
         f"{minutes // 60}:{minutes % 60:02}:{rest:02} long" if minutes >= 60 else f"{minutes}:{rest:02} long"
@@ -68,7 +68,7 @@ def _time_words(seconds: float) -> str:
 
 
 class SourcePanel(Sections):
-    """Opens what is chosen, and says in words how that goes. Nothing here waits for a source."""
+    """Open the chosen source and show its state. Nothing here waits for a source."""
 
     def __init__(
         self, controller: Controller, parent: QWidget | None = None, find: FindCameras = list_cameras
@@ -78,18 +78,18 @@ class SourcePanel(Sections):
         self._has_looked = False
         self._name = self._failure = ""  # of what was opened last
         self._opening = False
-        self._state = Words(NOTHING_OPEN, "State of the source")
+        self._state = WrappedLabel(NOTHING_OPEN, "State of the source")
         self._close = QPushButton("Close")
         self._close.setAccessibleName("Close the source")
-        self._cameras = CameraChoice(find)
+        self._cameras = CameraPicker(find)
         self._file = QPushButton("Open file…")
         self._folder = QPushButton("Open folder…")
         self._address = QLineEdit()
         self._address.setPlaceholderText("rtsp://…")
         self._address.setAccessibleName("Network address")
         self._open_address = QPushButton("Open address")
-        self._problem = Words(name="What is wrong with the address")
-        self._recent = LowList("Recent sources; Enter opens one")
+        self._problem = WrappedLabel(name="What is wrong with the address")
+        self._recent = CompactList("Recent sources; Enter opens one")
         self._clear = QPushButton("Clear the list")
         self._arrange()
         self._connect_widgets()
@@ -98,14 +98,14 @@ class SourcePanel(Sections):
         self._show_state()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Look for cameras the first time that the panel is seen."""
+        """List cameras when the panel is shown for the first time."""
         super().showEvent(event)
         if not self._has_looked:
             self._has_looked = True
             self._cameras.look()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Leave no thread behind."""
+        """Stop the search for cameras."""
         self._cameras.end()
         super().closeEvent(event)
 
@@ -142,10 +142,10 @@ class SourcePanel(Sections):
 
     def _show_state(self) -> None:
         opened = self._controller.opened
-        self._tell(NOTHING_OPEN if opened is None else source_words(opened.info), opened is not None)
+        self._tell(NOTHING_OPEN if opened is None else source_text(opened.info), opened is not None)
 
     def _tell(self, words: str, can_close: bool) -> None:
-        self._state.say(words)
+        self._state.show_text(words)
         self._close.setEnabled(can_close)
 
     def _on_opening(self, event: Opening) -> None:
@@ -156,7 +156,7 @@ class SourcePanel(Sections):
         self._name, self._opening = event.name or event.info.name, False  # which may be the one from before
         if self._name == redacted(self._address.text().strip()):
             self._address.clear()  # it may hold a password, which nobody else is to read here
-        self._tell(source_words(event.info), True)
+        self._tell(source_text(event.info), True)
 
     def _on_lost(self, event: Lost) -> None:
         self._tell(f"Lost: {event.name} gives no pictures ({event.reason}). It is tried again.", True)
@@ -176,7 +176,7 @@ class SourcePanel(Sections):
             self._tell(self._failure, False)
 
     def _on_notice(self, notice: Notice) -> None:
-        """Something was refused without being opened: what failed before it is out of date."""
+        """Withdraw the last failure when another source is refused without being opened."""
         if self._failure and notice.level is Level.WARNING and notice.topic in _REFUSALS:
             self._failure = ""
             self._show_state()
@@ -187,12 +187,12 @@ class SourcePanel(Sections):
     def _try_address(self) -> None:
         text = self._address.text().strip()
         problem = address_problem(text)
-        self._problem.say(problem)
+        self._problem.show_text(problem)
         if not problem:
             self._controller.open(text)
 
     def _forget_problem(self) -> None:
-        self._problem.say("")
+        self._problem.show_text("")
 
     def _list_recent(self) -> None:
         self._recent.clear()
@@ -211,7 +211,7 @@ class SourcePanel(Sections):
 
 
 def _beside(*widgets: QWidget) -> QWidget:
-    """Widgets in one row."""
+    """Return a row of widgets."""
     row = QWidget()
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)

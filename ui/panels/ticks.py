@@ -1,4 +1,4 @@
-"""The boxes of what can be ticked, drawn so that they are seen in light and in dark."""
+"""Check boxes that are visible in a light and in a dark window."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _GAP = 4  # pixels
 _TICK = ((0.22, 0.52), (0.42, 0.72), (0.78, 0.28))  # in shares of a box
 
 
-def paint_box(painter: QPainter, place: QRectF, palette: QPalette, ticked: bool) -> None:
-    """A box with an edge, filled and with a tick in it where it is ticked, in the colours of the palette.
+def paint_tick_box(painter: QPainter, place: QRectF, palette: QPalette, ticked: bool) -> None:
+    """Paint a box with an edge, filled and with a tick if it is ticked, in colours of the palette.
 
     What a style draws may have the edge in a colour of the window, which is hardly seen in dark.
     """
@@ -42,10 +42,10 @@ def paint_box(painter: QPainter, place: QRectF, palette: QPalette, ticked: bool)
 
 
 class TickBox(QCheckBox):
-    """A check box with such a box."""
+    """A check box painted by `paint_tick_box`."""
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        """Over what the style draws."""
+        """Paint the box over that of the style."""
         super().paintEvent(event)
         option = QStyleOptionButton()
         self.initStyleOption(option)
@@ -53,19 +53,19 @@ class TickBox(QCheckBox):
         assert style is not None
         place = style.subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, self)
         painter = QPainter(self)
-        paint_box(painter, QRectF(place), option.palette, self.isChecked())
+        paint_tick_box(painter, QRectF(place), option.palette, self.isChecked())
         painter.end()
 
 
-class TickRows(QStyledItemDelegate):
-    """Paints the rows of a list that can be ticked, with such boxes."""
+class TickDelegate(QStyledItemDelegate):
+    """Paint the check boxes of list rows with `paint_tick_box`."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
-        """With some room between the boxes."""
+        """Return the size of a row, with some room between the boxes."""
         return super().sizeHint(option, index) + QSize(0, _GAP)
 
     def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        """Over what the style draws."""
+        """Paint the box over that of the style."""
         super().paint(painter, option, index)
         state = index.data(Qt.ItemDataRole.CheckStateRole)
         widget = option.widget
@@ -76,7 +76,7 @@ class TickRows(QStyledItemDelegate):
         self.initStyleOption(full, index)
         place = style.subElementRect(QStyle.SubElement.SE_ItemViewItemCheckIndicator, full, widget)
         ticked = Qt.CheckState(state) == Qt.CheckState.Checked
-        paint_box(painter, QRectF(place), full.palette, ticked)
+        paint_tick_box(painter, QRectF(place), full.palette, ticked)
 
 
 def _between(low: QColor, high: QColor) -> QColor:

@@ -1,4 +1,4 @@
-"""The waterfall: the last frames' way through the stages, drawn with pyqtgraph, which is slow to import."""
+"""The waterfall plot: the times of the last frames in each stage, drawn with pyqtgraph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CAPTION_MARGIN = 24  # pixels
 
 
 class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
-    """Thick bars are work, in the colour of the stage; thin pale ones waiting. Items are made once.
+    """Draw thick bars for work, in the colour of the stage, and thin pale bars for waiting.
 
     Put together here, since pyqtgraph's ready-made plot comes with menus that outlive it.
     """
@@ -42,10 +42,10 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
         for item in self._bars.values():
             self._view.addItem(item)
         self._caption()
-        self._dress()
+        self._apply_palette()
 
     def show_chart(self, chart: Chart) -> None:
-        """Draw this in the place of what was drawn."""
+        """Draw this chart in place of the previous one."""
         for kind, item in self._bars.items():
             bars = chart.bars.get(kind)
             thick = _THIN if kind in _WAITING else _THICK
@@ -63,7 +63,7 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
             self._view.setXRange(-length, 0, padding=0.01)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
-        """Say what is drawn in as many words as there is room for."""
+        """Choose the longest caption that fits."""
         super().resizeEvent(event)
         if hasattr(self, "_axes"):
             self._caption()
@@ -77,20 +77,20 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
             axis.setLabel(caption)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """It is the first to shrink."""
+        """Return a small size: the plot shrinks before other parts."""
         return QSize(120, 100)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """What the rows need to be told apart."""
+        """Return a size in which rows can be told apart."""
         return QSize(260, 170)
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow the system from light to dark and back."""
+        """Follow changes between light and dark."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange and hasattr(self, "_bars"):
-            self._dress()
+            self._apply_palette()
 
-    def _dress(self) -> None:
+    def _apply_palette(self) -> None:
         palette = self.palette()
         base, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
         self.setBackground(base)

@@ -1,4 +1,4 @@
-"""Which weights: those of the catalogue, installed or to be downloaded, or a file."""
+"""Selection of weights: from the catalogue, installed or to be downloaded, or from a file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry, current_name
 from pipeline.live.events import Failed, Progress, Saved
 from ui.control.controller import Controller
-from ui.panels.fields import Choice
-from ui.panels.widgets import Words, Working
+from ui.panels.fields import ChoiceField
+from ui.panels.widgets import ProgressRow, WrappedLabel
 
 DOWNLOAD = "download"  # the task of events that concern one
 
 
-class WeightsChoice(QWidget):
-    """The field "weights": a name of the catalogue or a path; None stands for the default.
+class WeightsPicker(QWidget):
+    """The field "weights": a name of the catalogue or a path; None is the default.
 
     Weights that have to be downloaded first are told of once they are there.
     """
@@ -30,10 +30,10 @@ class WeightsChoice(QWidget):
         self._controller = controller
         self._file = ""  # weights that are in no catalogue
         self._downloading = ""
-        self.choice = Choice(self.field, "Weights")
-        self.words = Words(name="About these weights")
+        self.choice = ChoiceField(self.field, "Weights")
+        self.words = WrappedLabel(name="About these weights")
         self.download = QPushButton("Download")
-        self.working = Working("Download of weights")
+        self.working = ProgressRow("Download of weights")
         self.file = QPushButton("From a file…")
         self._arrange()
         self.choice.edited.connect(self._choose)
@@ -44,7 +44,7 @@ class WeightsChoice(QWidget):
         controller.bridge.failed.connect(self._on_failed)
 
     def show_value(self, value: str | None) -> None:
-        """Show the field's value."""
+        """Show a value of the field."""
         name = current_name(value or DEFAULT_WEIGHTS)
         if name not in CATALOG:
             self._file = name
@@ -59,7 +59,7 @@ class WeightsChoice(QWidget):
             column.addWidget(widget)
 
     def _list(self) -> None:
-        """Fill the list anew: what is installed may have changed."""
+        """List the weights anew: some may have been installed."""
         there = [entry for entry in CATALOG.values() if _is_there(entry)]
         absent = [entry for entry in CATALOG.values() if not _is_there(entry)]
         self.choice.clear()
@@ -79,7 +79,7 @@ class WeightsChoice(QWidget):
 
     def _about(self, name: str) -> None:
         entry = CATALOG.get(name)
-        self.words.say(name if entry is None else entry_words(entry))
+        self.words.show_text(name if entry is None else entry_text(entry))
         wanted = entry is not None and entry.state == "not downloaded"
         self.download.setVisible(wanted and not self._downloading)
         self.download.setAccessibleName(f"Download {name}")
@@ -87,12 +87,12 @@ class WeightsChoice(QWidget):
     def _download(self) -> None:
         self._downloading = self.choice.value
         self.download.hide()
-        self.working.tell(f"Downloading {self._downloading}…")
+        self.working.show_progress(f"Downloading {self._downloading}…")
         self._controller.session.download(self._downloading)
 
     def _on_progress(self, event: Progress) -> None:
         if self._is_mine(event.task):
-            self.working.tell(event.detail or f"Downloading {self._downloading}…", event.fraction)
+            self.working.show_progress(event.detail or f"Downloading {self._downloading}…", event.fraction)
 
     def _on_saved(self, event: Saved) -> None:
         if self._is_mine(event.task):
@@ -117,8 +117,8 @@ class WeightsChoice(QWidget):
         return name
 
 
-def entry_words(entry: CatalogEntry) -> str:
-    """What a catalogue entry is, in a few lines."""
+def entry_text(entry: CatalogEntry) -> str:
+    """Return a description of a catalogue entry in a few lines."""
     value = f"{entry.metric} {entry.value}" if entry.value is not None else ""
     size = f"about {entry.approximate_size // 1_000_000} MB" if entry.approximate_size else ""
     facts = (entry.state, size, value, f"licence: {entry.licence}")

@@ -1,4 +1,4 @@
-"""Small widgets that panels are made of, besides fields: words that wrap, lists that ask for little room."""
+"""Small widgets of panels: wrapping labels, compact lists, progress bars."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SEPARATORS = re.compile(r"[/\\_.&?=@-]+(?=[^/\\_.&?=@-])")
 
 
 def breakable(text: str) -> str:
-    """The text with invisible places to break a line in a long path or address, which can be wrapped so."""
+    """Return the text with invisible break points in long paths and addresses."""
     return _LONG_WORD.sub(lambda word: _SEPARATORS.sub("\\g<0>\u200b", word.group()), text)
 
 
-class Words(QLabel):
-    """Plain text that wraps at any width; without text it takes no room."""
+class WrappedLabel(QLabel):
+    """A label of plain text that wraps at any width; hidden without text."""
 
     def __init__(self, text: str = "", name: str = "") -> None:
         super().__init__()
@@ -38,8 +38,8 @@ class Words(QLabel):
         if not text:  # to show it would make it a window of its own, as long as it is in no other
             self.hide()
 
-    def say(self, text: str) -> None:
-        """Show this text."""
+    def show_text(self, text: str) -> None:
+        """Show a text."""
         if text == self.words:
             return
         self._put(text)
@@ -58,8 +58,8 @@ def _lay_out_now() -> None:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
 
 
-class LowList(QListWidget):
-    """A list that asks for a few lines only, and takes what room there is."""
+class CompactList(QListWidget):
+    """A list that asks for the height of a few lines, and fills the room that it gets."""
 
     def __init__(self, name: str, lines: int = 5) -> None:
         super().__init__()
@@ -69,42 +69,42 @@ class LowList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def rows(self) -> list[QListWidgetItem]:
-        """All of them, hidden ones too."""
+        """Return all items, hidden ones too."""
         return [item for row in range(self.count()) if (item := self.item(row)) is not None]
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """A few lines."""
+        """Return the height of a few lines."""
         return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """The same."""
+        """Return the height of a few lines."""
         return QSize(60, self._lines * self.fontMetrics().height() + 2 * self.frameWidth() + 4)
 
 
-class Working(QWidget):
-    """A bar with words for something that takes a while; without it, there is nothing to be seen."""
+class ProgressRow(QWidget):
+    """A progress bar with a text; hidden while nothing is in progress."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.bar = QProgressBar()
         self.bar.setAccessibleName(name)
-        self.words = Words(name=name)
+        self.words = WrappedLabel(name=name)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.words)
         column.addWidget(self.bar)
         self.end()
 
-    def tell(self, words: str, fraction: float | None = None) -> None:
-        """Show how far it is; fraction: 0..1, None when that is not known."""
+    def show_progress(self, words: str, fraction: float | None = None) -> None:
+        """Show the progress. fraction: 0..1, None if unknown."""
         self.bar.setRange(0, 0 if fraction is None else 100)
         self.bar.setTextVisible(fraction is not None)
         if fraction is not None:
             self.bar.setValue(round(100 * fraction))
-        self.words.say(words)
+        self.words.show_text(words)
         self.show()
 
     def end(self) -> None:
-        """It is over, well or not."""
+        """Hide the bar."""
         self.bar.setRange(0, 1)  # a bar without end draws itself again and again, hidden or not
         self.hide()

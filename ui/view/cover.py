@@ -1,12 +1,12 @@
-"""When the view hides the whole picture for the sake of privacy, and what it says instead."""
+"""The rule by which the view hides the whole picture for privacy."""
 
 from __future__ import annotations
 
 MOST_SILENCE = 1.0  # seconds without a result that is due, after which nobody knows who is in view
 
 
-class Cover:
-    """Decides whether the picture that is shown may go on being shown. Times are `time.monotonic()`.
+class PrivacyCover:
+    """Decide whether the shown picture may stay visible. Times are `time.monotonic()`.
 
     Of a live source a result is always due. Of one that is played it is due once the playing has gone on: a
     picture that was filtered and is paused at may stand for as long as it likes.
@@ -20,24 +20,24 @@ class Cover:
         self._went_on: float | None = None  # when it went on after the newest picture had come, if it has
 
     def privacy_set(self, privacy: bool, now: float) -> None:
-        """Privacy was switched on or off; on: pictures captured before it may show what must be hidden."""
+        """Note that privacy was switched; pictures captured before it was switched on may show people."""
         if privacy and not self._privacy:
             self._since = now
         self._privacy = privacy
 
     def result_came(self, now: float, captured_at: float) -> None:
-        """There is a newer picture."""
+        """Note that a newer picture arrived."""
         self._came, self._captured = now, captured_at
         self._went_on = None
 
     def played_to(self, now: float, position: float) -> None:
-        """What is played has come to this position; told before a result that came by then."""
+        """Note the position of the playback; called before `result_came` for a result up to it."""
         if position != self._position:
             self._position = position
             self._went_on = now if self._went_on is None else self._went_on
 
     def reason(self, now: float, is_open: bool, is_live: bool) -> str:
-        """Why the picture has to be hidden, for people; "" while it may be shown."""
+        """Return the reason why the picture has to be hidden, for the user; "" while it may be shown."""
         if not self._privacy:
             return ""
         if self._captured < self._since:

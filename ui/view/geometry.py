@@ -1,4 +1,4 @@
-"""Where a frame lies in the view: aspect kept, zoomed about a point, panned; without Qt.
+"""The position of a frame in the view: aspect kept, zoomed about a point, panned; without Qt.
 
 View coordinates are logical pixels of the widget, frame coordinates pixels of the frame, from the top left.
 """
@@ -14,7 +14,7 @@ MOST_ZOOM = 32.0
 
 @dataclass(frozen=True)
 class ViewGeometry:
-    """One view of one frame.
+    """The position and size of a frame in a view.
 
     view:   (width, height) of the view
     frame:  (width, height) of the frame
@@ -31,12 +31,12 @@ class ViewGeometry:
 
     @property
     def scale(self) -> float:
-        """View pixels a frame pixel, along its shorter side; 0 where either has no extent."""
+        """View pixels per frame pixel along its shorter side; 0 where either is empty."""
         return min(self._scales)
 
     @property
     def _scales(self) -> tuple[float, float]:
-        """View pixels a frame pixel along both axes: none is made smaller to be shaped."""
+        """View pixels per frame pixel along both axes, none less than the other needs for the aspect."""
         across, down = max(self.aspect, 1.0), max(1 / self.aspect, 1.0)
         width, height = self.frame[0] * across, self.frame[1] * down
         if width <= 0 or height <= 0:
@@ -46,32 +46,26 @@ class ViewGeometry:
 
     @property
     def target(self) -> tuple[float, float, float, float]:
-        """The frame's (x, y, width, height) in the view; it may reach beyond it."""
+        """The (x, y, width, height) of the frame in the view; it may extend beyond the view."""
         width, height = (side * scale for side, scale in zip(self.frame, self._scales, strict=True))
         x = self.view[0] / 2 - self.centre[0] * width
         y = self.view[1] / 2 - self.centre[1] * height
         return x, y, width, height
 
     def to_frame(self, x: float, y: float) -> tuple[float, float] | None:
-        """The point of the frame under a point of the view; None beside the frame."""
+        """Return the point of the frame at a point of the view; None outside the frame."""
         left, top, width, height = self.target
         if not (left <= x < left + width and top <= y < top + height):
             return None
         across, down = self._scales
         return (x - left) / across, (y - top) / down
 
-    def to_view(self, x: float, y: float) -> tuple[float, float]:
-        """Where in the view a point of the frame lies."""
-        left, top, _, _ = self.target
-        across, down = self._scales
-        return left + x * across, top + y * down
-
     def whole(self) -> ViewGeometry:
-        """The whole frame again."""
+        """Return a geometry that shows the whole frame."""
         return ViewGeometry(self.view, self.frame, aspect=self.aspect)
 
     def zoomed(self, factor: float, x: float, y: float) -> ViewGeometry:
-        """Zoomed about a point of the view, which keeps showing the same point of the frame."""
+        """Return a geometry zoomed about a point of the view, which keeps showing the same point."""
         zoom = min(max(self.zoom * factor, LEAST_ZOOM), MOST_ZOOM)
         ratio = zoom / self.zoom
         closer = dataclasses.replace(self, zoom=zoom)
@@ -79,7 +73,7 @@ class ViewGeometry:
         return closer.panned((x - self.view[0] / 2) * (1 - ratio), (y - self.view[1] / 2) * (1 - ratio))
 
     def panned(self, dx: float, dy: float) -> ViewGeometry:
-        """The frame moved by so many pixels of the view, as far as it covers the view."""
+        """Return a geometry moved by view pixels, so far that the frame still covers the view."""
         _, _, width, height = self.target
         if not width or not height:
             return self
@@ -91,7 +85,7 @@ class ViewGeometry:
     def fitted(
         self, view: tuple[float, float], frame: tuple[int, int], aspect: float | None = None
     ) -> ViewGeometry:
-        """The same look at another size of the view or of the frame; a frame of another shape begins anew.
+        """Return the geometry for another size of view or frame; reset if the frame's shape differs.
 
         aspect: that of the frame's pixels; None for the one before
         """
@@ -102,5 +96,5 @@ class ViewGeometry:
 
 
 def _within(centre: float, rim: float) -> float:
-    """A centre that leaves no gap beside a frame that is larger than the view; 0.5 for a smaller one."""
+    """Return a centre that leaves no gap beside a frame larger than the view; 0.5 for a smaller one."""
     return 0.5 if rim >= 0.5 else min(max(centre, rim), 1 - rim)

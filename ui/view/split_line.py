@@ -1,4 +1,4 @@
-"""The line between both sides of a comparison: taken by the mouse, with what each side is and how it does."""
+"""The line between both sides of a comparison: dragged by the mouse, with a caption for each side."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QPainter, QPen
 from PyQt6.QtWidgets import QWidget
 
-from ui.control.compare_words import SIDES, differing, score_words
+from ui.control.compare_text import SIDES, differing, score_text
 from ui.control.controller import Controller
+from ui.view.captions import paint_caption
 from ui.view.geometry import ViewGeometry
 
 _NEAR = 9.0  # view pixels from the line within which it is taken
 _GRIP = 13.0  # radius of its handle
-_LIGHT, _DARK, _GROUND = QColor(250, 250, 250), QColor(20, 22, 26), QColor(0, 0, 0, 175)
-_MARGIN, _PADDING = 10.0, 6.0
+_LIGHT, _DARK = QColor(250, 250, 250), QColor(20, 22, 26)
 
 
 class SplitLine:
-    """Paints its handle and the captions over the picture, which has the line itself; there while two sides
-    are."""
+    """Paint the handle of the line and the captions over a picture with two sides.
+
+    The line itself is part of the picture.
+    """
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
@@ -26,20 +28,22 @@ class SplitLine:
         self.dragged = False
 
     def is_near(self, at: QPointF, geometry: ViewGeometry) -> bool:
-        """Whether the line is under that point of the view."""
+        """Return True if the line is at this point of the view."""
         if not self._controller.shows_two_sides:
             return False
         _, top, _, height = geometry.target
         return abs(at.x() - self._x(geometry)) <= _NEAR and top <= at.y() < top + height
 
     def press(self, at: QPointF, geometry: ViewGeometry) -> bool:
-        """Take the line, where it is there."""
+        """Start dragging if the line is at this point; return True if it is."""
         self.dragged = self.is_near(at, geometry)
         return self.dragged
 
     def move(self, at: QPointF, geometry: ViewGeometry, view: QWidget) -> bool:
-        """Have it follow the mouse while it is taken, and the view's cursor tell where it can be; whether it
-        has moved."""
+        """Move the line with the mouse while it is dragged, and set the view's cursor near it.
+
+        Returns True if the line has moved.
+        """
         near = self.dragged or self.is_near(at, geometry)
         view.setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
         left, _, width, _ = geometry.target
@@ -48,11 +52,11 @@ class SplitLine:
         return self.dragged
 
     def release(self) -> None:
-        """Let it go."""
+        """Stop dragging."""
         self.dragged = False
 
     def paint(self, painter: QPainter, view: QRectF, geometry: ViewGeometry) -> None:
-        """Over the picture, while it has two sides."""
+        """Paint handle and captions while the picture has two sides."""
         if not self._controller.shows_two_sides:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -87,20 +91,6 @@ class SplitLine:
         )
         aligned = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight)
         for side in (0, 1):
-            score = score_words(scores[side] if scores is not None else None)
+            score = score_text(scores[side] if scores is not None else None)
             text = f"{SIDES[side]}: {words[side]}\n{score}"
-            _paint_caption(painter, rooms[side], text, aligned[side])
-
-
-def _paint_caption(painter: QPainter, room: QRectF, text: str, side: Qt.AlignmentFlag) -> None:
-    """At the foot of its side; left out where that is too narrow for a word."""
-    room = room.adjusted(_MARGIN + _PADDING, _MARGIN, -_MARGIN - _PADDING, -_MARGIN - _PADDING)
-    if room.width() < 10 * painter.fontMetrics().averageCharWidth():
-        return
-    flags = side | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
-    bounds = painter.boundingRect(room, int(flags), text)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(_GROUND)
-    painter.drawRoundedRect(bounds.adjusted(-_PADDING, -_PADDING, _PADDING, _PADDING), 5, 5)
-    painter.setPen(_LIGHT)
-    painter.drawText(room, int(flags), text)
+            paint_caption(painter, rooms[side], text, aligned[side])

@@ -1,4 +1,4 @@
-"""The picture: pulled when it is time to paint, zoomed, panned, and clicked at."""
+"""The view of the picture: fetches the newest result before painting, zooms, pans and selects."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from pipeline.live.events import Closed, Opening
 from pipeline.settings import DisplaySettings
 from ui.control.controller import Controller
 from ui.control.source_names import name_of
-from ui.view.cover import Cover
+from ui.view.captions import paint_message
+from ui.view.cover import PrivacyCover
 from ui.view.geometry import ViewGeometry
-from ui.view.picture import Picture
+from ui.view.image_buffer import ImageBuffer
 from ui.view.split_line import SplitLine
-from ui.view.words import paint_words
 
 BACKDROP = QColor(18, 20, 23)  # the same in light and dark: colours of a video look as they are on it
 FOCUS = QPen(QColor(138, 180, 248), 2)
@@ -49,7 +49,7 @@ _ARROWS = {
 
 
 class VideoView(QWidget):
-    """Shows the newest result of the session, at most once a picture of the screen.
+    """Show the newest result of the session, at most once per refresh of the screen.
 
     A timer looks for a new result and takes it; whatever was not taken in time is never painted. Neither side
     waits for the other.
@@ -64,8 +64,8 @@ class VideoView(QWidget):
         self.setMinimumSize(320, 180)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._controller = controller
-        self._picture = Picture()
-        self._cover = Cover(controller.display.privacy)
+        self._picture = ImageBuffer()
+        self._cover = PrivacyCover(controller.display.privacy)
         self._covered = ""  # why the picture is not painted
         self._opening = self._awaited = ""  # words for a source that is on its way, and its name
         self._words = ""
@@ -86,36 +86,36 @@ class VideoView(QWidget):
 
     @property
     def words(self) -> str:
-        """What stands over the picture, or in its place; "" for nothing."""
+        """The text over the picture or in its place; "" for none."""
         return self._words
 
     @property
     def opening(self) -> bool:
-        """Whether a source is on its way whose first picture is not there yet."""
+        """True while a source is being opened and its first picture has not arrived."""
         return bool(self._opening)
 
     @property
     def covered(self) -> bool:
-        """Whether the picture is hidden as a whole by the view itself."""
+        """True while the view hides the whole picture."""
         return bool(self._covered)
 
     @property
     def has_picture(self) -> bool:
-        """Whether there is a picture, hidden or not."""
+        """True if there is a picture, hidden or not."""
         return self._picture.size != (0, 0)
 
     @property
     def geometry_of_view(self) -> ViewGeometry:
-        """Where the frame lies in the view."""
+        """The position of the frame in the view."""
         return self._geometry
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
-        """Zoom about a point of the view, by default its middle."""
+        """Zoom about a point of the view, by default its centre."""
         at = at or QPointF(self.width() / 2, self.height() / 2)
         self._look(self._geometry.zoomed(factor, at.x(), at.y()))
 
     def fit(self) -> None:
-        """Show the whole frame again."""
+        """Show the whole frame."""
         self._look(self._geometry.whole())
 
     def _tick(self) -> None:
@@ -148,7 +148,7 @@ class VideoView(QWidget):
         self._controller.display_fps = len(self._painted) / _RECENT
 
     def _judge(self, now: float) -> None:
-        """Hide or show the picture, and find the words for it."""
+        """Hide or show the picture, and update the text over it."""
         opened = self._controller.opened
         reason = self._cover.reason(now, opened is not None, opened is not None and not opened.playable)
         covered = reason if self.has_picture else ""
@@ -192,7 +192,7 @@ class VideoView(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        """Paint the picture where it lies, and the words over it."""
+        """Paint the picture, and the text over it."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), BACKDROP)
         if self.has_picture and not self._covered:
@@ -201,24 +201,24 @@ class VideoView(QWidget):
             self._note_age()
             self._line.paint(painter, QRectF(self.rect()), self._geometry)
         if self._words:
-            paint_words(painter, self.rect(), self._words)
+            paint_message(painter, self.rect(), self._words)
         if self._marks_focus:
             painter.setPen(FOCUS)
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
-        """Show that the keyboard is here, unless it came with the mouse, which shows as much."""
+        """Mark the focus, unless it came by a click."""
         super().focusInEvent(event)
         self._marks_focus = event is None or event.reason() != Qt.FocusReason.MouseFocusReason
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
-        """Show it no more."""
+        """Remove the mark of the focus."""
         super().focusOutEvent(event)
         self._marks_focus = False
 
     def _smooth(self) -> bool:
-        """Single pixels are to be seen once somebody has come as close as this."""
+        """Return True unless the zoom is so high that single pixels are to be seen."""
         return self._geometry.scale * self.devicePixelRatioF() < 6
 
     def _note_age(self) -> None:
@@ -230,17 +230,17 @@ class VideoView(QWidget):
         self._captured = None
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
-        """Keep the frame where it is, as far as it goes."""
+        """Keep the position of the frame as far as possible."""
         self._geometry = self._geometry.fitted((self.width(), self.height()), self._geometry.frame)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Pull results from now on, as often as the screen shows a picture."""
+        """Start fetching results at the refresh rate of the screen."""
         screen = self.screen()
         rate = screen.refreshRate() if screen is not None else _USUAL_RATE
         self._timer.start(int(1000 / (rate if rate >= 1 else _USUAL_RATE)))
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
-        """Leave the results alone while nobody sees them."""
+        """Stop fetching results."""
         self._timer.stop()
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
@@ -257,7 +257,7 @@ class VideoView(QWidget):
             self._pressed, self._panned = event.position(), False
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Pan, once it is clear that this is no click; or move the line of a comparison."""
+        """Pan once the movement is too long for a click, or move the line of a comparison."""
         if event is None or self._pressed is None:
             if event is not None and self._line.move(event.position(), self._geometry, self):
                 self.update()
@@ -270,7 +270,7 @@ class VideoView(QWidget):
             self._look(self._geometry.panned(moved.x(), moved.y()))
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Select what was clicked at."""
+        """Select the instance under a click."""
         self._line.release()
         if event is None or self._pressed is None or event.button() != Qt.MouseButton.LeftButton:
             return
@@ -285,12 +285,12 @@ class VideoView(QWidget):
             self._controller.select_at(*point)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Ask for the full screen, or to leave it."""
+        """Ask to enter or leave the full screen."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self.full_screen_asked.emit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
-        """Pan by Shift and an arrow; any other key is somebody else's."""
+        """Pan with Shift and an arrow key; leave other keys to the window."""
         if event is None:
             return
         step = _ARROWS.get(Qt.Key(event.key()))

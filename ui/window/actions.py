@@ -1,4 +1,4 @@
-"""What can be done, as a table: menus, tool bar, shortcuts and their list are made from it."""
+"""The table of actions, from which menus, tool bar, shortcuts and their list are made."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ActionTarget(Protocol):
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """One action.
+    """Description of one action.
 
     run:     does it
     keys:    shortcuts, the first of which stands in the menu

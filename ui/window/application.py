@@ -1,4 +1,4 @@
-"""The application: settings, session and window, from its start to its end."""
+"""The application: creates settings, session and window, and runs until the window is closed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipeline.sinks.part_file import left_in_folder
 from ui.control import settings as settings_file
 from ui.control.controller import Controller, live_session
 from ui.control.notices import Level
-from ui.window.ahead import Ahead
 from ui.window.main_window import MainWindow
+from ui.window.panel_dock import PanelPreloader
 from ui.window.qt import missing_display, prepare_qt
-from ui.window.theme import dress
+from ui.window.theme import apply_style
 
 if TYPE_CHECKING:
     from pipeline.detectors.switchable import Adopt
@@ -41,7 +41,7 @@ DISPLAY_ADVICE = (
 
 @dataclass(frozen=True)
 class Start:
-    """What to begin with.
+    """Options for the start of the window.
 
     source:  to open at once, "" for none
     weights: None for those used last
@@ -56,7 +56,7 @@ class Start:
 
 
 def run(start: Start, warn: Callable[[str], None]) -> int:
-    """Show the window until it is closed; Qt's exit code. Raises LiveMaskError where none can be shown.
+    """Show the window until it is closed and return Qt's exit code. Raises LiveMaskError without a display.
 
     warn: gets what is to be told once there is no window any more
     """
@@ -74,7 +74,7 @@ def run(start: Start, warn: Callable[[str], None]) -> int:
 
 
 def make_window(app: QApplication, start: Start, warn: Callable[[str], None]) -> MainWindow:
-    """The window with the settings of last time, not shown yet, and what is to be opened on its way."""
+    """Return a hidden window with the saved settings; `start.source` is opened once it is visible."""
     path = settings_file.settings_path()
     settings, warning = settings_file.load(path)
     if start.weights is not None:
@@ -82,12 +82,12 @@ def make_window(app: QApplication, start: Start, warn: Callable[[str], None]) ->
     if start.classes:
         classes = None if start.classes == EVERY_CLASS else start.classes
         settings = replace(settings, detection=replace(settings.detection, classes=classes))
-    dress(app, settings.colours)
+    apply_style(app, settings.colours)
     controller = Controller(settings, partial(live_session, adopt=start.adopt))
     window = MainWindow(controller, lambda: _save(controller, warn))
-    Ahead(controller.bridge, window)
+    PanelPreloader(controller.bridge, window)
     if warning:
-        controller.tell(Level.WARNING, warning)
+        controller.notify(Level.WARNING, warning)
     _tell_what_is_left(controller)
     if start.source:
         _open_once_visible(window, start.source)
@@ -95,7 +95,7 @@ def make_window(app: QApplication, start: Start, warn: Callable[[str], None]) ->
 
 
 def _tell_what_is_left(controller: Controller) -> None:
-    """Tell of recordings that the end of the last window, or of the machine, came too early for."""
+    """Warn about recordings that an earlier window could not finish."""
     left = left_in_folder(controller.output)
     if left:
         names = ", ".join(path.name for path in left[:MOST_NAMED])
@@ -104,11 +104,11 @@ def _tell_what_is_left(controller: Controller) -> None:
             f"In {controller.output} lies what was not finished before the window was closed: {names}{more}. "
             "Videos among it can be played; rename what is to stay, and remove the rest"
         )
-        controller.tell(Level.WARNING, text, "\n".join(map(str, left)), topic="parts")
+        controller.notify(Level.WARNING, text, "\n".join(map(str, left)), topic="parts")
 
 
 def _open_once_visible(window: MainWindow, source: str) -> None:
-    """Open it when the window is there: the libraries that it needs would keep the window waiting."""
+    """Open a source once the window is visible: importing the libraries for it would delay the window."""
     timer = QTimer(window)
 
     def look() -> None:
@@ -130,12 +130,12 @@ def _save(controller: Controller, warn: Callable[[str], None]) -> None:
 
 @contextmanager
 def errors_as_notices(controller: Controller) -> Iterator[None]:
-    """What nobody catches becomes a notice: PyQt would end the process."""
+    """Show uncaught exceptions as notices; PyQt would end the process."""
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         details = "".join(traceback.format_exception(kind, error, trace))
         text = f"Something went wrong that should not have ({kind.__name__}: {error}); the window goes on"
-        controller.tell(Level.ERROR, text, details, topic=kind.__name__)
+        controller.notify(Level.ERROR, text, details, topic=kind.__name__)
 
     def tell_of_thread(what: threading.ExceptHookArgs) -> None:
         tell(what.exc_type, what.exc_value or what.exc_type(), what.exc_traceback)
@@ -150,7 +150,7 @@ def errors_as_notices(controller: Controller) -> Iterator[None]:
 
 @contextmanager
 def _closed_by_ctrl_c(window: MainWindow) -> Iterator[None]:
-    """Ctrl-C in the terminal, or a request to end, closes the window, and asks nothing.
+    """Close the window without asking on Ctrl-C in the terminal or on SIGTERM.
 
     Python gets to it at the window's next timer.
     """

@@ -1,4 +1,4 @@
-"""The dialogs. None of them makes the window wait: each one acts once it is accepted."""
+"""The dialogs. None blocks the window: each acts once it is accepted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUIT_QUESTION = "A file is being annotated. Nothing of it is kept if you quit no
 
 
 class Dialogs:
-    """Opens them over a window; each goes with its closing, or with the window."""
+    """Open dialogs over a window; each is deleted when it is closed, or with the window."""
 
     def __init__(self, controller: Controller, window: QWidget) -> None:
         self._controller = controller
@@ -44,7 +44,7 @@ class Dialogs:
         dialog.open()
 
     def open_weights(self) -> None:
-        """Choose a file of weights, and detect with it."""
+        """Choose a file of weights, and use it."""
         patterns = " ".join(f"*{suffix}" for suffix in sorted(WEIGHTS_SUFFIXES))
         filters = [f"Weights ({patterns})", "All files (*)"]
         take = self._controller.set_detection
@@ -62,7 +62,7 @@ class Dialogs:
         dialog.open()
 
     def annotate(self) -> None:
-        """Choose a file and where its annotated copy goes, and begin."""
+        """Choose a file and the path of its annotated copy, and start the annotation."""
         self._choose("Annotate a file: which one", _media(), self._ask_for_output)
 
     def choose_output(self) -> None:
@@ -76,13 +76,13 @@ class Dialogs:
         dialog.open()
 
     def about(self) -> None:
-        """Tell what this is."""
+        """Show name and purpose of the application."""
         box = QMessageBox(QMessageBox.Icon.NoIcon, "About LiveMask", ABOUT, parent=self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
 
     def ask_to_quit(self, quit_all_the_same: Callable[[], object]) -> None:
-        """A file is being annotated: let it be chosen whether to go on, or to cancel that and quit."""
+        """Ask whether to continue the annotation of a file, or to cancel it and quit."""
         if any(isinstance(dialog, QMessageBox) for dialog in open_dialogs(self._window)):
             return  # it has been asked already
         box = QMessageBox(QMessageBox.Icon.Question, "Quit LiveMask", QUIT_QUESTION, parent=self._window)
@@ -112,7 +112,7 @@ class Dialogs:
             self._controller.annotate(source, output)
             return
         text = f"{output.name} is there already, and no file is ever replaced; choose another name"
-        self._controller.tell(Level.WARNING, text, topic=ANNOTATION)
+        self._controller.notify(Level.WARNING, text, topic=ANNOTATION)
         self._ask_for_output(source, output)
 
     def _choose(self, title: str, filters: list[str], act: Callable[[str], None]) -> None:
@@ -134,7 +134,7 @@ class Dialogs:
 
 
 def free_name(path: Path) -> Path:
-    """Where an annotated copy may go, beside `path` (which is without a suffix): a file that is not there."""
+    """Return a path that does not exist for an annotated copy. path: the source without its suffix."""
     proposed, number = path.with_name(f"{path.name}_masks.mp4"), 2
     while proposed.exists():
         proposed, number = path.with_name(f"{path.name}_masks_{number}.mp4"), number + 1
@@ -142,7 +142,7 @@ def free_name(path: Path) -> Path:
 
 
 def open_dialogs(window: QWidget) -> list[QDialog]:
-    """Those that are open over a window."""
+    """Return the visible dialogs of a window."""
     return [dialog for dialog in window.findChildren(QDialog) if dialog.isVisible()]
 
 

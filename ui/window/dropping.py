@@ -1,4 +1,4 @@
-"""What was dropped on the window: a source, weights, or a reason why it is neither."""
+"""Sorting of dropped items: a source, weights, or a reason for refusal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".xml", ".onnx"})
 
 @dataclass(frozen=True)
 class Dropped:
-    """What is to be done.
+    """Result of sorting dropped items.
 
     source:  to open, "" for none
     weights: to detect with, "" for none
@@ -27,8 +27,8 @@ class Dropped:
     refused: tuple[str, ...] = ()
 
 
-def understand(items: Sequence[str]) -> Dropped:
-    """Sort what was dropped: paths and addresses. One source and one file of weights are taken."""
+def sort_dropped(items: Sequence[str]) -> Dropped:
+    """Sort dropped paths and addresses. At most one source and one file of weights are accepted."""
     found: dict[str, list[str]] = {"source": [], "weights": []}
     refused = []
     for item in items:
@@ -55,7 +55,7 @@ _ADVICE = {
 
 
 def _judge(item: str) -> tuple[str, str]:
-    """What something is, and why it cannot be taken, "" when it can."""
+    """Return the kind of an item, and the reason for refusal, "" if it is accepted."""
     if is_address(item):
         expected = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         return "source", "" if scheme_of(item) in SCHEMES else f"cannot be opened; expected {expected}"
@@ -84,8 +84,8 @@ def _judge_file(path: Path) -> tuple[str, str]:
     return "source", ""  # a name without a suffix says nothing; its content does, once it is opened
 
 
-def dropped(data: QMimeData | None) -> list[str]:
-    """Paths and addresses that are dragged."""
+def dropped_items(data: QMimeData | None) -> list[str]:
+    """Return the dragged paths and addresses."""
     if data is None:
         return []
     if data.hasUrls():

@@ -1,4 +1,4 @@
-"""Icons of playback and panels, painted in the colour of text, so that they are seen in light and dark."""
+"""Icons of playback and panels, painted in the colour of text, visible in light and dark windows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
 
 
 def icon(name: str, palette: QPalette) -> QIcon:
-    """The icon of that name, a key of `SHAPES`, in a palette's colours."""
+    """Return the icon of a name, a key of `SHAPES`, in the palette's colours."""
     made = QIcon()
     groups = {
         QIcon.Mode.Normal: QPalette.ColorGroup.Active,

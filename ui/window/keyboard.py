@@ -1,4 +1,4 @@
-"""Which keys belong to the widget with the keyboard, though they are shortcuts of the window."""
+"""The rule by which keys go to the focused widget although they are shortcuts of the window."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TYPING = (*_PLAIN, Qt.KeyboardModifier.ShiftModifier)
 
 
 def is_kept(event: QEvent | None, focus: QWidget | None) -> bool:
-    """Whether Qt asks about a key that `focus`, a widget other than the picture, is to get itself.
+    """Return True, and accept the event, if Qt asks about a key that `focus` is to get itself.
 
     Arrows and the like move in most widgets; Space presses buttons, but does nothing on a tab or a slider;
     letters and signs are typed into fields, and find an entry in lists. Where that is so it is accepted.

@@ -1,4 +1,4 @@
-"""The window: the picture in its middle, panels around it, and all of it made from tables."""
+"""The main window: the picture in the middle, panels around it, menus and tool bar."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from ui.control.notifier import Notifier
 from ui.panels import PANELS
 from ui.view.video_view import VideoView
 from ui.window.dialogs import Dialogs
-from ui.window.dropping import dropped, understand
-from ui.window.hint import Hint
+from ui.window.dropping import dropped_items, sort_dropped
 from ui.window.keyboard import is_kept
 from ui.window.menus import Menus
 from ui.window.panel_dock import PanelDock
@@ -36,6 +35,7 @@ from ui.window.shortcuts import ShortcutsDialog
 from ui.window.status import StatusBar
 from ui.window.task_bar import TaskBar
 from ui.window.theme import set_colours
+from ui.window.welcome import WelcomePage
 
 _FIRST_SIZE = (1280, 800)
 _FIRST_SIDES = (("right", 384, Qt.Orientation.Horizontal), ("bottom", 320, Qt.Orientation.Vertical))
@@ -49,7 +49,7 @@ _AREAS = {
 
 
 class MainWindow(QMainWindow):
-    """Shows what the controller's session makes, and hands it what the user wants. Closing it ends both.
+    """Show the controller's session and pass user input to it. Closing the window ends the session.
 
     save: gets the settings as the window closes
     """
@@ -81,10 +81,10 @@ class MainWindow(QMainWindow):
         self._connect()
         self._arrange()
         self.menus.refresh()
-        self.hint.setFocus()
+        self.welcome.setFocus()
 
     def toggle_full_screen(self) -> None:
-        """The picture and its playback alone, or everything again, just as it was."""
+        """Show the picture and its playback alone, or restore everything."""
         bars = (self.menuBar(), self.statusBar(), self.menus.tools)
         if self.isFullScreen():
             self.setWindowState(self.windowState() & ~Qt.WindowState.WindowFullScreen)
@@ -97,7 +97,7 @@ class MainWindow(QMainWindow):
         self.view.setFocus()
 
     def escape(self) -> None:
-        """Leave the full screen; else select nothing; the picture gets the keyboard."""
+        """Leave the full screen, or deselect; then give the picture the keyboard focus."""
         result = self.controller.result
         if self.isFullScreen():
             self.toggle_full_screen()
@@ -106,12 +106,12 @@ class MainWindow(QMainWindow):
         self.view.setFocus()
 
     def quit(self) -> None:
-        """Close the window, whatever goes on."""
+        """Close the window without asking."""
         self._quits = True
         self.close()
 
     def set_colours(self, colours: Literal["system", "light", "dark"]) -> None:
-        """Follow the system, or be light or dark whatever it is."""
+        """Use light or dark colours, or those of the system."""
         app = QApplication.instance()
         if isinstance(app, QApplication):
             set_colours(app, colours)
@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
         ShortcutsDialog(self).open()
 
     def toggle_panel(self, dock: PanelDock) -> None:
-        """Bring a panel to the front, out of the full screen if need be; one that is there already, hide."""
+        """Show a panel in front, leaving the full screen if necessary; hide it if it is in front already."""
         if self.isFullScreen():
             self.toggle_full_screen()
             dock.bring()
@@ -134,35 +134,35 @@ class MainWindow(QMainWindow):
             dock.bring()
 
     def event(self, event: QEvent | None) -> bool:
-        """Leave keys to the widget with the keyboard, unless that is the picture; name what Qt makes."""
+        """Leave keys to the focused widget unless that is the picture; name the tab bars that Qt makes."""
         made = event.child() if isinstance(event, QChildEvent) and event.polished() else None
         if isinstance(made, QTabBar):
             made.setAccessibleName("Panels")
         return (isinstance(event, QKeyEvent) and self._keeps(event)) or super().event(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
-        """Take what may be a file or an address; what it is, is told when it is dropped."""
-        if event is not None and dropped(event.mimeData()):
+        """Accept dragged files and addresses; they are checked when dropped."""
+        if event is not None and dropped_items(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
-        """Open what was dropped, or say why not."""
+        """Open dropped items."""
         if event is not None:
             event.acceptProposedAction()
-            self.take(dropped(event.mimeData()))
+            self.take(dropped_items(event.mimeData()))
 
     def take(self, items: list[str]) -> None:
-        """Open paths and addresses: sources and weights; what is refused is told."""
-        found = understand(items)
+        """Open paths and addresses, sources and weights; notify the user of refused ones."""
+        found = sort_dropped(items)
         if found.refused:
-            self.controller.tell(Level.WARNING, "; ".join(found.refused), "\n".join(items), topic="drop")
+            self.controller.notify(Level.WARNING, "; ".join(found.refused), "\n".join(items), topic="drop")
         if found.weights:
             self.controller.set_detection(weights=found.weights)
         if found.source:
             self.controller.open(found.source)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Keep the settings, and end everything, within two seconds; ask first while a file is annotated."""
+        """Save the settings and end everything within two seconds; ask first while a file is annotated."""
         if ANNOTATION in self.tasks.tasks and not self._quits:
             self.dialogs.ask_to_quit(self.quit)
             if event is not None:
@@ -187,9 +187,9 @@ class MainWindow(QMainWindow):
         self.notices = NoticeBar()
         self.tasks = TaskBar({ANNOTATION: self.controller.cancel_annotation})
         self.seek_bar = SeekBar(self.controller)
-        self.hint = Hint(self.controller, self.dialogs.open_file)
+        self.welcome = WelcomePage(self.controller, self.dialogs.open_file)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self.hint)
+        self._stack.addWidget(self.welcome)
         self._stack.addWidget(self.view)
         middle = QWidget()
         column = QVBoxLayout(middle)
@@ -238,7 +238,7 @@ class MainWindow(QMainWindow):
         self._look.start()
 
     def _arrange(self) -> None:
-        """As it was left, or as it is at first."""
+        """Restore the saved layout, or the first one."""
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         for area, side, orientation in _FIRST_SIDES:
             docks = [dock for dock in self.docks.values() if dock.spec.area == area]
@@ -278,11 +278,11 @@ class MainWindow(QMainWindow):
         return focus not in (self, self.view) and is_kept(event, focus)
 
     def _picture(self) -> QWidget:
-        """The picture, or what stands in its place."""
+        """Return the view, or the welcome page in its place."""
         return self._stack.currentWidget() or self.view
 
     def _show_view(self, wanted: bool) -> None:
-        shown: QWidget = self.view if wanted else self.hint
+        shown: QWidget = self.view if wanted else self.welcome
         if self._stack.currentWidget() is not shown:
             had_focus = self._stack.isAncestorOf(self.focusWidget())
             self._stack.setCurrentWidget(shown)

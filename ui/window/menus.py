@@ -37,7 +37,7 @@ class Menus:
         self._window.addAction(action)
 
     def refresh(self) -> None:
-        """See what is checked, and what can be done now."""
+        """Update the checked and enabled states of all actions."""
         for spec in ACTIONS:
             action = self.actions[spec.name]
             if spec.checked is not None:
@@ -49,7 +49,7 @@ class Menus:
                 action.setEnabled(spec.enabled(self._controller))
 
     def _name_tool(self, action: QAction, text: str) -> None:
-        """Its button says what it will do."""
+        """Set the text of an action's button in the tool bar."""
         button = self.tools.widgetForAction(action)
         if button is not None and action.iconText() != text:
             button.setMinimumWidth(max(button.width(), button.minimumWidth()))  # its neighbours stay in place

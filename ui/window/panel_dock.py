@@ -1,22 +1,39 @@
-"""A panel's place in the window; the panel itself is made when it is seen for the first time."""
+"""The docks of panels, their title bars, and the loading of panels."""
 
 from __future__ import annotations
 
+import threading
 from importlib import import_module
 
-from PyQt6.QtCore import QEvent, Qt, QTimer
+from PyQt6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QFrame, QScrollArea, QWidget
+from PyQt6.QtWidgets import (
+    QAbstractScrollArea,
+    QApplication,
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
+from ui.control.bridge import Bridge
 from ui.control.controller import Controller
 from ui.control.notices import Level
-from ui.panels import PanelSpec
-from ui.window.dock_title import DockTitle
+from ui.panels import PANELS, PanelSpec
+from ui.window.icons import icon
 from ui.window.keyboard import is_kept
+
+QUIET = 1000  # milliseconds after a network came into use, when nothing else is being loaded
+_IMPORTED_LATE = ("ui.panels.waterfall",)  # by a panel, when it is shown for the first time
+_TITLE_ICON = QSize(12, 12)
 
 
 class PanelDock(QDockWidget):
-    """So the window is there before panels are, whose libraries take their time to load.
+    """The dock of one panel, which is made when the dock is visible for the first time.
 
     A panel behind the tab of another one is hidden: Qt only moves its dock out of sight, where the keyboard
     would find it all the same.
@@ -39,11 +56,11 @@ class PanelDock(QDockWidget):
 
     @property
     def in_front(self) -> bool:
-        """Whether it is seen: shown, and not behind the tab of another one."""
+        """True while the panel is visible: shown, and not behind the tab of another one."""
         return self._in_front
 
     def bring(self) -> None:
-        """Show it, before all others of its place, with the keyboard."""
+        """Show the panel in front of others, with the keyboard focus."""
         self.show()
         self.raise_()
         self._load()
@@ -52,12 +69,12 @@ class PanelDock(QDockWidget):
             self.panel.setFocus()
 
     def end(self) -> None:
-        """The window closes, of which Qt tells it alone: let the panel end what it has begun."""
+        """Close the panel when the window closes, so that it ends its work."""
         if self.panel is not None:
             self.panel.close()
 
     def event(self, event: QEvent | None) -> bool:
-        """Leave keys to the panel's widgets; a panel that floats is a window of its own."""
+        """Leave keys to the panel's widgets; a floating panel is a window of its own."""
         return self._keeps(event) or super().event(event)
 
     def _keeps(self, event: QEvent | None) -> bool:
@@ -65,7 +82,7 @@ class PanelDock(QDockWidget):
         return window is not None and is_kept(event, window.focusWidget())
 
     def _make_action(self) -> QAction:
-        """Checked while the panel is in front."""
+        """Return the action that is checked while the panel is in front."""
         action = QAction(self.spec.title, self)
         action.setCheckable(True)
         action.setShortcut(QKeySequence(self.spec.shortcut))
@@ -100,7 +117,7 @@ class PanelDock(QDockWidget):
         try:
             self.panel = getattr(import_module(module), name)(self._controller, self)
         except Exception as error:  # a panel that is broken must not take the picture along
-            self._controller.tell(Level.ERROR, f"The panel {self.spec.title} cannot be shown: {error!r}")
+            self._controller.notify(Level.ERROR, f"The panel {self.spec.title} cannot be shown: {error!r}")
             return
         placeholder = self.widget()
         self.setWidget(_scrolled(self.panel))
@@ -110,14 +127,14 @@ class PanelDock(QDockWidget):
 
 
 def _keep_room(widget: QWidget) -> None:
-    """Let it take its room while it is hidden: the column must not change its width with every tab."""
+    """Keep the room of a hidden widget, so that the column has the same width with every tab."""
     policy = widget.sizePolicy()
     policy.setRetainSizeWhenHidden(True)
     widget.setSizePolicy(policy)
 
 
 def _scrolled(panel: QWidget) -> QWidget:
-    """The panel in what scrolls it, unless it scrolls itself: a high one must not make the picture low."""
+    """Return the panel in a scroll area unless it scrolls itself, so that it does not shrink the picture."""
     if isinstance(panel, QAbstractScrollArea):
         return panel
     area = QScrollArea()
@@ -126,3 +143,86 @@ def _scrolled(panel: QWidget) -> QWidget:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(panel)
     return area
+
+
+class DockTitle(QWidget):
+    """Title bar of a dock, dragged and double-clicked like Qt's own."""
+
+    def __init__(self, dock: QDockWidget) -> None:
+        super().__init__(dock)
+        title = QLabel(dock.windowTitle())
+        title.setTextFormat(Qt.TextFormat.PlainText)
+        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        name = dock.windowTitle()
+        self._buttons = {
+            "float": _title_button(f"Float the panel {name}, or dock it again"),
+            "close": _title_button(f"Close the panel {name}"),
+        }
+        self._buttons["float"].clicked.connect(lambda: dock.setFloating(not dock.isFloating()))
+        self._buttons["close"].clicked.connect(dock.close)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 3, 3, 3)
+        layout.setSpacing(2)
+        layout.addWidget(title, 1)
+        for button in self._buttons.values():
+            layout.addWidget(button)
+        self._apply_palette()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Paint the icons anew after a change between light and dark."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self._apply_palette()
+
+    def _apply_palette(self) -> None:
+        for name, button in self._buttons.items():
+            button.setIcon(icon(name, self.palette()))
+
+
+def _title_button(name: str) -> QToolButton:
+    button = QToolButton()
+    button.setAccessibleName(name)
+    button.setToolTip(name)
+    button.setAutoRaise(True)
+    button.setIconSize(_TITLE_ICON)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
+class PanelPreloader(QObject):
+    """Import the modules of all panels once, in a thread of its own, when the first network is in use.
+
+    So a panel is there at once when it is opened for the first time; the picture goes on meanwhile. Only
+    modules are loaded, and no widget is made. What cannot be loaded is told when its panel is opened.
+    """
+
+    def __init__(self, bridge: Bridge, parent: QObject) -> None:
+        super().__init__(parent)
+        self.loader: threading.Thread | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(QUIET)
+        self._timer.timeout.connect(self._begin)
+        bridge.loaded.connect(self._on_loaded)
+
+    @property
+    def waits(self) -> bool:
+        """True while the import is about to start."""
+        return self._timer.isActive()
+
+    def _on_loaded(self) -> None:
+        if self.loader is None:
+            self._timer.start()
+
+    def _begin(self) -> None:
+        # a daemon: whoever closes the window does not wait for it
+        self.loader = threading.Thread(target=_import_panels, name="livemask-ahead", daemon=True)
+        self.loader.start()
+
+
+def _import_panels() -> None:
+    for module in (*(spec.target.partition(":")[0] for spec in PANELS.values()), *_IMPORTED_LATE):
+        try:
+            import_module(module)
+        except Exception:  # the panel's dock tells of it, to whoever opens it
+            continue

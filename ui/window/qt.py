@@ -1,4 +1,4 @@
-"""What has to be right before a QApplication is made: where it cannot be, Qt aborts the process."""
+"""Checks before a QApplication is made, since Qt aborts the process where it cannot start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIBRARY = re.compile(r"(lib[\w.+-]+?)\.so\.(\d+)")
 
 
 def prepare_qt(environment: MutableMapping[str, str] | None = None) -> None:
-    """Undo what opencv-python sets for a Qt of its own: with its plugins PyQt6's Qt does not start.
+    """Remove variables that opencv-python sets for a Qt of its own, with whose plugins PyQt6 does not start.
 
     Called before a QApplication is made, by whoever makes one. What a user has set is left as it is.
     """
@@ -27,7 +27,7 @@ def prepare_qt(environment: MutableMapping[str, str] | None = None) -> None:
 
 
 def missing_display(environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> str:
-    """Why no window can be shown here, for people; "" where nothing speaks against it.
+    """Return the reason why no window can be shown, for the user; "" if none is known.
 
     Only Linux needs a look. Where a Wayland display is named, Qt is left to find out by itself.
     """
@@ -42,7 +42,7 @@ def missing_display(environment: Mapping[str, str] | None = None, platform: str 
 
 
 def _missing_library() -> str:
-    """Qt's X11 plugin needs libraries of the system, of which many lack one."""
+    """Return a text about a system library that Qt's X11 plugin lacks; "" if it lacks none."""
     from PyQt6.QtCore import QLibraryInfo
 
     plugins = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
@@ -56,7 +56,7 @@ def _missing_library() -> str:
 
 
 def _hint(error: str) -> str:
-    """What to install for the library that a loader's error names, by Debian's rule for names of packages."""
+    """Return the package to install for the library that a loader's error names, by Debian's naming rule."""
     found = _LIBRARY.search(error)
     if found is None:
         return ""
@@ -65,7 +65,7 @@ def _hint(error: str) -> str:
 
 
 def _refusal(display: str) -> str:
-    """Ask the display as Qt will: it may not be there, or not let this user in."""
+    """Return a text if the display cannot be reached or refuses this user; "" otherwise."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:  # a Qt that was built otherwise; it knows what it needs

@@ -1,4 +1,4 @@
-"""What plays: play and pause, single steps, where it stands, loop and speed."""
+"""The playback controls: play and pause, single steps, position, loop and speed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MILLI = 1000.0
 
 
 class SeekSlider(QSlider):
-    """A time in milliseconds; a click goes there, not only a page on."""
+    """A slider for a time in milliseconds; a click moves the handle there."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -39,7 +39,7 @@ class SeekSlider(QSlider):
         self.setPageStep(10_000)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Put the handle under the mouse, then let it be dragged as ever."""
+        """Move the handle to the mouse, then drag it."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self.setSliderPosition(self._value_at(event.position().x()))
         super().mousePressEvent(event)
@@ -75,7 +75,7 @@ class SeekBar(QWidget):
         self.time.setAccessibleName("Time")
         self.loop = self._loop_button()
         self.speed = self._speed_box()
-        self._dress()
+        self._apply_palette()
         self._lay_out()
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK)
@@ -85,7 +85,7 @@ class SeekBar(QWidget):
         self.hide()
 
     def refresh(self) -> None:
-        """Show how the playback stands now."""
+        """Show the current state of the playback."""
         playback = self._controller.session.playback
         if playback is None:
             return
@@ -101,15 +101,15 @@ class SeekBar(QWidget):
                 self.slider.setValue(round(playback.position * _MILLI))
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
-        """Follow the playback."""
+        """Start refreshing."""
         self._timer.start()
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
-        """Follow it no more."""
+        """Stop refreshing."""
         self._timer.stop()
 
     def _is_under_way(self, position: float) -> bool:
-        """Whether a seek has not arrived yet: the handle must not jump back meanwhile."""
+        """Return True until a seek has arrived: the handle must not jump back meanwhile."""
         if self._asked is None or self._waits <= 0:
             return False
         self._waits -= 1
@@ -140,12 +140,12 @@ class SeekBar(QWidget):
         self.setVisible(self._controller.opened is not None and self._controller.opened.playable)
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Paint the icons anew once the window is light or dark."""
+        """Paint the icons anew after a change between light and dark."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
-            self._dress()
+            self._apply_palette()
 
-    def _dress(self) -> None:
+    def _apply_palette(self) -> None:
         for button, name in ((self.play, "pause" if self._plays else "play"), (self.back, "back"),
                              (self.on, "on")):  # fmt: skip
             button.setIcon(icon(name, self.palette()))
@@ -156,7 +156,7 @@ class SeekBar(QWidget):
             text = "Pause" if plays else "Play"
             self.play.setAccessibleName(text)
             self.play.setToolTip(f"{text} (Space)")
-            self._dress()
+            self._apply_palette()
 
     def _tool(self, tip: str, act: Callable[[], object]) -> QToolButton:
         button = QToolButton()

@@ -29,7 +29,7 @@ MOUSE = (
 
 
 def shortcuts() -> tuple[tuple[str, str, str], ...]:
-    """All of them: (where it belongs, keys, what they do)."""
+    """Return all shortcuts as (menu, keys, description)."""
     by_menu: dict[str, list[tuple[str, str]]] = {name: [] for name in MENUS}
     for spec in ACTIONS:
         if spec.keys:
@@ -40,7 +40,7 @@ def shortcuts() -> tuple[tuple[str, str, str], ...]:
 
 
 class ShortcutsDialog(QDialog):
-    """Shows them; goes when it is closed."""
+    """A dialog with the table of shortcuts, deleted when it is closed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,5 +77,5 @@ def _table(rows: tuple[tuple[str, str, str], ...]) -> QTableWidget:
 
 
 def _keys(keys: tuple[str, ...]) -> str:
-    """As the system calls them."""
+    """Return the keys as the system names them."""
     return ", ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in keys)

@@ -1,4 +1,4 @@
-"""The status bar: source, network, rate and state, each as text."""
+"""The status bar: source, network, rate and state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOOK = 250  # milliseconds
 
 
 class StatusBar(QStatusBar):
-    """Looks four times a second; what takes its time to come about is told by the session's events."""
+    """Show the current state, refreshed four times a second and on the session's events."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,7 +44,7 @@ class StatusBar(QStatusBar):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show how things stand now."""
+        """Show the current state."""
         opened = self._controller.opened
         if self._opening:
             source = f"Opening {self._opening} …"
@@ -110,7 +110,7 @@ class StatusBar(QStatusBar):
         self.refresh()
 
     def _on_failed(self, event: Failed) -> None:
-        """What was begun is over; the notice tells why."""
+        """End the display of opening or loading; a notice gives the reason."""
         if event.task == "source":
             self._opening = ""
         if event.task == "network":
@@ -135,11 +135,11 @@ class StatusBar(QStatusBar):
 
 
 def _described(network: Loaded) -> str:
-    """Its name and what runs it; why that was chosen is for the tool tip."""
+    """Return the name of a network and of its engine."""
     return f"{network.weights.stem} · {network.choice.partition(':')[0]}"
 
 
 def _set(label: QLabel, text: str) -> None:
-    """Only what has changed, for every change is laid out and read out."""
+    """Set the text of a label if it differs: every change is laid out and read by screen readers."""
     if label.text() != text:
         label.setText(text)

@@ -1,4 +1,4 @@
-"""What takes long and goes on beside the picture: a bar for each, with a button that ends it."""
+"""Progress bars of background tasks, each with a button that cancels it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _STEPS = 1000
 
 
 class TaskBar(QWidget):
-    """A row for each task that tells of its progress, until it is saved or has failed."""
+    """Show a row for each running task, until it is saved or has failed."""
 
     def __init__(self, cancel: Mapping[str, Callable[[], None]], parent: QWidget | None = None) -> None:
-        """cancel: what ends a task, by its name; a task without an entry cannot be ended."""
+        """cancel: functions that cancel a task, by its name; a task without one cannot be cancelled."""
         super().__init__(parent)
         self.setAccessibleName("Tasks")
         self.setVisible(False)
@@ -28,11 +28,11 @@ class TaskBar(QWidget):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The names of those that go on."""
+        """The names of the running tasks."""
         return tuple(self._rows)
 
     def progress(self, event: Progress) -> None:
-        """Show how far one is."""
+        """Show the progress of a task."""
         if event.task not in self._rows:
             row = _Row(event.task, self._cancel.get(event.task), self)
             self._rows[event.task] = row
@@ -41,7 +41,7 @@ class TaskBar(QWidget):
         self.setVisible(True)
 
     def ended(self, event: Saved | Failed) -> None:
-        """Take away the row of a task that has come to its end."""
+        """Remove the row of a task."""
         row = self._rows.pop(event.task, None)
         if row is not None:
             self._layout.removeWidget(row)

@@ -1,4 +1,4 @@
-"""How the window looks: Qt's Fusion style in the system's light or dark colours, with a little more air."""
+"""The look of the window: Qt's Fusion style in the system's light or dark colours, with more spacing."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ QFrame#noticeNote { border-left-color: #3d7ebf; }
 QFrame#noticeWarning { border-left-color: #c98a00; }
 QFrame#noticeError { border-left-color: #c8352f; }
 QLabel#noticeLevel { font-weight: 600; }
-QWidget#hint { background: #121417; }
-QWidget#hint QLabel { color: #c9ced6; }
-QWidget#hint QLabel#hintTitle { font-size: 22px; font-weight: 600; color: #f2f4f7; }
-QWidget#hint QLabel#hintFoot { color: #9aa1ac; }
-QWidget#hint QPushButton { padding: 7px 18px; border-radius: 5px; color: #f2f4f7; background: #2b3038;
+QWidget#welcome { background: #121417; }
+QWidget#welcome QLabel { color: #c9ced6; }
+QWidget#welcome QLabel#welcomeTitle { font-size: 22px; font-weight: 600; color: #f2f4f7; }
+QWidget#welcome QLabel#welcomeFoot { color: #9aa1ac; }
+QWidget#welcome QPushButton { padding: 7px 18px; border-radius: 5px; color: #f2f4f7; background: #2b3038;
     border: 1px solid #454c57; }
-QWidget#hint QPushButton:hover { background: #363c46; }
-QWidget#hint QPushButton:focus { border: 1px solid #8ab4f8; }
-QWidget#hint QPushButton[first="true"] { background: #2f6fb3; border-color: #2f6fb3; }
-QWidget#hint QPushButton[first="true"]:hover { background: #3a7dc4; }
-QWidget#hint QPushButton[first="true"]:focus { border: 1px solid #f2f4f7; }
+QWidget#welcome QPushButton:hover { background: #363c46; }
+QWidget#welcome QPushButton:focus { border: 1px solid #8ab4f8; }
+QWidget#welcome QPushButton[first="true"] { background: #2f6fb3; border-color: #2f6fb3; }
+QWidget#welcome QPushButton[first="true"]:hover { background: #3a7dc4; }
+QWidget#welcome QPushButton[first="true"]:focus { border: 1px solid #f2f4f7; }
 """
 
 
@@ -80,14 +80,14 @@ _DISABLED_TEXT = "#767d88"
 _TEXT_ROLES = (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText)
 
 
-def dress(app: QApplication, colours: Colours) -> None:
-    """Give the application its look."""
+def apply_style(app: QApplication, colours: Colours) -> None:
+    """Set style and colours of the application."""
     app.setStyle("Fusion")
     set_colours(app, colours)
 
 
 def set_colours(app: QApplication, colours: Colours) -> None:
-    """Follow the system, or be light or dark whatever it is."""
+    """Use light or dark colours, or those of the system."""
     hints = app.styleHints()
     assert hints is not None
     hints.setColorScheme(_SCHEMES[colours])
@@ -97,7 +97,7 @@ def set_colours(app: QApplication, colours: Colours) -> None:
 
 
 def dark_palette() -> QPalette:
-    """Dark colours of our own."""
+    """Return a palette of dark colours."""
     palette = QPalette()
     for role, colour in _DARK.items():
         palette.setColor(role, QColor(colour))

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from model.detections import Detections, MaskCrop
+from model.detections import Detections, MaskCrop, no_detections
 from pipeline.live.painting import LivePainter
-from pipeline.live.selection import instance_at, mask_iou
+from pipeline.live.selection import instance_at, mask_iou, next_instance
 from pipeline.overlay.draw import OverlayStyle, draw
 from pipeline.settings import DisplaySettings
 from tests.pipeline.live.scenes import SIZE, Box, disc, found, noise, result
@@ -182,3 +182,11 @@ def test_a_selected_instance_keeps_its_colour_and_lies_on_top() -> None:
     assert after.annotated is not None
     assert np.array_equal(after.annotated[mask], draw(noise(), alone, style)[mask])
     assert after.detections.track_ids is None
+
+
+def test_instances_follow_one_another_from_left_to_right_and_round_again() -> None:
+    instances = found([THERE, HERE])  # the right one first
+    assert [next_instance(instances, now, 1) for now in (None, 1, 0)] == [1, 0, 1]
+    assert next_instance(instances, None, -1) == 0
+    assert next_instance(instances, 7, 1) == 1
+    assert next_instance(no_detections((4, 4), ()), None, 1) is None

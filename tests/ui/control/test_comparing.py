@@ -11,7 +11,7 @@ from pipeline.live.network.comparison import ComparisonStatus
 from pipeline.settings import ComparisonSettings, DetectionSettings
 from pipeline.stability.pair_score import RunningScore
 from tests.ui.standin_session import result_of
-from ui.control.compare_words import PRIVATE, differing, score_words, status_words
+from ui.control.compare_text import PRIVATE, differing, score_text, status_text
 
 LEFT = DetectionSettings()
 SCORE = RunningScore(9, 1.5, 0.0661, None, 1, 2, 0.5)
@@ -132,18 +132,18 @@ def test_sides_are_told_by_what_they_differ_in():
 
 
 def test_a_score_is_told_in_one_line_and_what_is_not_known_is_no_number():
-    assert score_words(SCORE) == "jitter 0.066 · boundary – · 1 gap · 2 id changes · coverage 50%"
-    assert "measured" in score_words(None)
+    assert score_text(SCORE) == "jitter 0.066 · boundary – · 1 gap · 2 id changes · coverage 50%"
+    assert "measured" in score_text(None)
 
 
 @pytest.mark.parametrize("state", ["off", "waiting", "private", "loading"])
 def test_it_is_said_why_there_is_no_comparison_yet(state):
-    assert status_words(ComparisonStatus(state), wanted=True)
-    assert status_words(ComparisonStatus(state), wanted=False) == ""
+    assert status_text(ComparisonStatus(state), wanted=True)
+    assert status_text(ComparisonStatus(state), wanted=False) == ""
 
 
 def test_what_fails_is_said_and_sides_that_are_the_same_too():
-    assert "no such file" in status_words(ComparisonStatus("failed", problem="no such file"), wanted=True)
-    assert "the same" in status_words(ComparisonStatus("on", LEFT, LEFT), wanted=True)
+    assert "no such file" in status_text(ComparisonStatus("failed", problem="no such file"), wanted=True)
+    assert "the same" in status_text(ComparisonStatus("on", LEFT, LEFT), wanted=True)
     other = dataclasses.replace(LEFT, nms="exact")
-    assert status_words(ComparisonStatus("on", LEFT, other), wanted=True) == ""
+    assert status_text(ComparisonStatus("on", LEFT, other), wanted=True) == ""

@@ -17,7 +17,7 @@ from pipeline.stability.pair_score import RunningScore
 from pipeline.tracking.options import STABILISE_KINDS
 from tests.ui.panels.dialogs import choose_file
 from ui.panels.compare import ComparePanel
-from ui.panels.widgets import Words
+from ui.panels.widgets import WrappedLabel
 
 LEFT = DetectionSettings()
 RIGHT = replace(LEFT, stabilise="strong")
@@ -40,7 +40,7 @@ def tick(panel, text):
 
 
 def said(panel):
-    return "\n".join(words.words for words in panel.findChildren(Words) if words.isVisible())
+    return "\n".join(words.words for words in panel.findChildren(WrappedLabel) if words.isVisible())
 
 
 def figures(panel):

@@ -14,13 +14,13 @@ from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.settings import DetectionSettings
-from ui.control.class_words import OWN
+from ui.control.class_text import OWN
 from ui.panels.classes import NONE_TICKED, ClassList
 from ui.panels.detection import NOT_LOADED, DetectionPanel
 from ui.panels.fallback import USE_DEFAULT, USE_LOADED
 from ui.panels.score import OWN_FOR_EACH
-from ui.panels.weights import WeightsChoice
-from ui.panels.widgets import LowList, Words
+from ui.panels.weights import WeightsPicker
+from ui.panels.widgets import CompactList, WrappedLabel
 
 CHOICE = "openvino fp32 on cpu: the fastest here"
 LOADED = Loaded(Path("/x/small.pt"), CHOICE, ("person", "dog", "cat"), 416, 32)
@@ -43,7 +43,7 @@ def _text(widget):
 
 
 def said(panel):
-    return "\n".join(words.words for words in panel.findChildren(Words) if words.isVisible())
+    return "\n".join(words.words for words in panel.findChildren(WrappedLabel) if words.isVisible())
 
 
 def values(box):
@@ -205,7 +205,7 @@ def test_a_panel_that_is_made_late_knows_what_is_loaded(controller, session, qtb
     qtbot.addWidget(late)
     late.show()
     assert LOADED.choice in said(late)
-    assert len(late.findChild(LowList).rows()) == 3
+    assert len(late.findChild(CompactList).rows()) == 3
 
 
 def test_other_weights_keep_the_choice_of_classes(panel, controller, qtbot, tmp_path):
@@ -269,7 +269,7 @@ def test_classes_are_ticked_in_the_picture_that_runs_and_need_no_other_network(
 
 def test_what_somebody_has_begun_to_choose_stays_while_other_settings_change(panel, session, qtbot):
     session.emit(LOADED)
-    weights, classes = panel.findChild(WeightsChoice), panel.findChild(ClassList)
+    weights, classes = panel.findChild(WeightsPicker), panel.findChild(ClassList)
     qtbot.keyClick(weights.choice, Qt.Key.Key_End)
     absent = weights.choice.value
     qtbot.mouseClick(classes.none, Qt.MouseButton.LeftButton)

@@ -11,8 +11,8 @@ from PyQt6.QtWidgets import QCheckBox, QColorDialog, QComboBox, QFileDialog, QPu
 
 from pipeline.settings import BACKGROUNDS, DisplaySettings
 from tests.ui.panels.dialogs import answered, choose_file
-from ui.panels.display import LAYERS, NO_PICTURE, PRIVACY_WORDS, DisplayPanel
-from ui.panels.widgets import Words
+from ui.panels.display import LAYERS, NO_PICTURE, PRIVACY_TEXT, DisplayPanel
+from ui.panels.widgets import WrappedLabel
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ def test_detections_beside_a_recording_are_asked_for_by_a_tick(panel, controller
 
 
 def test_privacy_says_that_a_person_who_was_never_detected_is_not_hidden(panel, controller, qtbot):
-    assert "A person who was never detected is not hidden." in PRIVACY_WORDS
-    assert PRIVACY_WORDS in said(panel)
+    assert "A person who was never detected is not hidden." in PRIVACY_TEXT
+    assert PRIVACY_TEXT in said(panel)
     qtbot.keyClick(box(panel, "Hide people"), Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: controller.display.privacy)
 
@@ -149,4 +149,4 @@ def test_the_opacity_cannot_be_set_while_no_masks_are_shown(panel, controller):
 
 
 def said(panel):
-    return [words.words for words in panel.findChildren(Words) if words.isVisible()]
+    return [words.words for words in panel.findChildren(WrappedLabel) if words.isVisible()]

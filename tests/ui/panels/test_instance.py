@@ -11,8 +11,8 @@ from PyQt6.QtWidgets import QListWidget, QPushButton
 
 from model.detections import MaskCrop, no_detections
 from tests.ui.standin_session import SIZE, result_of
-from ui.panels.instance import HINT, NOT_LOOKED, NOTHING_FOUND, NOTHING_SHOWN, InstancePanel, area_words
-from ui.panels.widgets import Words
+from ui.panels.instance import HINT, NOT_LOOKED, NOTHING_FOUND, NOTHING_SHOWN, InstancePanel, area_text
+from ui.panels.widgets import WrappedLabel
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def panel(controller, qtbot):
 
 
 def said(panel):
-    return [words.words for words in panel.findChildren(Words) if words.isVisible()]
+    return [words.words for words in panel.findChildren(WrappedLabel) if words.isVisible()]
 
 
 def rows(panel):
@@ -126,8 +126,8 @@ def test_a_large_area_is_written_with_a_gap_at_every_third_digit():
         image_size=(1080, 1920),
         crops=(MaskCrop(0, 0, np.ones((1080, 1920), bool)),) * 2,
     )
-    assert area_words(whole, 0) == "2\u202f073\u202f600 pixels, 100.0% of the frame"
+    assert area_text(whole, 0) == "2\u202f073\u202f600 pixels, 100.0% of the frame"
 
 
 def test_detections_without_masks_are_told_without_an_area():
-    assert area_words(replace(result_of().detections, crops=None), 0) == "no mask"
+    assert area_text(replace(result_of().detections, crops=None), 0) == "no mask"

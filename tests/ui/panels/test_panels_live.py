@@ -8,7 +8,7 @@ from PyQt6.QtCore import QPointF, Qt
 
 from pipeline.live.assembly import add_up, explain, overlap
 from tests.source_tree import ROOT
-from tests.ui.live_window import finds
+from tests.ui.live_window import finds, in_view
 from ui.control.controller import Controller
 from ui.control.settings import WindowSettings
 from ui.panels.performance import PerformancePanel
@@ -54,7 +54,7 @@ def test_prototypes_come_while_paused_and_follow_the_selection(controller, view,
     masks = controller.result.detections.masks
     rows, columns = np.nonzero(max(masks & (masks.sum(0) == 1), key=np.count_nonzero))
     middle = len(rows) // 2
-    at = view.geometry_of_view.to_view(columns[middle] + 0.5, rows[middle] + 0.5)
+    at = in_view(view.geometry_of_view, columns[middle] + 0.5, rows[middle] + 0.5)
     place = QPointF(*at).toPoint()
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: "selected instance" in panel.said.text(), timeout=PATIENCE)

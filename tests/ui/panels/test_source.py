@@ -15,8 +15,8 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.cameras.listing import CameraInfo
 from ui.control.notices import Level
 from ui.panels.cameras import LOOKING, NONE_FOUND, CameraSearch
-from ui.panels.source import NOTHING_OPEN, SourcePanel, source_words
-from ui.panels.widgets import Words
+from ui.panels.source import NOTHING_OPEN, SourcePanel, source_text
+from ui.panels.widgets import WrappedLabel
 
 CAMERAS = (CameraInfo(0, "Twin"), CameraInfo(1, "Integrated"), CameraInfo(2, "Twin", "/dev/video2"))
 
@@ -41,7 +41,7 @@ def button(panel, text):
 
 
 def said(panel, name):
-    return named(panel, Words, name).words
+    return named(panel, WrappedLabel, name).words
 
 
 def opened(session):
@@ -203,7 +203,7 @@ def test_a_long_name_has_its_room_before_it_is_painted(show, session, qtbot):
     panel = show()
     panel.resize(300, 600)
     qtbot.waitUntil(lambda: said(panel, "Cameras") != LOOKING)
-    state = named(panel, Words, "State of the source")
+    state = named(panel, WrappedLabel, "State of the source")
     for name in ("a.mp4", "/home/somebody/Videos/at_the_sea/2026/a_rather_long_name_of_a_clip.mp4", "b.mp4"):
         session.emit(Opening(name))
         assert state.height() >= state.heightForWidth(state.width())
@@ -246,14 +246,14 @@ def test_what_is_refused_outright_does_not_leave_the_failure_before_it(show, con
     session.emit(Opening("clip.mp4"))
     session.emit(Failed("source", "clip.mp4: no such file"))
     session.emit(Closed("clip.mp4"))
-    controller.tell(Level.WARNING, "notes.txt: neither a video nor a picture", topic=topic)
+    controller.notify(Level.WARNING, "notes.txt: neither a video nor a picture", topic=topic)
     assert said(panel, "State of the source") == NOTHING_OPEN
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "a picture, 64 × 48"), (12, "12 pictures, 64 × 48")])
 def test_pictures_have_no_rate_and_no_length(count, words):
     info = SourceInfo("holiday", False, 64, 48, Fraction(25), count, count / Fraction(25))
-    assert source_words(info) == f"holiday\n{words}"
+    assert source_text(info) == f"holiday\n{words}"
 
 
 def test_the_end_of_the_source_before_says_nothing_of_the_one_that_is_opening(show, session):

@@ -7,14 +7,14 @@ from PyQt6.QtCore import Qt
 
 from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS
 from pipeline.live.events import Failed, Progress, Saved
-from ui.panels.weights import WeightsChoice
+from ui.panels.weights import WeightsPicker
 
 ABSENT = "yolact_resnet50"
 
 
 @pytest.fixture
 def weights(controller, qtbot):
-    made = WeightsChoice(controller)
+    made = WeightsPicker(controller)
     qtbot.addWidget(made)
     made.show_value(None)
     made.show()

@@ -3,7 +3,7 @@ from PyQt6.QtCore import Qt
 
 from tests.ui.standin_session import result_of
 from ui.view import cover
-from ui.view.cover import MOST_SILENCE, Cover
+from ui.view.cover import MOST_SILENCE, PrivacyCover
 
 
 @pytest.mark.parametrize(
@@ -17,14 +17,14 @@ from ui.view.cover import MOST_SILENCE, Cover
     ],
 )
 def test_when_the_whole_picture_is_hidden(privacy, silent, is_open, is_live, hidden):
-    judge = Cover(privacy)
+    judge = PrivacyCover(privacy)
     judge.result_came(100.0, 99.9)
 
     assert bool(judge.reason(100.0 + silent, is_open, is_live)) is hidden
 
 
 def test_privacy_that_is_on_already_hides_nothing_when_something_else_changes():
-    judge = Cover(True)
+    judge = PrivacyCover(True)
     judge.result_came(100.0, 99.9)
     judge.privacy_set(True, 100.1)
 
@@ -32,7 +32,7 @@ def test_privacy_that_is_on_already_hides_nothing_when_something_else_changes():
 
 
 def test_a_result_is_due_once_the_playing_has_gone_on_and_not_again_with_every_frame():
-    judge = Cover(True)
+    judge = PrivacyCover(True)
     judge.played_to(100.0, 3.0)
     judge.result_came(100.0, 100.0)
     assert judge.reason(200.0, True, False) == ""

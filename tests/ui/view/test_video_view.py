@@ -11,7 +11,7 @@ from pipeline.live.events import Closed, Opening
 from tests.ui.standin_session import result_of
 from ui.view import video_view
 from ui.view.cover import MOST_SILENCE
-from ui.view.picture import Picture
+from ui.view.image_buffer import ImageBuffer
 from ui.view.video_view import BACKDROP, VideoView
 
 RED, GREEN = (0, 0, 255), (0, 255, 0)  # BGR
@@ -58,7 +58,7 @@ def test_the_newest_result_is_painted_and_those_before_it_never(view, session, c
 
 
 def test_a_result_is_taken_even_if_it_holds_rows_that_are_apart_or_upside_down(qapp):
-    picture = Picture()
+    picture = ImageBuffer()
     wide = np.zeros((4, 8, 3), np.uint8)
     wide[:, :4] = RED
     for image in (wide[:, :4], wide[::-1, 3::-1], wide[:, :4].transpose(1, 0, 2)):
@@ -68,7 +68,7 @@ def test_a_result_is_taken_even_if_it_holds_rows_that_are_apart_or_upside_down(q
 
 
 def test_pictures_of_one_size_share_a_buffer(qapp):
-    picture = Picture()
+    picture = ImageBuffer()
     picture.put(np.zeros((48, 64, 3), np.uint8))
     buffer = picture.image.constBits()
     picture.put(np.full((48, 64, 3), 255, np.uint8))
@@ -102,8 +102,8 @@ def test_what_is_lent_to_qt_has_bytes_to_spare_behind_it(qapp, monkeypatch):
         return QImage(*arguments)
 
     watched.Format = QImage.Format
-    made = Picture()
-    monkeypatch.setattr("ui.view.picture.QImage", watched)
+    made = ImageBuffer()
+    monkeypatch.setattr("ui.view.image_buffer.QImage", watched)
     made.put(np.full((5, 7, 3), 9, np.uint8))
     (memory,) = lent
     image = memory.obj

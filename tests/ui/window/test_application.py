@@ -77,7 +77,7 @@ def test_what_cannot_be_opened_is_told_with_details_to_copy(start, qtbot, tmp_pa
     assert notice.level is Level.ERROR
     assert "broken.mp4" in notice.text
     assert "Traceback" in notice.details
-    qtbot.waitUntil(window.hint.isVisible)
+    qtbot.waitUntil(window.welcome.isVisible)
 
 
 def test_closing_in_the_middle_of_everything_leaves_no_thread_behind_for_long(start, qtbot):

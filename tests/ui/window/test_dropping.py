@@ -1,6 +1,6 @@
 import pytest
 
-from ui.window.dropping import understand
+from ui.window.dropping import sort_dropped
 
 
 @pytest.fixture
@@ -12,13 +12,13 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["clip.mp4", "photo.JPG", "nameless", ""])
 def test_videos_pictures_and_folders_are_sources(folder, name):
-    dropped = understand([str(folder / name)])
+    dropped = sort_dropped([str(folder / name)])
 
     assert (dropped.source, dropped.weights, dropped.refused) == (str(folder / name), "", ())
 
 
 def test_weights_come_along_with_a_source(folder):
-    dropped = understand([str(folder / "net.pt"), str(folder / "clip.mp4")])
+    dropped = sort_dropped([str(folder / "net.pt"), str(folder / "clip.mp4")])
 
     assert dropped.weights.endswith("net.pt")
     assert dropped.source.endswith("clip.mp4")
@@ -36,22 +36,22 @@ def test_weights_come_along_with_a_source(folder):
     ],
 )
 def test_what_is_refused_says_why(folder, names, told):
-    dropped = understand([str(folder / name) for name in names])
+    dropped = sort_dropped([str(folder / name) for name in names])
 
     assert told in " ".join(dropped.refused)
     assert (dropped.source, dropped.weights) == ("", "")
 
 
 def test_addresses_are_sources_if_their_kind_can_be_opened_and_never_shown_with_a_password():
-    assert understand(["rtsp://me:word@host/one"]).source == "rtsp://me:word@host/one"
+    assert sort_dropped(["rtsp://me:word@host/one"]).source == "rtsp://me:word@host/one"
 
-    refused = understand(["ftp://me:word@host/clip.mp4"]).refused
+    refused = sort_dropped(["ftp://me:word@host/clip.mp4"]).refused
     assert "rtsp://" in refused[0]
     assert "word" not in refused[0]
 
 
 def test_one_that_is_refused_does_not_keep_another_from_being_opened(folder):
-    dropped = understand([str(folder / "notes.txt"), str(folder / "clip.mp4")])
+    dropped = sort_dropped([str(folder / "notes.txt"), str(folder / "clip.mp4")])
 
     assert dropped.source.endswith("clip.mp4")
     assert "notes.txt" in dropped.refused[0]

@@ -37,8 +37,8 @@ def levels(window):
 
 
 def test_an_empty_window_says_what_to_do_first(window, session, qtbot):
-    first, second, *_ = window.hint.findChildren(QPushButton)
-    assert window.hint.isVisible()
+    first, second, *_ = window.welcome.findChildren(QPushButton)
+    assert window.welcome.isVisible()
     qtbot.mouseClick(first, Qt.MouseButton.LeftButton)
 
     assert session.asked[-1] == ("open", "0")
@@ -51,7 +51,7 @@ def test_the_picture_takes_the_place_of_the_hint_and_gives_it_back(window, sessi
     assert window.windowTitle() == "clip.mp4 – LiveMask"
 
     session.ends("clip.mp4")
-    qtbot.waitUntil(window.hint.isVisible)
+    qtbot.waitUntil(window.welcome.isVisible)
     assert window.windowTitle() == "LiveMask"
 
 

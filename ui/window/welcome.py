@@ -1,4 +1,4 @@
-"""What stands in an empty window: the first steps."""
+"""The welcome page of an empty window: the first steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TEXT = (
 )
 
 
-class Hint(QWidget):
+class WelcomePage(QWidget):
     """A title, a sentence, and buttons that open a camera, a file or the demo clip."""
 
     def __init__(
         self, controller: Controller, open_file: Callable[[], object], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setObjectName("hint")
+        self.setObjectName("welcome")
         self.setAccessibleName(TITLE)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # or it has no background of its own
         row = QHBoxLayout()
@@ -39,10 +39,10 @@ class Hint(QWidget):
         column = QVBoxLayout(self)
         column.setSpacing(16)
         column.addStretch(2)
-        column.addWidget(_label(TITLE, "hintTitle"))
-        column.addWidget(_label(TEXT, "hintText"))
+        column.addWidget(_label(TITLE, "welcomeTitle"))
+        column.addWidget(_label(TEXT, "welcomeText"))
         column.addLayout(row)
-        column.addWidget(_label("Press ? for the shortcuts", "hintFoot"))
+        column.addWidget(_label("Press ? for the shortcuts", "welcomeFoot"))
         column.addStretch(3)
 
 

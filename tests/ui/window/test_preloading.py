@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.live.events import Loaded
 from tests.source_tree import ROOT
-from ui.window import ahead
-from ui.window.ahead import Ahead
+from ui.window import panel_dock
+from ui.window.panel_dock import PanelPreloader
 
 LOADED = Loaded(Path("a.pt"), "torch", ("cat",), 64, 4)
 
@@ -18,18 +18,20 @@ LOADED = Loaded(Path("a.pt"), "torch", ("cat",), 64, 4)
 @pytest.fixture
 def loads(controller, monkeypatch):
     """What waits for the network; nothing is loaded but what a list tells of."""
-    monkeypatch.setattr(ahead, "QUIET", 0)
-    made = Ahead(controller.bridge, controller)
+    monkeypatch.setattr(panel_dock, "QUIET", 0)
+    made = PanelPreloader(controller.bridge, controller)
     made.names = []
-    monkeypatch.setattr(ahead, "import_module", lambda name: made.names.append((name, threading.get_ident())))
+    monkeypatch.setattr(
+        panel_dock, "import_module", lambda name: made.names.append((name, threading.get_ident()))
+    )
     return made
 
 
 def test_nothing_is_loaded_before_a_network_is_at_work_and_then_all_of_it_once(loads, session, qtbot):
-    assert loads.thread_of_it is None
+    assert loads.loader is None
     session.emit(LOADED)
-    qtbot.waitUntil(lambda: loads.thread_of_it is not None)
-    loads.thread_of_it.join()
+    qtbot.waitUntil(lambda: loads.loader is not None)
+    loads.loader.join()
     session.emit(LOADED)
     assert not loads.waits
     names = [name for name, _ in loads.names]
@@ -44,11 +46,11 @@ def test_what_cannot_be_loaded_is_left_to_whoever_opens_the_panel(loads, session
         loads.names.append(name)
         raise ImportError(name)
 
-    monkeypatch.setattr(ahead, "import_module", broken)
+    monkeypatch.setattr(panel_dock, "import_module", broken)
     session.emit(LOADED)
-    qtbot.waitUntil(lambda: loads.thread_of_it is not None)
-    loads.thread_of_it.join()
-    assert len(loads.names) == len(ahead.PANELS) + 1
+    qtbot.waitUntil(lambda: loads.loader is not None)
+    loads.loader.join()
+    assert len(loads.names) == len(panel_dock.PANELS) + 1
 
 
 def test_a_plot_can_be_made_though_another_thread_has_loaded_what_draws_it():
@@ -57,8 +59,8 @@ def test_a_plot_can_be_made_though_another_thread_has_loaded_what_draws_it():
         "from ui.window.qt import prepare_qt; prepare_qt()\n"
         "from PyQt6.QtWidgets import QApplication\n"
         "app = QApplication([])\n"
-        "from ui.window.ahead import _load\n"
-        "thread = threading.Thread(target=_load); thread.start(); thread.join()\n"
+        "from ui.window.panel_dock import _import_panels\n"
+        "thread = threading.Thread(target=_import_panels); thread.start(); thread.join()\n"
         "import sys; assert 'pyqtgraph' in sys.modules\n"
         "from ui.panels.waterfall import Waterfall\n"
         "plot = Waterfall(); plot.show(); app.processEvents(); plot.close()\n"

@@ -1,4 +1,4 @@
-"""One picture in Qt's own layout, in a buffer that is used again for the next one."""
+"""A buffer in Qt's layout that is reused for each picture."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pipeline.frame import Image
 from pipeline.native_memory import spacious
 
 
-class Picture:
-    """Holds the picture that is shown. 32 bits a pixel, for only that is scaled fast when it is painted."""
+class ImageBuffer:
+    """Hold the picture that is shown, with 32 bits a pixel: only such images are scaled fast when painted."""
 
     def __init__(self) -> None:
         self._buffer = QImage()
@@ -17,16 +17,16 @@ class Picture:
 
     @property
     def image(self) -> QImage:
-        """The picture; a null image before the first."""
+        """The picture; a null image before the first one."""
         return self._buffer
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels; (0, 0) before the first."""
+        """The (width, height) in pixels; (0, 0) before the first picture."""
         return self._buffer.width(), self._buffer.height()
 
     def put(self, image: Image) -> None:
-        """Take another one: [H, W, 3] uint8 BGR, which is copied; another size makes another buffer."""
+        """Copy a picture [H, W, 3] uint8 BGR into the buffer; it is made anew for another size."""
         height, width = image.shape[:2]
         if self._lent.shape != image.shape:
             self._lent = spacious(height, width)
@@ -41,6 +41,6 @@ class Picture:
         painter.end()
 
     def clear(self) -> None:
-        """Hold nothing."""
+        """Release the picture."""
         self._buffer = QImage()
         self._lent = spacious(0, 0)

@@ -1,4 +1,4 @@
-"""Both sides of a comparison, and how still they are, in words."""
+"""Texts about the two sides of a comparison and their stability scores."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ PARTS: tuple[Callable[[DetectionSettings], str], ...] = (
 )
 
 
-def side_words(settings: DetectionSettings) -> str:
-    """All that a side is found by."""
+def side_text(settings: DetectionSettings) -> str:
+    """Return all settings of one side as text."""
     return ", ".join(part(settings) for part in PARTS)
 
 
 def differing(left: DetectionSettings, right: DetectionSettings) -> tuple[str, str]:
-    """What both sides differ in, in short; of two that are the same, that they are."""
+    """Return the settings in which both sides differ, a text for each; "as A" on the right if none do."""
     parts = [part for part in PARTS if part(left) != part(right)]
     if not parts:
-        return side_words(left), SAME
+        return side_text(left), SAME
     return ", ".join(part(left) for part in parts), ", ".join(part(right) for part in parts)
 
 
@@ -67,8 +67,8 @@ FIGURES: tuple[tuple[str, str, Callable[[RunningScore], str]], ...] = (
 )  # fmt: skip
 
 
-def score_words(score: RunningScore | None) -> str:
-    """One line for a side's score."""
+def score_text(score: RunningScore | None) -> str:
+    """Return the score of one side as a line."""
     if score is None:
         return "being measured …"
     parts = (f"jitter {_figure(score.jitter)}", f"boundary {_figure(score.boundary_jitter)}",
@@ -76,8 +76,8 @@ def score_words(score: RunningScore | None) -> str:
     return f"{' · '.join(parts)} · coverage {score.coverage:.0%}"
 
 
-def status_words(status: ComparisonStatus, wanted: bool) -> str:
-    """How a comparison stands; "" when it goes on as it should."""
+def status_text(status: ComparisonStatus, wanted: bool) -> str:
+    """Return the state of a comparison as text; "" while it runs normally or is switched off."""
     if not wanted:
         return ""
     if status.state == "failed":

@@ -1,4 +1,4 @@
-"""Classes and the weights' own score thresholds for them, in words and numbers."""
+"""Texts about classes and about the weights' own score thresholds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OWN = "own"
 
 
 def own_thresholds(loaded: Loaded | None, classes: Sequence[str] | None = None) -> dict[str, float]:
-    """The weights' own threshold, 0..1, of each class by its name; empty where that is not known.
+    """Return the weights' own threshold, 0..1, of each class by its name; empty if unknown.
 
     classes: names of those to look at, None for all; where the weights know none of them, all are looked at
     """
@@ -24,12 +24,12 @@ def own_thresholds(loaded: Loaded | None, classes: Sequence[str] | None = None) 
 
 
 def common_threshold(own: Mapping[str, float]) -> float:
-    """A number that stands for all of them: the middle one, to two places."""
+    """Return the median of the thresholds, rounded to two places; the default without any."""
     return round(median(own.values()), 2) if own else DEFAULT_THRESHOLD
 
 
-def threshold_words(score_threshold: float | None, own: Mapping[str, float]) -> str:
-    """Which thresholds are in force."""
+def threshold_text(score_threshold: float | None, own: Mapping[str, float]) -> str:
+    """Return a text that names the thresholds in use."""
     if score_threshold is not None:
         return f"In force: {score_threshold:.2f} for every class."
     if not own:
@@ -41,12 +41,12 @@ def threshold_words(score_threshold: float | None, own: Mapping[str, float]) -> 
     return f"In force: the weights' own, from {own[least]:.2f} ({least}) to {own[most]:.2f} ({most})."
 
 
-def some(names: Sequence[str]) -> str:
-    """A few of the names, and how many there are besides."""
+def abbreviated(names: Sequence[str]) -> str:
+    """Return the first names as a list, and the number of the others."""
     rest = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def unknown_classes(chosen: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]:
-    """The chosen classes that weights with these names do not know."""
+    """Return the chosen classes that are not among the known ones."""
     return tuple(name for name in chosen or () if name not in known)
