@@ -24,8 +24,8 @@ from pipeline.live.events import (
 class Bridge(QObject):
     """Offer one signal for each kind of event. `deliver` may be called from any thread.
 
-    Qt queues a signal that another thread emits, so that whatever is connected runs in the window's thread.
-    Frames do not pass here: a view fetches the newest one when it paints.
+    Qt queues signals that other threads emit, so slots run in the window's thread. Frames do not pass here:
+    the view fetches the newest one before it paints.
     """
 
     opening = pyqtSignal(Opening)

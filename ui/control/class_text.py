@@ -15,7 +15,7 @@ OWN = "own"
 def own_thresholds(loaded: Loaded | None, classes: Sequence[str] | None = None) -> dict[str, float]:
     """Return the weights' own threshold, 0..1, of each class by its name; empty if unknown.
 
-    classes: names of those to look at, None for all; where the weights know none of them, all are looked at
+    classes: names to include, None for all; all too if the weights know none of them
     """
     if loaded is None or not loaded.class_thresholds:
         return {}

@@ -46,7 +46,7 @@ def live_session(
 class Controller(QObject):
     """Change settings, drive the session and emit signals about both. Lives in the window's thread.
 
-    The signals of `bridge` tell what the session does; those here what the user has chosen.
+    Signals of `bridge` report what the session does, those of this class what the user has chosen.
     """
 
     detection_changed = pyqtSignal(DetectionSettings)
@@ -147,8 +147,8 @@ class Controller(QObject):
     def open(self, source: str) -> None:
         """Open a camera, file, folder or address in place of the current source.
 
-        It counts as a recent source once that has succeeded. One of those is opened with its password, as
-        long as that is known.
+        It is added to the recent sources once it is open. A recent source is opened with its password if that
+        was given since the start.
         """
         known = redacted(source)
         if known == source:

@@ -28,11 +28,11 @@ class WindowSettings:
     """All settings that are saved between two starts.
 
     recent:      sources, newest first, without passwords; at most `MOST_RECENT`
-    output:      folder for recordings and snapshots, "" for the user's own videos folder
-    camera_mode: "WIDTHxHEIGHT" or "WIDTHxHEIGHT@RATE" asked of cameras, "" their own choice
-    colours:     of the window: the system's, or always light or dark ones
-    panels:      names of the panels that are shown; None for those that are shown at first
-    layout:      Qt's state of window and panels, base 64; "" for the first
+    output:      folder for recordings and snapshots, "" for a folder within the user's videos
+    camera_mode: "WIDTHxHEIGHT" or "WIDTHxHEIGHT@RATE" requested from cameras, "" for their default
+    colours:     of the window: those of the system, or always light or dark
+    panels:      names of the visible panels, None for the default
+    layout:      Qt's state of window and panels, base 64; "" for the default
     """
 
     detection: DetectionSettings = field(default_factory=DetectionSettings)
@@ -69,8 +69,8 @@ def settings_path() -> Path:
 def load(path: Path) -> tuple[WindowSettings, str]:
     """Return the settings of a file, and a warning for the user, "" without one. Raises nothing.
 
-    No file gives the defaults. So does a file that cannot be read; of one that can be, what makes no sense is
-    the default, and the rest is kept.
+    A missing or unreadable file gives the defaults. In a readable one, each invalid value is replaced by its
+    default.
     """
     try:
         text = path.read_text(encoding="utf-8")

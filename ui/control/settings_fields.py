@@ -1,6 +1,6 @@
 """Tables of the settings by name, each with a function that reads its value from JSON.
 
-A reader raises ValueError, whose text says what it expects.
+Such a function raises ValueError with a description of the expected value.
 """
 
 from __future__ import annotations

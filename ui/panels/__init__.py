@@ -10,12 +10,12 @@ from typing import Literal
 class PanelSpec:
     """Description of one panel.
 
-    title:    on its tab and in the menu
+    title:    text of its tab and menu entry
     target:   "module:Class"; the class is called with the controller and a parent widget
-    area:     where it is at first; panels of one area are tabs there
-    shown:    at first
-    shortcut: shows or hides it
-    tip:      what it is for
+    area:     default area; panels in the same area are tabs
+    shown:    visible by default
+    shortcut: key that shows or hides it
+    tip:      tooltip
     """
 
     title: str

@@ -29,9 +29,8 @@ _TICKED = {True: Qt.CheckState.Checked, False: Qt.CheckState.Unchecked}
 class ClassList(QWidget):
     """The field "classes": a tuple of names, or None for all.
 
-    Nothing is told while no class is ticked, since a search for nothing makes no sense. Chosen classes that
-    the weights do not know are no part of it, and are said; who chooses anew gives them up. As long as no
-    weights are loaded, "All" takes back a choice that they may not know.
+    `edited` is not emitted while no class is ticked. Chosen classes that the weights do not know are named
+    below the list, and dropped with the next change. While no weights are loaded, "All" resets the field.
     """
 
     edited = pyqtSignal(str, object)

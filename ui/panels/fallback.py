@@ -21,7 +21,7 @@ _KEPT = frozenset({"score_threshold", "max_detections", "nms"})  # they go with 
 class Fallback(QWidget):
     """Name the network in use if it is not the chosen one, and offer to choose it.
 
-    Without it the choice that failed would be tried again at every start.
+    Otherwise the network that failed would be loaded again at every start.
     """
 
     def __init__(self, controller: Controller) -> None:

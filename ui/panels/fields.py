@@ -1,8 +1,7 @@
 """Fields: widgets for one setting each.
 
-A field shows one field of a settings record: `show_value` puts it there and tells nobody, `edited` tells
-what a person chose, with the field's name. So a panel that follows the settings cannot drive itself in
-circles.
+A field shows one field of a settings record. `show_value` sets it without a signal; `edited` is emitted, with
+the field's name, only when the user changes it. So a panel that follows the settings cannot trigger itself.
 """
 
 from __future__ import annotations
@@ -118,8 +117,8 @@ class _StillSlider(QSlider):
 class SliderField(QWidget):
     """A field with a number in a range, shown as text beside the slider.
 
-    scale: steps of the slider for 1 of the field; the field is a whole number where `scale` is 1
-    words: how a value is written
+    scale: steps of the slider per unit of the field; the values are integers if `scale` is 1
+    words: returns the text of a value
     """
 
     edited = pyqtSignal(str, object)
@@ -205,7 +204,7 @@ Field = TickField | ChoiceField | SliderField | ColourField
 def has_changed(field: str, before: object | None, now: object) -> bool:
     """Return True if a field of a record has another value than before, or if there was no record before.
 
-    What a person has begun to choose stays when something else is changed.
+    A field is updated only then, so that a value being entered stays when another field changes.
     """
     return before is None or getattr(before, field) != getattr(now, field)
 
@@ -213,7 +212,7 @@ def has_changed(field: str, before: object | None, now: object) -> bool:
 class ThrottledChanges(QObject):
     """Pass changes on at most every `THROTTLE` milliseconds, the last one of each field.
 
-    A slider that is dragged gives a hundred a second.
+    A slider that is dragged emits about a hundred changes a second.
     """
 
     def __init__(self, put: Callable[..., None], parent: QObject | None = None) -> None:

@@ -13,10 +13,10 @@ _LEAST = QSize(200, 200)  # pixels: a table of all stages is seen whole
 class Flow(QWidget):
     """Lay out two parts by the shape of the panel.
 
-    The second has what it asks for, as far as there is room, and is scrolled where there is not; the first
-    shrinks, and takes what is left.
+    The second part gets the size that it asks for, and is scrolled if there is too little room; the first one
+    gets the rest.
 
-    share: of the room beside each other that the second gets besides, to 1 of the first
+    share: stretch of the second part when both are beside each other; that of the first is 1
     """
 
     def __init__(self, first: QLayout, second: QWidget, share: int = 0) -> None:

@@ -20,7 +20,7 @@ _PATIENCE = 400  # milliseconds: every size is another network to load, so a hel
 class InputSize(QSpinBox):
     """The field "image_size": a multiple of 32 pixels, or None for the weights' own size.
 
-    own: that size, once it is known
+    own: the weights' own size, once it is known
     """
 
     edited = pyqtSignal(str, object)

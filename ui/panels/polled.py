@@ -12,10 +12,10 @@ from ui.control.controller import Controller
 class PolledPanel(QScrollArea):
     """Emit `due` when the panel is shown, and then every `interval` milliseconds until it is hidden.
 
-    What is connected to it must be quick, for the picture waits meanwhile.
+    Slots must be fast: they run in the thread that paints the picture.
 
-    It counts as what scrolls itself, which its content does; so a dock leaves it the least size that it asks
-    for.
+    It is a scroll area, though its content does the scrolling, so that a dock does not put it into another
+    one.
     """
 
     due = pyqtSignal()

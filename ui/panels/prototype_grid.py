@@ -20,10 +20,10 @@ _FADED = 0.3
 class Tile:
     """One prototype in the grid.
 
-    number:      its index
-    coefficient: of the instance that is explained, -1..1; None without one
-    added:       it is among those that are added up
-    aspect:      width / height to show the image at
+    number:      index of the prototype
+    coefficient: that of the explained instance, -1..1; None without one
+    added:       True if it is among those that are added up
+    aspect:      width / height at which the image is shown
     """
 
     number: int

@@ -1,6 +1,6 @@
 """The prototype panel: the prototypes of a frame, and how they add up to the mask of an instance.
 
-The YOLACT paper's figure 5, live.
+A live version of figure 5 of the YOLACT paper.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ OWN_TIP = (
 class ScoreSlider(SliderField):
     """The field "score_threshold": a number, or None, which is shown as "own".
 
-    own: where None is shown
+    own: position of the slider for None
     """
 
     def __init__(self, name: str) -> None:
@@ -40,7 +40,7 @@ class ScoreSlider(SliderField):
 class ScoreThreshold(QWidget):
     """The field "score_threshold": a number for every class, or None for the weights' own of each class.
 
-    To move the slider is to choose a number.
+    Moving the slider sets a number.
     """
 
     edited = pyqtSignal(str, object)

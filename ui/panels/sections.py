@@ -29,8 +29,8 @@ _KEPT_KEYS = frozenset(
 class Sections(QScrollArea):
     """A column of sections, which scrolls vertically if there is too little room, and never horizontally.
 
-    The widget with the focus gets Space and the arrow keys, also where the window has them as shortcuts; but
-    Space remains the window's where it would do nothing: on a slider, or while no widget in it has the focus.
+    The focused widget gets Space and the arrow keys even if they are shortcuts of the window. Space stays
+    with the window where it would have no effect: on a slider, or while no widget here has the focus.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -20,7 +20,7 @@ _TICK = ((0.22, 0.52), (0.42, 0.72), (0.78, 0.28))  # in shares of a box
 def paint_tick_box(painter: QPainter, place: QRectF, palette: QPalette, ticked: bool) -> None:
     """Paint a box with an edge, filled and with a tick if it is ticked, in colours of the palette.
 
-    What a style draws may have the edge in a colour of the window, which is hardly seen in dark.
+    The edge of a style's own box is hardly visible in a dark window.
     """
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -21,7 +21,7 @@ _CAPTION_MARGIN = 24  # pixels
 class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     """Draw thick bars for work, in the colour of the stage, and thin pale bars for waiting.
 
-    Put together here, since pyqtgraph's ready-made plot comes with menus that outlive it.
+    Built from parts, since pyqtgraph's `PlotWidget` has menus that outlive it. Items are reused.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -19,7 +19,7 @@ DOWNLOAD = "download"  # the task of events that concern one
 class WeightsPicker(QWidget):
     """The field "weights": a name of the catalogue or a path; None is the default.
 
-    Weights that have to be downloaded first are told of once they are there.
+    `edited` is emitted for weights to be downloaded once they are there.
     """
 
     edited = pyqtSignal(str, object)

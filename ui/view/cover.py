@@ -8,8 +8,8 @@ MOST_SILENCE = 1.0  # seconds without a result that is due, after which nobody k
 class PrivacyCover:
     """Decide whether the shown picture may stay visible. Times are `time.monotonic()`.
 
-    Of a live source a result is always due. Of one that is played it is due once the playing has gone on: a
-    picture that was filtered and is paused at may stand for as long as it likes.
+    A live source has to deliver results all the time. A played one has to once its position has changed: a
+    filtered picture may stay visible for any time while the playback is paused.
     """
 
     def __init__(self, privacy: bool) -> None:

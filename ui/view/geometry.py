@@ -19,8 +19,8 @@ class ViewGeometry:
     view:   (width, height) of the view
     frame:  (width, height) of the frame
     aspect: width of a frame pixel to its height
-    zoom:   1 shows the whole frame as large as it fits
-    centre: what lies in the middle of the view, as parts of the frame's width and height, 0..1
+    zoom:   1 fits the whole frame into the view
+    centre: the point of the frame in the middle of the view, 0..1 of its width and height
     """
 
     view: tuple[float, float]
@@ -87,7 +87,7 @@ class ViewGeometry:
     ) -> ViewGeometry:
         """Return the geometry for another size of view or frame; reset if the frame's shape differs.
 
-        aspect: that of the frame's pixels; None for the one before
+        aspect: of the frame's pixels; None to keep it
         """
         aspect = self.aspect if aspect is None else aspect
         if frame[0] * self.frame[1] != frame[1] * self.frame[0] or aspect != self.aspect:

@@ -51,8 +51,7 @@ _ARROWS = {
 class VideoView(QWidget):
     """Show the newest result of the session, at most once per refresh of the screen.
 
-    A timer looks for a new result and takes it; whatever was not taken in time is never painted. Neither side
-    waits for the other.
+    A timer fetches the newest result; results in between are never painted. Neither side waits for the other.
     """
 
     full_screen_asked = pyqtSignal()

@@ -41,13 +41,13 @@ class ActionTarget(Protocol):
 class ActionSpec:
     """Description of one action.
 
-    run:     does it
-    keys:    shortcuts, the first of which stands in the menu
-    checked: for what is on or off: how it stands now
-    enabled: whether it can be done now; None for always
-    tool:    its text in the tool bar, "" when it is not there
-    parts:   whether a line parts it from what stands above it
-    tool_checked: its text in the tool bar while it is on, "" for the same
+    run:     performs the action
+    keys:    shortcuts; the menu shows the first one
+    checked: returns the state of an action that is on or off; None for other actions
+    enabled: returns False while the action is unavailable; None for always available
+    tool:    text in the tool bar, "" if it is not there
+    parts:   put a separator above it in the menu
+    tool_checked: text in the tool bar while it is on, "" for the same
     """
 
     name: str

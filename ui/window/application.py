@@ -43,10 +43,10 @@ DISPLAY_ADVICE = (
 class Start:
     """Options for the start of the window.
 
-    source:  to open at once, "" for none
-    weights: None for those used last
-    classes: names of what to look for, () for what was looked for last and `EVERY_CLASS` for all
-    adopt:   makes ready for a network in the thread that uses it, see `SwitchableDetector`
+    source:  source to open at once, "" for none
+    weights: None for the saved ones
+    classes: names of classes to detect, () for the saved ones, `EVERY_CLASS` for all
+    adopt:   prepares the thread that uses a network, see `SwitchableDetector`
     """
 
     source: str = ""
@@ -58,7 +58,7 @@ class Start:
 def run(start: Start, warn: Callable[[str], None]) -> int:
     """Show the window until it is closed and return Qt's exit code. Raises LiveMaskError without a display.
 
-    warn: gets what is to be told once there is no window any more
+    warn: called with problems that occur after the window is closed
     """
     reason = missing_display()
     if reason:
@@ -152,7 +152,7 @@ def errors_as_notices(controller: Controller) -> Iterator[None]:
 def _closed_by_ctrl_c(window: MainWindow) -> Iterator[None]:
     """Close the window without asking on Ctrl-C in the terminal or on SIGTERM.
 
-    Python gets to it at the window's next timer.
+    Python handles the signal at the window's next timer event.
     """
 
     def close(number: int, frame: FrameType | None) -> None:

@@ -17,9 +17,9 @@ WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".xml", ".onnx"})
 class Dropped:
     """Result of sorting dropped items.
 
-    source:  to open, "" for none
-    weights: to detect with, "" for none
-    refused: why the rest is not taken
+    source:  source to open, "" for none
+    weights: weights to use, "" for none
+    refused: reasons for refusing the other items
     """
 
     source: str = ""

@@ -34,8 +34,8 @@ _TYPING = (*_PLAIN, Qt.KeyboardModifier.ShiftModifier)
 def is_kept(event: QEvent | None, focus: QWidget | None) -> bool:
     """Return True, and accept the event, if Qt asks about a key that `focus` is to get itself.
 
-    Arrows and the like move in most widgets; Space presses buttons, but does nothing on a tab or a slider;
-    letters and signs are typed into fields, and find an entry in lists. Where that is so it is accepted.
+    Arrow keys and the like work in most widgets. Space presses buttons, but has no effect on a tab or a
+    slider. Printable characters are typed into fields and find entries in lists. `focus` is not the picture.
     """
     if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride or focus is None:
         return False

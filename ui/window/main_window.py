@@ -51,7 +51,7 @@ _AREAS = {
 class MainWindow(QMainWindow):
     """Show the controller's session and pass user input to it. Closing the window ends the session.
 
-    save: gets the settings as the window closes
+    save: called when the window closes, to save the settings
     """
 
     controller: Controller

@@ -35,8 +35,8 @@ _TITLE_ICON = QSize(12, 12)
 class PanelDock(QDockWidget):
     """The dock of one panel, which is made when the dock is visible for the first time.
 
-    A panel behind the tab of another one is hidden: Qt only moves its dock out of sight, where the keyboard
-    would find it all the same.
+    A panel behind the tab of another one is hidden: Qt only moves its dock out of sight, where it could still
+    get the keyboard focus.
     """
 
     def __init__(self, name: str, spec: PanelSpec, controller: Controller, parent: QWidget) -> None:
@@ -192,8 +192,8 @@ def _title_button(name: str) -> QToolButton:
 class PanelPreloader(QObject):
     """Import the modules of all panels once, in a thread of its own, when the first network is in use.
 
-    So a panel is there at once when it is opened for the first time; the picture goes on meanwhile. Only
-    modules are loaded, and no widget is made. What cannot be loaded is told when its panel is opened.
+    So a panel opens at once the first time. No widget is made. A module that cannot be imported is reported
+    when its panel is opened.
     """
 
     def __init__(self, bridge: Bridge, parent: QObject) -> None:

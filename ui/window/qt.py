@@ -17,7 +17,7 @@ _LIBRARY = re.compile(r"(lib[\w.+-]+?)\.so\.(\d+)")
 def prepare_qt(environment: MutableMapping[str, str] | None = None) -> None:
     """Remove variables that opencv-python sets for a Qt of its own, with whose plugins PyQt6 does not start.
 
-    Called before a QApplication is made, by whoever makes one. What a user has set is left as it is.
+    Has to be called before a QApplication is made. Variables set by the user are kept.
     """
     environment = os.environ if environment is None else environment
     for name in _SET_BY_OPENCV:
@@ -29,7 +29,7 @@ def prepare_qt(environment: MutableMapping[str, str] | None = None) -> None:
 def missing_display(environment: Mapping[str, str] | None = None, platform: str = sys.platform) -> str:
     """Return the reason why no window can be shown, for the user; "" if none is known.
 
-    Only Linux needs a look. Where a Wayland display is named, Qt is left to find out by itself.
+    Only X11 on Linux is checked; Qt itself checks a Wayland display.
     """
     environment = os.environ if environment is None else environment
     chosen = environment.get("QT_QPA_PLATFORM", "")

@@ -56,7 +56,7 @@ class SeekSlider(QSlider):
 class SeekBar(QWidget):
     """Controls of a source that is played; hidden for cameras and streams, and without a source.
 
-    The mouse leaves the keyboard where it is, so that Space and arrows go on meaning what they meant.
+    Clicks do not take the keyboard focus, so that Space and arrow keys keep their meaning.
     """
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
