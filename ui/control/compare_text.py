@@ -31,7 +31,7 @@ def _score(settings: DetectionSettings) -> str:
     return f"score over {settings.score_threshold:.2f}"
 
 
-# what sides can differ in, each in words
+# the settings in which sides can differ, each as text
 PARTS: tuple[Callable[[DetectionSettings], str], ...] = (
     lambda settings: f"stabiliser {settings.stabilise}",
     _score,
@@ -54,15 +54,15 @@ def differing(left: DetectionSettings, right: DetectionSettings) -> tuple[str, s
     return ", ".join(part(left) for part in parts), ", ".join(part(right) for part in parts)
 
 
-# what is told of a side: label, explanation, and its words
+# the scores of a side: label, explanation, and a function that returns the text
 FIGURES: tuple[tuple[str, str, Callable[[RunningScore], str]], ...] = (
-    ("Jitter", "How much masks differ from those of the frame before, moved along with it; 0 is still",
+    ("Jitter", "Difference of masks from the previous frame, corrected for motion; 0 is perfectly still",
      lambda score: _figure(score.jitter)),
     ("At the boundary", "The same in a band along the masks' edges",
      lambda score: _figure(score.boundary_jitter)),
-    ("Gaps", "How often an instance came back that had been missing", lambda score: str(score.gaps)),
-    ("Id changes", "How often an instance was taken for another one", lambda score: str(score.id_changes)),
-    ("Coverage", "Share of the frames in which anything is found: nothing at all is perfectly still",
+    ("Gaps", "Number of times that an instance came back after a gap", lambda score: str(score.gaps)),
+    ("Id changes", "Number of times that an instance got another id", lambda score: str(score.id_changes)),
+    ("Coverage", "Share of frames with a detection: without any, a side would seem perfectly still",
      lambda score: f"{score.coverage:.0%}"),
 )  # fmt: skip
 
@@ -81,9 +81,9 @@ def status_text(status: ComparisonStatus, wanted: bool) -> str:
     if not wanted:
         return ""
     if status.state == "failed":
-        return f"It does not work: {status.problem}"
+        return f"The comparison failed: {status.problem}"
     if status.state == "on" and status.left == status.right:
-        return "Both sides are the same: choose what is to differ."
+        return "Both sides are the same: choose a setting that differs."
     return _STATES.get(status.state, "")
 
 

@@ -53,11 +53,11 @@ class Controller(QObject):
     display_changed = pyqtSignal(DisplaySettings)
     recent_changed = pyqtSignal()
     notice = pyqtSignal(Notice)
-    settled = pyqtSignal(str)  # notices of this topic are out of date
-    # a video or picture, a folder of pictures, or weights are to be chosen: the window opens the dialog
-    file_asked = pyqtSignal()
-    folder_asked = pyqtSignal()
-    weights_asked = pyqtSignal()
+    settled = pyqtSignal(str)  # a topic whose notices are out of date
+    # requests for the window to open a dialog
+    file_requested = pyqtSignal()
+    folder_requested = pyqtSignal()
+    weights_requested = pyqtSignal()
 
     def __init__(
         self,
@@ -69,17 +69,17 @@ class Controller(QObject):
         self.bridge = Bridge(self)
         self.settings = settings
         self.session = make_session(self.bridge.deliver, settings.detection, settings.display)
-        self.result: Result | None = None  # what the view shows now; the view sets it
-        self.display_fps = 0.0  # pictures a second that the view shows; set by it too
-        self.shown_age = 0.0  # seconds; `Liveness.age` of the last one, set by the view too
+        self.result: Result | None = None  # the result that the view shows; set by the view
+        self.display_fps = 0.0  # pictures per second that the view shows; set by the view
+        self.shown_age = 0.0  # seconds, see `Liveness.age`; set by the view
         self.opened: Opened | None = None
         self.loaded: Loaded | None = None
-        self.loading: Loading | None = None  # while another network is on its way
-        self._given: dict[str, str] = {}  # sources as they were given, by what is shown of them
-        self._asked: dict[str, str] = {}  # what is shown of sources, by what events call them
-        self._began = ""  # the name of the source whose opening was told of last
-        self.before = ""  # the source that was opened last, as long as it can be gone back to
-        self.recording_since = 0.0  # `time.monotonic()` when the recording began, while there is one
+        self.loading: Loading | None = None  # the network that is being loaded
+        self._given_sources: dict[str, str] = {}  # sources with their passwords, by the text without
+        self._shown_names: dict[str, str] = {}  # texts of sources without passwords, by their names in events
+        self._opening_name = ""  # name of the source in the last `Opening`
+        self.previous_source = ""  # the source opened last, unless it failed itself
+        self.recording_since = 0.0  # `time.monotonic()` of the start of the recording
         self._inspectors = 0
         self.comparer = Comparer(self.session, self)
         self._listen()
@@ -152,13 +152,13 @@ class Controller(QObject):
         """
         known = redacted(source)
         if known == source:
-            source = self._given.get(known, source)
+            source = self._given_sources.get(known, source)
         if is_address(source) and HIDDEN in source:
-            text = f"{source}: passwords are not kept; type the address with its password once more"
+            text = f"{source}: passwords are not saved; type the address with its password again"
             self.notify(Level.WARNING, text, topic=SOURCE)
             return
-        self._given[known] = source
-        self._asked[label_of(source)] = known
+        self._given_sources[known] = source
+        self._shown_names[label_of(source)] = known
         options = camera_options(self.settings.camera_mode)
         if options is None:
             self.session.open(source)
@@ -237,15 +237,15 @@ class Controller(QObject):
 
     def ask_for_file(self) -> None:
         """Open the dialog for a video or picture to play. Returns at once."""
-        self.file_asked.emit()
+        self.file_requested.emit()
 
     def ask_for_folder(self) -> None:
         """Open the dialog for a folder of pictures to play. Returns at once."""
-        self.folder_asked.emit()
+        self.folder_requested.emit()
 
     def ask_for_weights(self) -> None:
         """Open the dialog for a file of weights to use. Returns at once."""
-        self.weights_asked.emit()
+        self.weights_requested.emit()
 
     def close(self, timeout: float = 2.0) -> bool:
         """End the session. Returns False if a thread is still running after `timeout` seconds."""
@@ -261,16 +261,16 @@ class Controller(QObject):
         self.bridge.failed.connect(self._on_failed)
 
     def _on_opening(self, event: Opening) -> None:
-        self._began = event.name
+        self._opening_name = event.name
 
     def _on_opened(self, event: Opened) -> None:
         if event == self.opened:
-            return  # it goes on, for the one that was to take its place could not be opened
+            return  # it continues, since its successor could not be opened
         self.opened = event
         self.settled.emit(SOURCE)
-        known = self._asked.get(name_of(event))
+        known = self._shown_names.get(name_of(event))
         if known is not None:
-            self.before = known
+            self.previous_source = known
             others = (one for one in self.settings.recent if one != known)
             self.remember(recent=(known, *others)[:MOST_RECENT])
             self.recent_changed.emit()
@@ -292,5 +292,5 @@ class Controller(QObject):
     def _on_failed(self, event: Failed) -> None:
         if event.task == NETWORK:
             self.loading = None
-        if event.task == SOURCE and self._began == label_of(self.before):
-            self.before = ""  # it is itself what failed
+        if event.task == SOURCE and self._opening_name == label_of(self.previous_source):
+            self.previous_source = ""  # this source itself has failed

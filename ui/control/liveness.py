@@ -56,7 +56,7 @@ class Liveness(QObject):
         """Return the state of a live source for the status bar."""
         silence = self._silence(monotonic())
         if self._lost:
-            return "Lost, trying again"
+            return "Lost, reconnecting"
         return f"No picture for {silence:.0f} s" if silence else "Live"
 
     def words(self, now: float) -> str:
@@ -64,7 +64,7 @@ class Liveness(QObject):
         silence = self._silence(now)
         age = f": this picture is {now - self._captured_at:.0f} s old" if silence else ""
         if self._lost:
-            return f"Lost, trying again{age}"
+            return f"Lost, reconnecting{age}"
         return f"No new picture{age}" if silence else ""
 
     def _silence(self, now: float) -> float:

@@ -10,7 +10,7 @@ from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-# topics of notices, which are the tasks of the session's events too
+# topics of notices; some are the tasks of the session's events too
 SOURCE = "source"
 NETWORK = "network"
 PRIVACY = "privacy"
@@ -19,9 +19,9 @@ RECORDING = "recording"
 ANNOTATION = "annotation"
 
 MOST_SHOWN = 5
-_RISE = 4  # pixels that a line of text stands below a button's upper edge
-BRIEF = 6.0  # seconds that a note stays; warnings and errors stay until they are closed or out of date
-LESS_BRIEF = 20.0  # that a note stays about which something can be done
+_RISE = 4  # pixels from the top of a button to its text
+BRIEF = 6.0  # seconds that a note stays; warnings and errors stay until closed or out of date
+LESS_BRIEF = 20.0  # seconds that a note with a remedy stays
 
 
 class Level(Enum):
@@ -125,9 +125,9 @@ class _Row(QFrame):
             self._leave_soon()
 
     def _leave_soon(self) -> None:
-        timer = QTimer(self)  # goes with the row
+        timer = QTimer(self)  # deleted with the row
         timer.setSingleShot(True)
-        # PyQt holds a method weakly; a function that holds the row would be collected with it, and called yet
+        # a bound method is held weakly; a lambda could still be called after the row was deleted
         timer.timeout.connect(self._leave)
         timer.start(round((BRIEF if self.notice.remedy is None else LESS_BRIEF) * 1000))
 
@@ -148,9 +148,9 @@ class _Row(QFrame):
 
 def _text(text: str) -> QLabel:
     label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)  # it may hold names of files and cameras
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names of files and cameras are not markup
     label.setWordWrap(True)
-    label.setMinimumWidth(1)  # or a long name would make the window wide
+    label.setMinimumWidth(1)  # otherwise a long name would widen the window
     label.setContentsMargins(0, _RISE, 0, _RISE)
     label.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -162,6 +162,6 @@ def _text(text: str) -> QLabel:
 def _button(text: str, act: Callable[[], object]) -> QPushButton:
     button = QPushButton(text)
     button.setFlat(True)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # the mouse leaves the keyboard with the picture
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus with the picture
     button.clicked.connect(lambda: act())
     return button

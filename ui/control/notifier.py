@@ -19,10 +19,10 @@ from ui.control.notices import CLASSES, NETWORK, PRIVACY, RECORDING, SOURCE, Lev
 from ui.control.source_names import short_label_of
 
 PRIVACY_NOTE = (
-    "People are made unrecognisable from now on, here and in all that is saved. "
-    "Somebody who is never detected is not hidden."
+    "People are made unrecognisable from now on, here and in everything that is saved. "
+    "A person who is not detected is not hidden."
 )
-PRIVACY_OFF = "Privacy is off: people are shown again, here and in all that is saved from now on."
+PRIVACY_OFF = "Privacy is off: people are visible again, here and in everything saved from now on."
 
 
 class Notifier(QObject):
@@ -47,7 +47,7 @@ class Notifier(QObject):
         controller.comparer.changed.connect(self._on_comparison)
 
     def _on_loaded(self, event: Loaded) -> None:
-        # or it is another one than was wanted
+        # otherwise it is another network than the chosen one
         if not self._controller.detection.needs_reload(event.settings):
             self._controller.settled.emit(NETWORK)
         self._tell_classes()
@@ -65,7 +65,7 @@ class Notifier(QObject):
             self._controller.settled.emit(CLASSES)
 
     def _on_lost(self, event: Lost) -> None:
-        text = f"{event.name} gives no pictures any more ({event.reason}); it is tried again"
+        text = f"{event.name} delivers no pictures any more ({event.reason}); reconnecting"
         self._controller.notify(Level.WARNING, text, topic=SOURCE)
 
     def _on_regained(self, event: Regained) -> None:
@@ -73,7 +73,9 @@ class Notifier(QObject):
 
     def _on_warned(self, event: Warned) -> None:
         text = f"{event.name}: {event.message}"
-        self._controller.notify(Level.WARNING, text, topic=text)  # it stands beside others, and once only
+        self._controller.notify(
+            Level.WARNING, text, topic=text
+        )  # its own topic: shown once, beside other warnings
 
     def _on_recording(self, event: RecordingStarted) -> None:
         names = ", ".join(path.name for path in event.paths)
@@ -113,7 +115,7 @@ class Notifier(QObject):
 
     def _way_back(self) -> Remedy | None:
         """Return a button that opens the previous source again; None if it is still open."""
-        before = self._controller.before
+        before = self._controller.previous_source
         if not before or self._controller.opened is not None:
             return None
         return Remedy(f"Back to {short_label_of(before)}", partial(self._controller.open, before))
@@ -126,7 +128,7 @@ def ignored_text(loaded: Loaded, chosen: Sequence[str] | None) -> str:
         return ""
     known = [name for name in chosen or () if name not in ignored]
     what = abbreviated(known) if known else "all classes that they know"
-    return f"{loaded.weights.name}: these weights do not know {abbreviated(ignored)}; they look for {what}"
+    return f"{loaded.weights.name}: these weights do not know {abbreviated(ignored)}; they detect {what}"
 
 
 def show_folder(folder: Path) -> None:

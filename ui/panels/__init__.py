@@ -40,11 +40,11 @@ PANELS: dict[str, PanelSpec] = {
     ),
     "instance": PanelSpec(
         "Instance", "ui.panels.instance:InstancePanel", "right", True, "Ctrl+4",
-        "What was found, and the instance that is selected",
+        "All instances found, and the selected one",
     ),
     "compare": PanelSpec(
         "Compare", "ui.panels.compare:ComparePanel", "right", False, "Ctrl+6",
-        "Two settings or networks on the same picture, and how still their masks are",
+        "Two settings or networks on the same picture, and how stable their masks are",
     ),
     "performance": PanelSpec(
         "Performance", "ui.panels.performance:PerformancePanel", "bottom", False, "Ctrl+5",

@@ -19,18 +19,18 @@ FindCameras = Callable[[], Sequence[CameraInfo]]
 
 # "WIDTHxHEIGHT@RATE", text, explanation
 MODES = (
-    ("", "Camera's own", "What the camera gives by itself"),
-    ("640x480@30", "640 × 480, 30 fps", "The camera gives what comes nearest to it"),
-    ("800x600@30", "800 × 600, 30 fps", "The camera gives what comes nearest to it"),
-    ("1280x720@30", "1280 × 720, 30 fps", "The camera gives what comes nearest to it"),
-    ("1280x720@60", "1280 × 720, 60 fps", "The camera gives what comes nearest to it"),
-    ("1920x1080@30", "1920 × 1080, 30 fps", "The camera gives what comes nearest to it"),
-    ("3840x2160@30", "3840 × 2160, 30 fps", "The camera gives what comes nearest to it"),
+    ("", "Camera's own", "The default mode of the camera"),
+    ("640x480@30", "640 × 480, 30 fps", "The camera uses its nearest mode"),
+    ("800x600@30", "800 × 600, 30 fps", "The camera uses its nearest mode"),
+    ("1280x720@30", "1280 × 720, 30 fps", "The camera uses its nearest mode"),
+    ("1280x720@60", "1280 × 720, 60 fps", "The camera uses its nearest mode"),
+    ("1920x1080@30", "1920 × 1080, 30 fps", "The camera uses its nearest mode"),
+    ("3840x2160@30", "3840 × 2160, 30 fps", "The camera uses its nearest mode"),
 )
 LOOKING = "Looking for cameras…"
 NONE_FOUND = "No camera was found on this machine. Plug one in and press Refresh."
 _POLL = 50  # milliseconds
-_PATIENCE = 0.5  # seconds for a search to end as the window closes
+_PATIENCE = 0.5  # seconds to wait for a search when the window closes
 
 
 class CameraSearch:
@@ -101,7 +101,7 @@ class CameraPicker(QWidget):
     def end(self) -> None:
         """Stop, waiting a moment for a search that is running."""
         self._timer.stop()
-        with contextlib.suppress(Exception):  # nobody is there any more to be told
+        with contextlib.suppress(Exception):  # the window is closing
             self._search.end(_PATIENCE)
 
     def _arrange(self) -> None:

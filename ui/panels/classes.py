@@ -21,7 +21,7 @@ from ui.panels.ticks import TickDelegate
 from ui.panels.widgets import CompactList, WrappedLabel
 
 NOT_LOADED = "The classes are listed once weights are loaded."
-NONE_TICKED = "No class is ticked: detection goes on with the choice before"
+NONE_TICKED = "No class is ticked: detection continues with the previous classes"
 NO_MATCH = "No class matches"
 _TICKED = {True: Qt.CheckState.Checked, False: Qt.CheckState.Unchecked}
 
@@ -46,7 +46,7 @@ class ClassList(QWidget):
         self.list = CompactList("Classes to look for", lines=8)
         self.list.setItemDelegate(TickDelegate(self.list))
         self.all, self.none, self.invert = _button("All"), _button("None"), _button("Invert")
-        self._buttons = {self.all: "TickField", self.none: "Untick", self.invert: "Turn round the ticks of"}
+        self._buttons = {self.all: "TickField", self.none: "Untick", self.invert: "Invert the ticks of"}
         for button, word in self._buttons.items():
             button.setToolTip(f"{word} all classes that the search shows")
             button.setAccessibleDescription(button.toolTip())

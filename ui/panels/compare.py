@@ -28,7 +28,7 @@ AS_LEFT = "As on the left"
 HOW = (
     "Left of the line A, right of it B: drag the line, or move it by Ctrl and the left and right arrow keys."
 )
-MEASURED = f"The last {RECENT_LIVE:.0f} seconds, measured while it is compared"
+MEASURED = f"Measured over the last {RECENT_LIVE:.0f} seconds of the comparison"
 
 
 class ComparePanel(PolledPanel):
@@ -49,10 +49,10 @@ class ComparePanel(PolledPanel):
         self._size = InputSize(AS_LEFT)
         self._weights = _OtherWeights()
         self._file = QPushButton("Other weights from a file…")
-        self._status = WrappedLabel(name="How the comparison stands")
+        self._status = WrappedLabel(name="State of the comparison")
         self._sides = [WrappedLabel("–", f"Side {side}") for side in SIDES]
         self._figures = _Figures()
-        self._problem = WrappedLabel(name="Why nothing is measured")
+        self._problem = WrappedLabel(name="Problem of the measurement")
         self._arrange()
         self._connect()
 
@@ -86,7 +86,7 @@ class ComparePanel(PolledPanel):
             self._file,
         )
         sections.add_section("Sides", *self._sides)
-        sections.add_section("How still they are", self._figures, self._problem, WrappedLabel(MEASURED))
+        sections.add_section("Stability", self._figures, self._problem, WrappedLabel(MEASURED))
         sections.end_sections()
         self.put(sections)
 

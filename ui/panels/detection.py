@@ -21,23 +21,23 @@ from ui.panels.sections import Sections
 from ui.panels.weights import WeightsPicker
 from ui.panels.widgets import ProgressRow, WrappedLabel
 
-AUTOMATIC = ("auto", "Automatic", "The fastest that there is on this machine")
+AUTOMATIC = ("auto", "Automatic", "The fastest on this machine")
 _DEVICE_NAMES = {"cpu": "CPU", "cuda": "GPU (CUDA)"}
 _ENGINE_NAMES = {"torch": "PyTorch", "openvino": "OpenVINO"}
 _NMS_TIPS = {
     "fast": "Within each class, by one matrix of overlaps (Fast NMS of the YOLACT paper)",
-    "class-agnostic": "Over all classes at once: one place holds one instance",
+    "class-agnostic": "Over all classes together: one place holds one instance",
     "exact": "Within each class, one instance after the other",
     "soft": "Within each class, what overlaps a better instance scores less (Soft-NMS)",
 }
 _STABILISE = (
     ("off", "Off", "Every picture by itself"),
-    ("light", "Light", "Less trembling of edges; masks follow motion at once"),
-    ("strong", "Strong", "Stiller still; what moves slowly may follow a little late"),
+    ("light", "Light", "Steadier edges; masks follow motion at once"),
+    ("strong", "Strong", "Even steadier; the masks of slow objects may lag a little"),
 )
 STABILISE_TEXT = (
-    "Keeps masks from trembling, and an instance for a while when its score falls. "
-    "It rests while people are hidden."
+    "Steadies the masks, and keeps an instance for a moment when its score drops. "
+    "It is off while people are hidden."
 )
 NOT_LOADED = "No weights are loaded yet."
 

@@ -37,8 +37,8 @@ COLOURS_BY = (
 _BACKGROUND_TEXT = {
     "kept": ("As it is", "Leave what is around the instances as it is"),
     "blurred": ("Blurred", "Blur what is around the instances"),
-    "colour": ("One colour", "Show a colour in the place of what is around the instances"),
-    "picture": ("A picture", "Show a picture in the place of what is around the instances"),
+    "colour": ("One colour", "Replace what is around the instances by a colour"),
+    "picture": ("A picture", "Replace what is around the instances by a picture"),
 }
 PRIVACY_TEXT = (
     "People are pixelated here and in everything that is saved. "
@@ -118,7 +118,7 @@ class DisplayPanel(Sections):
 
 
 def _picture_filters() -> list[str]:
-    from pipeline.sources.images import IMAGE_SUFFIXES  # Pillow is not needed before
+    from pipeline.sources.images import IMAGE_SUFFIXES  # imports Pillow
 
     return [f"Pictures ({' '.join(f'*{suffix}' for suffix in sorted(IMAGE_SUFFIXES))})", "All files (*)"]
 

@@ -13,9 +13,9 @@ from pipeline.settings import DetectionSettings
 from ui.control.controller import Controller
 from ui.panels.widgets import WrappedLabel
 
-LOADING = "network"  # the task of a failure to load
+LOADING = "network"  # the task of a `Failed` when loading
 USE_LOADED, USE_DEFAULT = "Use the network in use", "Use the default"
-_KEPT = frozenset({"score_threshold", "max_detections", "nms"})  # they go with any network
+_KEPT = frozenset({"score_threshold", "max_detections", "nms"})  # valid for any network
 
 
 class Fallback(QWidget):
@@ -27,7 +27,9 @@ class Fallback(QWidget):
     def __init__(self, controller: Controller) -> None:
         super().__init__()
         self._controller = controller
-        self._failed = True  # whoever is made late cannot know; nothing is offered where nothing differs
+        self._failed = (
+            True  # failures before this widget was made are unknown; without a difference it stays hidden
+        )
         self.words = WrappedLabel(name="The network that is in use instead")
         self.back = QPushButton(USE_DEFAULT)
         column = QVBoxLayout(self)
@@ -40,7 +42,7 @@ class Fallback(QWidget):
         controller.bridge.loaded.connect(self._on_news)
         controller.bridge.failed.connect(self._on_failed)
         self._put()
-        if not self._changes():  # to show it would make it a window of its own, as long as it is in no other
+        if not self._changes():  # without a parent, showing it would open a window
             self.hide()
 
     def _on_failed(self, event: Failed) -> None:
@@ -73,7 +75,7 @@ class Fallback(QWidget):
             return {}
         names = {field.name for field in fields(target)} - _KEPT
         if chosen.weights == target.weights and loaded is not None:
-            names.discard("classes")  # these weights know them
+            names.discard("classes")  # these weights know the chosen classes
         return {
             name: getattr(target, name) for name in names if getattr(target, name) != getattr(chosen, name)
         }
@@ -85,5 +87,7 @@ class Fallback(QWidget):
 def fallback_text(loaded: Loaded | None) -> str:
     """Return a text that names the network in use."""
     if loaded is None:
-        return f"What is chosen is not in use, and no other network is. The default is {DEFAULT_WEIGHTS}."
-    return f"What is chosen is not in use: the network in use is still {loaded.weights.name}, as before."
+        return (
+            f"The chosen network is not in use, and there is no other one. The default is {DEFAULT_WEIGHTS}."
+        )
+    return f"The chosen network is not in use; {loaded.weights.name} still is."

@@ -56,7 +56,7 @@ class ChoiceField(QComboBox):
         super().__init__()
         self.field = field
         self.setAccessibleName(name)
-        # otherwise the longest text would set the least width of the whole window
+        # otherwise the longest text would set the minimum width of the window
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         for value, text, tip in rows:

@@ -6,8 +6,8 @@ from PyQt6.QtCore import QEvent, QObject, QSize
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QBoxLayout, QFrame, QLayout, QScrollArea, QWidget
 
-_WIDE = 1.3  # width / height from which on parts stand beside each other
-_LEAST = QSize(200, 200)  # pixels: a table of all stages is seen whole
+_WIDE = 1.3  # width / height above which the parts are beside each other
+_LEAST = QSize(200, 200)  # pixels; enough for a table of all stages
 
 
 class Flow(QWidget):

@@ -14,7 +14,7 @@ TIP = (
     "A smaller input is faster, a larger one finds smaller instances"
 )
 _AUTOMATIC = 0
-_PATIENCE = 400  # milliseconds: every size is another network to load, so a held key is waited for
+_PATIENCE = 400  # milliseconds to wait while a key is held: each size loads another network
 
 
 class InputSize(QSpinBox):

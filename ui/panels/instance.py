@@ -14,7 +14,7 @@ from ui.panels.sections import Sections
 from ui.panels.widgets import CompactList, WrappedLabel
 
 NOTHING_SHOWN = "Nothing is shown yet. Open a source first."
-NOT_LOOKED = "No network has looked at this picture yet."
+NOT_LOOKED = "This picture has not been analysed yet."
 NOTHING_FOUND = "No instance is found in this picture."
 HINT = "Click an instance in the picture, or choose one below."
 
@@ -35,7 +35,7 @@ def box_text(detections: Detections, i: int) -> str:
     return f"{x2 - x1} × {y2 - y1} pixels at {x1}, {y1}"
 
 
-# what is told of the selected instance: label, and its words
+# facts about the selected instance: label, and a function that returns the text
 FACTS: tuple[tuple[str, Callable[[Detections, int], str]], ...] = (
     ("Class", lambda detections, i: detections.names[i]),
     ("Score", lambda detections, i: f"{detections.scores[i]:.2f}"),
@@ -107,7 +107,7 @@ class InstancePanel(PolledPanel):
             self._show_row(i, row_text(result, i), i == result.selected)
 
     def _show_row(self, i: int, text: str, selected: bool) -> None:
-        # rows are changed in place, so that the keyboard's own mark stays where it is
+        # rows are changed in place to keep the current row of the keyboard
         item = self._list.item(i)
         if item is None:
             item = QListWidgetItem()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ui.panels.waterfall import Waterfall
 
 NOTHING = "Nothing runs: open a camera or a file."
-# fact -> what it is called, and lines that are kept free for it, so that the plot above stands still
+# fact -> title, and lines reserved for its text, so that the plot above does not move
 _FACTS = {
     "age": ("Age of the shown frame", 1),
     "queues": ("Queues", 2),
@@ -45,7 +45,7 @@ _FACTS = {
 
 WIDEST_FIGURE = "0000 ms"
 _CELL_MARGIN = 10  # pixels
-_MARK = 40  # of a stage's colour, and margins
+_MARK = 40  # pixels for the colour of a stage, and margins
 
 
 class PerformancePanel(PolledPanel):
@@ -160,7 +160,9 @@ def _words(name: str, lines: int = 1) -> QLabel:
     label = QLabel("–")
     label.setAccessibleName(name)
     label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)  # the table sets the width
+    label.setSizePolicy(
+        QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
+    )  # the width is that of the table
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
     label.setMinimumHeight(lines * label.fontMetrics().lineSpacing())
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -180,7 +182,7 @@ def _table() -> QTableWidget:
     assert rows is not None
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-    # whatever the figures are, none is cut
+    # wide enough for any figure
     widest = table.fontMetrics().horizontalAdvance(WIDEST_FIGURE) + _CELL_MARGIN
     header.setMinimumSectionSize(widest)
     names = max(table.fontMetrics().horizontalAdvance(stage) for stage in STAGES) + _MARK
@@ -189,7 +191,7 @@ def _table() -> QTableWidget:
     table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     rows.hide()
     rows.setDefaultSectionSize(table.fontMetrics().height() + 4)
-    # all stages are seen at once
+    # high enough for all stages
     table.setFixedHeight(header.sizeHint().height() + len(STAGES) * rows.defaultSectionSize() + 4)
     return table
 

@@ -94,7 +94,7 @@ def _indexed(values: NDArray[np.floating], colours: list[int]) -> QImage:
     places = values.clip(0, 255).astype(np.uint8).tobytes() + bytes(SLACK)
     image = QImage(places, width, height, width, QImage.Format.Format_Indexed8)
     image.setColorTable(colours)
-    # scaled smoothly it needs real colours; and a copy outlives `places`
+    # smooth scaling needs true colours, and the copy does not refer to `places`
     return image.convertToFormat(QImage.Format.Format_RGB32)
 
 

@@ -25,7 +25,7 @@ NO_FRAME = "Open a camera or a file to see the prototypes of its frames."
 NO_PICTURE = "No picture is shown at the moment."
 NO_PROTOTYPES = "No prototypes yet: they come with the first frame that goes through a network."
 NO_INSTANCE = (
-    "Nothing is found in this frame: these are its prototypes alone. Go on to one with something in it to "
+    "No instance is found in this frame, so only its prototypes are shown. Go to a frame with an instance to "
     "see how they add up to its mask."
 )
 
@@ -46,7 +46,7 @@ class PrototypesPanel(PolledPanel):
         self.grid = PrototypeGrid()
         self.count = QSlider(Qt.Orientation.Horizontal)
         self.count.setRange(0, 0)
-        self.count.setAccessibleName("How many prototypes are added up")
+        self.count.setAccessibleName("Number of prototypes that are added up")
         self.count.valueChanged.connect(self._again)
         self.counted = QLabel()
         self.counted.setWordWrap(True)
@@ -102,7 +102,7 @@ class PrototypesPanel(PolledPanel):
 
     def _clear(self, tiles: tuple[Tile, ...]) -> None:
         self.grid.show_tiles(tiles)
-        self._flow.show_second(False)  # there is nothing to be added up
+        self._flow.show_second(False)  # nothing to add up
         self.counted.clear()
         for picture in self.steps.values():
             picture.show_image(None)
@@ -165,12 +165,12 @@ def _sum(some: Assembly, whole: Assembly) -> QImage:
     return diverging(some.sums, float(np.abs(whole.sums).max()))
 
 
-# what the grid shows -> the pictures of prototypes [Hp, Wp, K] with coefficients [K]
+# mode of the grid -> function of prototypes [Hp, Wp, K] and coefficients [K] that returns K images
 SCALES: dict[str, Callable[[Maps, NDArray[np.float32]], list[QImage]]] = {
     "prototypes": _plain,
     "contributions": _contributions,
 }
-# the steps from prototypes to a mask -> the picture of some of them, given the whole
+# step from prototypes to a mask -> function of the partial and the full sum that returns an image
 STEPS: dict[str, Callable[[Assembly, Assembly], QImage]] = {
     "Sum": _sum,
     "Sigmoid": lambda some, whole: grey(some.probabilities, 1.0),

@@ -14,7 +14,7 @@ from ui.panels.widgets import WrappedLabel
 
 OWN_FOR_EACH = "Own for each class"
 OWN_TIP = (
-    "Every class has the threshold that its weights bring for it, where precision and recall were best; "
+    "Each class has its own threshold from the weights, where precision and recall were best; "
     "the slider sets one for all"
 )
 

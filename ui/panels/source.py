@@ -24,8 +24,8 @@ from ui.panels.sections import Sections
 from ui.panels.widgets import CompactList, WrappedLabel
 
 NOTHING_OPEN = "Nothing is open."
-SOURCE = "source"  # the task of a failure that ends it
-_REFUSALS = frozenset({SOURCE, "drop"})  # topics of notices of what is not opened at all
+SOURCE = "source"  # the task of a `Failed` of the source
+_REFUSALS = frozenset({SOURCE, "drop"})  # topics of notices about refused sources
 
 
 def address_problem(text: str) -> str:
@@ -38,11 +38,11 @@ def address_problem(text: str) -> str:
     if scheme_of(text) not in SCHEMES:
         return f"{scheme_of(text)}:// cannot be opened; there are {', '.join(f'{s}://' for s in SCHEMES)}."
     if any(sign.isspace() for sign in text):
-        return "An address has no blanks in it."
+        return "An address cannot contain spaces."
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:  # of a port, or of brackets
+    except ValueError as error:  # about a port or brackets
         return f"This address cannot be read: {str(error).lower()}."
     listens = parts.scheme == "udp" and port is not None
     return "" if parts.hostname or listens else "The address names no host after ://."
@@ -51,7 +51,9 @@ def address_problem(text: str) -> str:
 def source_text(info: SourceInfo) -> str:
     """Return a description of a source in one or two lines."""
     size = f"{info.width} × {info.height}"
-    if info.frame_count is not None and info.path is None and not info.live:  # pictures, at a rate of our own
+    if (
+        info.frame_count is not None and info.path is None and not info.live
+    ):  # pictures have no rate of their own
         many = "a picture" if info.frame_count == 1 else f"{info.frame_count} pictures"
         return f"{info.name}\n{many}, {size}"
     rate = "" if info.frame_rate is None else f"{float(info.frame_rate):.4g} frames a second"
@@ -76,7 +78,7 @@ class SourcePanel(Sections):
         super().__init__(parent)
         self._controller = controller
         self._has_looked = False
-        self._name = self._failure = ""  # of what was opened last
+        self._name = self._failure = ""  # of the source opened last
         self._opening = False
         self._state = WrappedLabel(NOTHING_OPEN, "State of the source")
         self._close = QPushButton("Close")
@@ -88,7 +90,7 @@ class SourcePanel(Sections):
         self._address.setPlaceholderText("rtsp://…")
         self._address.setAccessibleName("Network address")
         self._open_address = QPushButton("Open address")
-        self._problem = WrappedLabel(name="What is wrong with the address")
+        self._problem = WrappedLabel(name="Problem of the address")
         self._recent = CompactList("Recent sources; Enter opens one")
         self._clear = QPushButton("Clear the list")
         self._arrange()
@@ -153,25 +155,25 @@ class SourcePanel(Sections):
         self._tell(f"Opening {event.name}…", True)
 
     def _on_opened(self, event: Opened) -> None:
-        self._name, self._opening = event.name or event.info.name, False  # which may be the one from before
+        self._name, self._opening = event.name or event.info.name, False  # it may be the previous source
         if self._name == redacted(self._address.text().strip()):
-            self._address.clear()  # it may hold a password, which nobody else is to read here
+            self._address.clear()  # it may contain a password
         self._tell(source_text(event.info), True)
 
     def _on_lost(self, event: Lost) -> None:
-        self._tell(f"Lost: {event.name} gives no pictures ({event.reason}). It is tried again.", True)
+        self._tell(f"Lost: {event.name} delivers no pictures ({event.reason}). Reconnecting.", True)
 
     def _on_regained(self, event: Regained) -> None:
         self._show_state()
 
     def _on_closed(self, event: Closed) -> None:
-        if event.name == self._name:  # and not the one before, which ends while this one is being opened
+        if event.name == self._name:  # not the previous source, which ends while this one is being opened
             self._tell(self._failure or NOTHING_OPEN, False)
 
     def _on_failed(self, event: Failed) -> None:
         if event.task == SOURCE:
             fresh = self._opening or self._controller.opened is None
-            happened, self._opening = "Not opened" if fresh else "Broke off", False
+            happened, self._opening = "Not opened" if fresh else "Interrupted", False
             self._failure = f"{happened}: {event.message}"
             self._tell(self._failure, False)
 

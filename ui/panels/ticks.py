@@ -12,9 +12,9 @@ from PyQt6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-_EDGE = 0.6  # how far the edge of an empty box lies from its ground to the text's colour
+_EDGE = 0.6  # colour of the edge between background (0) and text (1)
 _GAP = 4  # pixels
-_TICK = ((0.22, 0.52), (0.42, 0.72), (0.78, 0.28))  # in shares of a box
+_TICK = ((0.22, 0.52), (0.42, 0.72), (0.78, 0.28))  # fractions of a box
 
 
 def paint_tick_box(painter: QPainter, place: QRectF, palette: QPalette, ticked: bool) -> None:

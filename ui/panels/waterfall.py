@@ -11,8 +11,8 @@ from pipeline.metrics.run import STAGES
 from pipeline.metrics.waterfall import ROOM, WAIT, Chart
 from ui.panels.pictures import stage_colour
 
-_THICK, _THIN = 0.8, 0.3  # of a row's height: work, and waiting
-_STEP = 50.0  # milliseconds; the axis grows and shrinks in steps, so as not to tremble
+_THICK, _THIN = 0.8, 0.3  # fractions of a row's height, for work and waiting
+_STEP = 50.0  # milliseconds; the axis changes in steps, so that it does not jitter
 
 CAPTIONS = ("ms ago (thick: work, thin: waiting)", "ms ago")
 _CAPTION_MARGIN = 24  # pixels
@@ -27,7 +27,7 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Waterfall of the last frames")
-        self.chart: Chart | None = None  # what is drawn
+        self.chart: Chart | None = None  # the chart that is drawn
         self._length = 0.0
         self._view = pyqtgraph.ViewBox(enableMenu=False, enableMouse=False, invertY=True)
         self._axes = {side: pyqtgraph.AxisItem(side) for side in ("left", "bottom")}
@@ -99,12 +99,12 @@ class Waterfall(pyqtgraph.GraphicsView):  # type: ignore[misc]  # pyqtgraph has 
             axis.setTextPen(text)
         for kind, item in self._bars.items():
             colour = _waiting(kind, base, text) if kind in _WAITING else stage_colour(kind)
-            # work that is over sooner than a pixel is wide is still seen by its edge
+            # the edge keeps bars visible that are narrower than a pixel
             item.setOpts(brush=colour, pen=base if kind in _WAITING else colour)
 
 
-_WAITING = {WAIT: 0.25, ROOM: 0.6}  # how far its colour lies from the background to the text's
-_KINDS = (*_WAITING, *STAGES)  # waiting first: work is drawn over it
+_WAITING = {WAIT: 0.25, ROOM: 0.6}  # position of the colour between background (0) and text (1)
+_KINDS = (*_WAITING, *STAGES)  # work is drawn over waiting
 
 
 def _waiting(kind: str, base: QColor, text: QColor) -> QColor:

@@ -13,7 +13,7 @@ from ui.control.controller import Controller
 from ui.panels.fields import ChoiceField
 from ui.panels.widgets import ProgressRow, WrappedLabel
 
-DOWNLOAD = "download"  # the task of events that concern one
+DOWNLOAD = "download"  # the task of events about a download
 
 
 class WeightsPicker(QWidget):
@@ -28,7 +28,7 @@ class WeightsPicker(QWidget):
         super().__init__()
         self.field = "weights"
         self._controller = controller
-        self._file = ""  # weights that are in no catalogue
+        self._file = ""  # path of weights that are not in the catalogue
         self._downloading = ""
         self.choice = ChoiceField(self.field, "Weights")
         self.words = WrappedLabel(name="About these weights")
@@ -100,7 +100,7 @@ class WeightsPicker(QWidget):
             self._list()
             self.choice.show_value(shown)
             self._about(shown)
-            if shown == name:  # nobody has chosen others meanwhile
+            if shown == name:  # the user has not chosen others meanwhile
                 self._choose(self.field, name)
 
     def _on_failed(self, event: Failed) -> None:

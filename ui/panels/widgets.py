@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-_ROUNDS = 2  # a form asks for the height of a text that wraps once it knows the width
+_ROUNDS = 2  # a form asks for the height of a wrapped text once it knows the width
 _LONG_WORD = re.compile(r"\S{16,}")
 _SEPARATORS = re.compile(r"[/\\_.&?=@-]+(?=[^/\\_.&?=@-])")
 
@@ -35,7 +35,7 @@ class WrappedLabel(QLabel):
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self._put(text)
-        if not text:  # to show it would make it a window of its own, as long as it is in no other
+        if not text:  # without a parent, showing it would open a window
             self.hide()
 
     def show_text(self, text: str) -> None:
@@ -45,7 +45,7 @@ class WrappedLabel(QLabel):
         self._put(text)
         self.setVisible(bool(text))
         if self.isVisible():
-            _lay_out_now()  # or it is painted once in the room of the text before
+            _lay_out_now()  # otherwise it is painted once at the old size
 
     def _put(self, text: str) -> None:
         self.words = text
@@ -106,5 +106,5 @@ class ProgressRow(QWidget):
 
     def end(self) -> None:
         """Hide the bar."""
-        self.bar.setRange(0, 1)  # a bar without end draws itself again and again, hidden or not
+        self.bar.setRange(0, 1)  # an indeterminate bar repaints all the time, even if hidden
         self.hide()

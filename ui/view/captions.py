@@ -10,7 +10,7 @@ _MESSAGE_SIZE = 1.3  # times the usual font
 _MESSAGE_MARGIN = 40
 _CAPTION_COLOUR, _CAPTION_GROUND = QColor(250, 250, 250), QColor(0, 0, 0, 175)
 _CAPTION_MARGIN, _CAPTION_PADDING = 10.0, 6.0
-_LEAST_CHARACTERS = 10  # of average width that a caption needs room for
+_LEAST_CHARACTERS = 10  # of average width for which a caption needs room
 
 
 def paint_message(painter: QPainter, view: QRect, text: str) -> None:
@@ -25,7 +25,7 @@ def paint_message(painter: QPainter, view: QRect, text: str) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_MESSAGE_GROUND)
     painter.drawRoundedRect(QRectF(bounds), 8, 8)
-    painter.setBrush(Qt.BrushStyle.NoBrush)  # or the frame of the keyboard's focus would be filled
+    painter.setBrush(Qt.BrushStyle.NoBrush)  # otherwise the focus frame would be filled
     painter.setPen(_MESSAGE_COLOUR)
     painter.drawText(room, flags, text)
 

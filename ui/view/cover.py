@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST_SILENCE = 1.0  # seconds without a result that is due, after which nobody knows who is in view
+MOST_SILENCE = 1.0  # seconds that a result may be late before the picture is hidden
 
 
 class PrivacyCover:
@@ -14,10 +14,10 @@ class PrivacyCover:
 
     def __init__(self, privacy: bool) -> None:
         self._privacy = privacy
-        self._since = float("-inf")  # when it was switched on
-        self._captured = self._came = 0.0  # of the newest picture
-        self._position = 0.0  # of what is played
-        self._went_on: float | None = None  # when it went on after the newest picture had come, if it has
+        self._since = float("-inf")  # time at which privacy was switched on
+        self._captured = self._came = 0.0  # times of the newest picture
+        self._position = 0.0  # of the playback
+        self._went_on: float | None = None  # time at which the position changed after the newest picture
 
     def privacy_set(self, privacy: bool, now: float) -> None:
         """Note that privacy was switched; pictures captured before it was switched on may show people."""
@@ -46,5 +46,5 @@ class PrivacyCover:
             return "Hidden: the source has ended, and privacy is on"
         due = self._came if is_live else self._went_on
         if due is not None and now - due > MOST_SILENCE:
-            return "Hidden: no people can be looked for at the moment, and privacy is on"
+            return "Hidden: people cannot be detected at the moment, and privacy is on"
         return ""

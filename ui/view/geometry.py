@@ -69,7 +69,7 @@ class ViewGeometry:
         zoom = min(max(self.zoom * factor, LEAST_ZOOM), MOST_ZOOM)
         ratio = zoom / self.zoom
         closer = dataclasses.replace(self, zoom=zoom)
-        # what lay this far from the middle lies `ratio` times as far after it, so the middle moves against it
+        # a point's distance from the middle grows by `ratio`; panning moves the point back
         return closer.panned((x - self.view[0] / 2) * (1 - ratio), (y - self.view[1] / 2) * (1 - ratio))
 
     def panned(self, dx: float, dy: float) -> ViewGeometry:

@@ -11,7 +11,7 @@ from ui.control.controller import Controller
 from ui.view.captions import paint_caption
 from ui.view.geometry import ViewGeometry
 
-_NEAR = 9.0  # view pixels from the line within which it is taken
+_NEAR = 9.0  # view pixels from the line within which it can be dragged
 _GRIP = 13.0  # radius of its handle
 _LIGHT, _DARK = QColor(250, 250, 250), QColor(20, 22, 26)
 

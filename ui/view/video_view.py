@@ -32,12 +32,12 @@ from ui.view.geometry import ViewGeometry
 from ui.view.image_buffer import ImageBuffer
 from ui.view.split_line import SplitLine
 
-BACKDROP = QColor(18, 20, 23)  # the same in light and dark: colours of a video look as they are on it
+BACKDROP = QColor(18, 20, 23)  # the same in light and dark windows, so that a video's colours look the same
 FOCUS = QPen(QColor(138, 180, 248), 2)
 ZOOM_STEP = 1.25
 _WHEEL_STEP = 120.0  # of a wheel's angle
 _PAN_STEP = 60.0  # view pixels a key
-_RECENT = 2.0  # seconds that the display rate looks back
+_RECENT = 2.0  # seconds over which the display rate is measured
 _USUAL_RATE = 60.0
 
 _ARROWS = {
@@ -54,7 +54,7 @@ class VideoView(QWidget):
     A timer fetches the newest result; results in between are never painted. Neither side waits for the other.
     """
 
-    full_screen_asked = pyqtSignal()
+    full_screen_requested = pyqtSignal()
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,15 +66,15 @@ class VideoView(QWidget):
         self._picture = ImageBuffer()
         self._cover = PrivacyCover(controller.display.privacy)
         self._covered = ""  # why the picture is not painted
-        self._opening = self._awaited = ""  # words for a source that is on its way, and its name
+        self._opening = self._awaited = ""  # text for a source being opened, and its name
         self._words = ""
         self._result: Result | None = None
         self._geometry = ViewGeometry((1, 1), (0, 0))
         self._line = SplitLine(controller)
-        self.setMouseTracking(True)  # the cursor tells where the line can be taken
+        self.setMouseTracking(True)  # the cursor changes near the line
         self._pressed: QPointF | None = None
         self._panned = self._marks_focus = False
-        self._captured: float | None = None  # when the picture that is not yet painted was captured
+        self._captured: float | None = None  # capture time of a picture that is not painted yet
         self._painted: deque[float] = deque(maxlen=512)
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -122,7 +122,7 @@ class VideoView(QWidget):
         controller = self._controller
         result = controller.session.latest.take() if controller.opened is not None else None
         playback = controller.session.playback
-        if playback is not None:  # asked after taking: the taken result may be that of its newest frame
+        if playback is not None:  # read after `take`, whose result may be of the newest frame
             self._cover.played_to(now, playback.position)
         if result is not None:
             self._take(result, now)
@@ -161,7 +161,7 @@ class VideoView(QWidget):
 
     def _on_opening(self, event: Opening) -> None:
         self._opening, self._awaited = f"Opening {event.name} …", event.name
-        if self._controller.opened is None:  # or that one goes on until the other is there
+        if self._controller.opened is None:  # otherwise it continues until the next one is open
             self._forget()
         self._judge(monotonic())
 
@@ -222,7 +222,7 @@ class VideoView(QWidget):
 
     def _note_age(self) -> None:
         if self._captured is None:
-            return  # painted before: the window was uncovered or resized
+            return  # already painted: the window was uncovered or resized
         now = monotonic()
         self._controller.liveness.painted(now, self._captured)
         self._painted.append(now)
@@ -286,7 +286,7 @@ class VideoView(QWidget):
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Ask to enter or leave the full screen."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.full_screen_asked.emit()
+            self.full_screen_requested.emit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
         """Pan with Shift and an arrow key; leave other keys to the window."""

@@ -100,7 +100,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "open_weights", "Open &weights …", "file", lambda w: w.dialogs.open_weights(),
-        ("Ctrl+Shift+W",), "Detect with the network of a file",
+        ("Ctrl+Shift+W",), "Use the weights of a file",
     ),
     ActionSpec(
         "close_source", "C&lose the source", "file", lambda w: w.controller.close_source(),
@@ -112,13 +112,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "record", "&Record", "file", lambda w: w.controller.toggle_recording(),
-        ("Ctrl+R",), "Record what is shown; once more ends it",
+        ("Ctrl+R",), "Start or stop recording what is shown",
         lambda c: c.session.recording, lambda c: _is_open(c) or c.session.recording, tool="Record",
         tool_checked="Stop",
     ),
     ActionSpec(
         "annotate", "A&nnotate a file …", "file", lambda w: w.dialogs.annotate(),
-        ("Ctrl+E",), "Annotate every frame of a file to disk, beside what is shown",
+        ("Ctrl+E",), "Save an annotated copy of a file, in the background",
     ),
     ActionSpec(
         "output_folder", "Ou&tput folder …", "file", lambda w: w.dialogs.choose_output(),
@@ -129,10 +129,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "play", "&Play or pause", "playback", lambda w: w.controller.toggle_play(),
-        ("Space",), "Pause, or go on", enabled=_is_playable,
+        ("Space",), "Pause or resume", enabled=_is_playable,
     ),
     ActionSpec(
-        "step_on", "One frame &on", "playback", lambda w: w.controller.step(1),
+        "step_on", "One frame &forward", "playback", lambda w: w.controller.step(1),
         ("Right",), "Show the next frame, and pause", enabled=_is_playable,
     ),
     ActionSpec(
@@ -165,17 +165,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
                "Draw the frame rate into the picture", _display("show_fps")),
     ActionSpec(
         "privacy", "&Privacy", "view", _toggle("privacy"), ("P",),
-        "Make people unrecognisable in the picture and in all that is saved; "
-        "who is not detected is not hidden", _display("privacy"), tool="Privacy", parts=True,
+        "Make people unrecognisable in the picture and in everything that is saved; "
+        "a person who is not detected is not hidden", _display("privacy"), tool="Privacy", parts=True,
     ),
     ActionSpec(
         "stabilise", "Stabilis&er", "view", lambda w: w.controller.stabilise_next(),
-        ("S",), "How still masks are kept: off, light, strong, and round again; the status line says which",
+        ("S",), "Stabilise masks: off, light, strong, and off again; the status bar shows which",
         parts=True,
     ),
     ActionSpec(
         "compare", "&Compare", "view", lambda w: w.controller.comparer.toggle(),
-        ("C",), "Show the picture by two settings, left and right of a line; the panel says what differs",
+        ("C",), "Compare two settings left and right of a line; they are chosen in the Compare panel",
         checked=lambda c: c.comparer.settings.on,
     ),
     ActionSpec("split_left", "Line to the lef&t", "view", lambda w: w.controller.comparer.move(-1),
@@ -191,18 +191,18 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("fit", "Fit the &window", "view", lambda w: w.view.fit(), ("Ctrl+0",),
                "Show the whole picture"),
     ActionSpec("full_screen", "&Full screen", "view", lambda w: w.toggle_full_screen(), ("F", "F11"),
-               "Only the picture and its playback; a double click does the same", tool="Full screen"),
+               "Show only the picture and its playback; also by a double click", tool="Full screen"),
     ActionSpec("colours_system", "Colours of the &system", "view", lambda w: w.set_colours("system"),
-               tip="Dark or light as the system is", checked=lambda c: c.settings.colours == "system",
+               tip="Dark or light like the system", checked=lambda c: c.settings.colours == "system",
                parts=True),
     ActionSpec("colours_light", "Li&ght colours", "view", lambda w: w.set_colours("light"),
                tip="Always light", checked=lambda c: c.settings.colours == "light"),
     ActionSpec("colours_dark", "&Dark colours", "view", lambda w: w.set_colours("dark"),
                tip="Always dark", checked=lambda c: c.settings.colours == "dark"),
     ActionSpec("escape", "Bac&k to the picture", "view", lambda w: w.escape(), ("Esc",),
-               "Leave the full screen; else deselect; else give the picture the keyboard", parts=True),
+               "Leave the full screen, or deselect, or move the focus to the picture", parts=True),
     ActionSpec("shortcuts", "&Shortcuts", "help", lambda w: w.show_shortcuts(), ("?", "F1"),
                "Show the table of shortcuts"),
-    ActionSpec("about", "&About LiveMask", "help", lambda w: w.dialogs.about(), tip="What this is"),
+    ActionSpec("about", "&About LiveMask", "help", lambda w: w.dialogs.about(), tip="About this application"),
 )  # fmt: skip
 """In the order in which they stand in their menus."""

@@ -101,8 +101,8 @@ def _tell_what_is_left(controller: Controller) -> None:
         names = ", ".join(path.name for path in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         text = (
-            f"In {controller.output} lies what was not finished before the window was closed: {names}{more}. "
-            "Videos among it can be played; rename what is to stay, and remove the rest"
+            f"Unfinished recordings were found in {controller.output}: {names}{more}. "
+            "The videos can be played; rename the files to keep, and delete the others"
         )
         controller.notify(Level.WARNING, text, "\n".join(map(str, left)), topic="parts")
 
@@ -125,7 +125,7 @@ def _save(controller: Controller, warn: Callable[[str], None]) -> None:
     try:
         settings_file.save(controller.settings, settings_file.settings_path())
     except OSError as error:
-        warn(f"the settings were not kept: {error}")
+        warn(f"the settings could not be saved: {error}")
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def errors_as_notices(controller: Controller) -> Iterator[None]:
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         details = "".join(traceback.format_exception(kind, error, trace))
-        text = f"Something went wrong that should not have ({kind.__name__}: {error}); the window goes on"
+        text = f"An unexpected error occurred ({kind.__name__}: {error}); the window keeps running"
         controller.notify(Level.ERROR, text, details, topic=kind.__name__)
 
     def tell_of_thread(what: threading.ExceptHookArgs) -> None:

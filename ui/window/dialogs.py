@@ -26,10 +26,10 @@ class Dialogs:
     def __init__(self, controller: Controller, window: QWidget) -> None:
         self._controller = controller
         self._window = window
-        self._folder = ""  # where the last file was found
-        controller.file_asked.connect(self.open_file)
-        controller.folder_asked.connect(self.open_folder)
-        controller.weights_asked.connect(self.open_weights)
+        self._folder = ""  # folder of the last chosen file
+        controller.file_requested.connect(self.open_file)
+        controller.folder_requested.connect(self.open_folder)
+        controller.weights_requested.connect(self.open_weights)
 
     def open_file(self) -> None:
         """Choose a video or a picture, and open it."""
@@ -84,7 +84,7 @@ class Dialogs:
     def ask_to_quit(self, quit_all_the_same: Callable[[], object]) -> None:
         """Ask whether to continue the annotation of a file, or to cancel it and quit."""
         if any(isinstance(dialog, QMessageBox) for dialog in open_dialogs(self._window)):
-            return  # it has been asked already
+            return  # the question is open already
         box = QMessageBox(QMessageBox.Icon.Question, "Quit LiveMask", QUIT_QUESTION, parent=self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         leave = box.addButton("Cancel the annotation and quit", QMessageBox.ButtonRole.DestructiveRole)
@@ -101,7 +101,7 @@ class Dialogs:
     def _ask_for_output(self, source: str, proposed: Path | None = None) -> None:
         dialog = self._files("Annotate a file: where to", ["Videos (*.mp4 *.mkv *.mov *.webm)"])
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # nothing is ever replaced
+        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # existing files are never replaced
         dialog.setDefaultSuffix("mp4")
         dialog.selectFile(str(proposed or free_name(Path(source).with_suffix(""))))
         dialog.fileSelected.connect(lambda output: self._annotate(source, Path(output)))
@@ -111,7 +111,7 @@ class Dialogs:
         if not output.is_file():
             self._controller.annotate(source, output)
             return
-        text = f"{output.name} is there already, and no file is ever replaced; choose another name"
+        text = f"{output.name} exists already, and existing files are not replaced; choose another name"
         self._controller.notify(Level.WARNING, text, topic=ANNOTATION)
         self._ask_for_output(source, output)
 

@@ -81,7 +81,7 @@ def _judge_file(path: Path) -> tuple[str, str]:
     if suffix and suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         weights = ", ".join(sorted(WEIGHTS_SUFFIXES))
         return "source", f"{suffix} is neither a video nor a picture, and weights are {weights}"
-    return "source", ""  # a name without a suffix says nothing; its content does, once it is opened
+    return "source", ""  # without a suffix the kind is known once it is opened
 
 
 def dropped_items(data: QMimeData | None) -> list[str]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap, QPolygonF
 
-_SIDE = 64  # pixels it is painted in; the shapes are given in parts of it
+_SIDE = 64  # pixels; the coordinates of shapes are fractions of it
 
 Shape = tuple[tuple[float, float], ...]
 
 _RIGHT: Shape = ((0.25, 0.15), (0.85, 0.5), (0.25, 0.85))
 _BAR_LEFT: Shape = ((0.2, 0.15), (0.4, 0.15), (0.4, 0.85), (0.2, 0.85))
 _BAR_RIGHT: Shape = ((0.6, 0.15), (0.8, 0.15), (0.8, 0.85), (0.6, 0.85))
-_INNER: Shape = ((0.22, 0.47), (0.22, 0.78), (0.53, 0.78), (0.53, 0.47), (0.22, 0.47))  # what it leaves free
+_INNER: Shape = (
+    (0.22, 0.47),
+    (0.22, 0.78),
+    (0.53, 0.78),
+    (0.53, 0.47),
+    (0.22, 0.47),
+)  # a hole in the outer shape
 
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "play": (_RIGHT,),

@@ -39,9 +39,9 @@ from ui.window.welcome import WelcomePage
 
 _FIRST_SIZE = (1280, 800)
 _FIRST_SIDES = (("right", 384, Qt.Orientation.Horizontal), ("bottom", 320, Qt.Orientation.Vertical))
-_LOOK = 250  # milliseconds between two looks at what is checked and can be done
-_CLOSING = 1.5  # seconds that threads get to end; the process is to be gone within two
-_BLINK = 150  # milliseconds from the end of one source in which the next one may come
+_LOOK = 250  # milliseconds between two updates of the actions' states
+_CLOSING = 1.5  # seconds for threads to end; the process has to end within two
+_BLINK = 150  # milliseconds to wait for the next source before the welcome page is shown
 _AREAS = {
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
     "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
@@ -227,8 +227,8 @@ class MainWindow(QMainWindow):
         self.controller.notice.connect(self.notices.show_notice)
         self.controller.settled.connect(self.notices.settle)
         self.controller.display_changed.connect(self.menus.refresh)
-        self.view.full_screen_asked.connect(self.toggle_full_screen)
-        self._emptied = QTimer(self)  # another source may be on its way, and the hint would only flash
+        self.view.full_screen_requested.connect(self.toggle_full_screen)
+        self._emptied = QTimer(self)  # another source may be opening, and the welcome page would only flash
         self._emptied.setSingleShot(True)
         self._emptied.setInterval(_BLINK)
         self._emptied.timeout.connect(self._on_emptied)
@@ -293,5 +293,5 @@ class MainWindow(QMainWindow):
 def _decoded(text: str) -> QByteArray:
     try:
         return QByteArray(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):  # Qt takes no notice of what it did not write itself
+    except (binascii.Error, ValueError):  # Qt ignores an empty array
         return QByteArray()

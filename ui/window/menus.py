@@ -52,7 +52,9 @@ class Menus:
         """Set the text of an action's button in the tool bar."""
         button = self.tools.widgetForAction(action)
         if button is not None and action.iconText() != text:
-            button.setMinimumWidth(max(button.width(), button.minimumWidth()))  # its neighbours stay in place
+            button.setMinimumWidth(
+                max(button.width(), button.minimumWidth())
+            )  # keeps its neighbours in place
             action.setIconText(text)
             button.setAccessibleName(text)
 
@@ -75,7 +77,7 @@ class Menus:
         if spec.parts:
             self.menus[spec.menu].addSeparator()
         self.menus[spec.menu].addAction(action)
-        self._window.addAction(action)  # or its shortcut is gone while the menus are hidden
+        self._window.addAction(action)  # otherwise its shortcut is off while the menus are hidden
         return action
 
     def _do(self, spec: ActionSpec) -> None:

@@ -27,8 +27,8 @@ from ui.panels import PANELS, PanelSpec
 from ui.window.icons import icon
 from ui.window.keyboard import is_kept
 
-QUIET = 1000  # milliseconds after a network came into use, when nothing else is being loaded
-_IMPORTED_LATE = ("ui.panels.waterfall",)  # by a panel, when it is shown for the first time
+QUIET = 1000  # milliseconds to wait after a network was loaded, with nothing else to load
+_IMPORTED_LATE = ("ui.panels.waterfall",)  # by a panel when it is first shown
 _TITLE_ICON = QSize(12, 12)
 
 
@@ -41,7 +41,7 @@ class PanelDock(QDockWidget):
 
     def __init__(self, name: str, spec: PanelSpec, controller: Controller, parent: QWidget) -> None:
         super().__init__(spec.title, parent)
-        self.setObjectName(f"panel_{name}")  # by which Qt finds it again in a stored layout
+        self.setObjectName(f"panel_{name}")  # identifies the dock in a stored layout
         self.setAccessibleName(f"{spec.title} panel")
         self.spec = spec
         self._controller = controller
@@ -64,7 +64,7 @@ class PanelDock(QDockWidget):
         self.show()
         self.raise_()
         self._load()
-        self._on_visible(True)  # Qt tells of it later
+        self._on_visible(True)  # Qt emits the signal later
         if self.panel is not None:
             self.panel.setFocus()
 
@@ -102,7 +102,7 @@ class PanelDock(QDockWidget):
             if part is not None:
                 focus = QApplication.focusWidget()
                 if not wanted and focus is not None and part.isAncestorOf(focus):
-                    focus.clearFocus()  # or Qt would give it to whatever comes next
+                    focus.clearFocus()  # otherwise Qt moves the focus to the next widget
                 _keep_room(part)
                 part.setVisible(wanted)
 
@@ -116,7 +116,7 @@ class PanelDock(QDockWidget):
         module, _, name = self.spec.target.partition(":")
         try:
             self.panel = getattr(import_module(module), name)(self._controller, self)
-        except Exception as error:  # a panel that is broken must not take the picture along
+        except Exception as error:  # a broken panel must not end the window
             self._controller.notify(Level.ERROR, f"The panel {self.spec.title} cannot be shown: {error!r}")
             return
         placeholder = self.widget()
@@ -215,7 +215,7 @@ class PanelPreloader(QObject):
             self._timer.start()
 
     def _begin(self) -> None:
-        # a daemon: whoever closes the window does not wait for it
+        # a daemon: closing the window does not wait for it
         self.loader = threading.Thread(target=_import_panels, name="livemask-ahead", daemon=True)
         self.loader.start()
 
@@ -224,5 +224,5 @@ def _import_panels() -> None:
     for module in (*(spec.target.partition(":")[0] for spec in PANELS.values()), *_IMPORTED_LATE):
         try:
             import_module(module)
-        except Exception:  # the panel's dock tells of it, to whoever opens it
+        except Exception:  # reported when the panel is opened
             continue

@@ -68,7 +68,7 @@ def _refusal(display: str) -> str:
     """Return a text if the display cannot be reached or refuses this user; "" otherwise."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
-    except OSError:  # a Qt that was built otherwise; it knows what it needs
+    except OSError:  # Qt was built without it
         return ""
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(display.encode(), None))

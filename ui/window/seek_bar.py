@@ -63,12 +63,12 @@ class SeekBar(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Playback")
         self._controller = controller
-        self._asked: int | None = None  # milliseconds that were sought, until the source is there
+        self._asked: int | None = None  # target of a seek in milliseconds, until it has arrived
         self._waits = 0
         self._plays = False
         self.play = self._tool("Play (Space)", controller.toggle_play)
         self.back = self._tool("One frame back (←)", lambda: controller.step(-1))
-        self.on = self._tool("One frame on (→)", lambda: controller.step(1))
+        self.on = self._tool("One frame forward (→)", lambda: controller.step(1))
         self.slider = SeekSlider()
         self.slider.valueChanged.connect(self._on_value)
         self.time = QLabel()

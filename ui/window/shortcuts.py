@@ -19,7 +19,7 @@ from ui.panels import PANELS
 from ui.window.actions import ACTIONS, MENUS
 
 MOUSE = (
-    ("Click", "Select an instance; beside all of them: none"),
+    ("Click", "Select an instance; beside them, deselect"),
     ("Double click", "Full screen"),
     ("Drag the line", "Move the line of a comparison"),
     ("Wheel", "Zoom about the cursor"),

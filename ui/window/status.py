@@ -28,14 +28,14 @@ class StatusBar(QStatusBar):
         self.network = self._label("Network", stretch=2)
         self.busy = QProgressBar()
         self.busy.setAccessibleName("A network is being loaded")
-        self.busy.setRange(0, 0)  # nobody knows how long it takes
+        self.busy.setRange(0, 0)  # indeterminate
         self.busy.setFixedSize(90, 10)
         self.busy.setTextVisible(False)
         self.busy.hide()
         self.addWidget(self.busy)
         self.recording = self._label("Recording")
         self.state = self._label("State")
-        self.rate = self._label("Pictures a second that are shown")
+        self.rate = self._label("Displayed frames per second")
         self._connect()
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK)
@@ -121,7 +121,7 @@ class StatusBar(QStatusBar):
 
     def _label(self, name: str, stretch: int = 0) -> QLabel:
         label = QLabel()
-        label.setObjectName(name.lower())  # by which the theme finds it
+        label.setObjectName(name.lower())  # used by the style sheet
         label.setAccessibleName(name)
         label.setToolTip(name)
         label.setTextFormat(Qt.TextFormat.PlainText)

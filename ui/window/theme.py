@@ -16,8 +16,8 @@ _SCHEMES = {
     "dark": Qt.ColorScheme.Dark,
 }
 
-# Colours come from the palette, which follows the system; those of notices are readable in light and dark,
-# and never say alone how grave a notice is.
+# Colours come from the palette, which follows the system. Those of notices are readable in light and dark;
+# their severity is given as text too.
 _SHEET = """
 QToolBar { border: none; spacing: 2px; padding: 3px 6px; }
 QToolBar QToolButton { padding: 4px 9px; border-radius: 4px; border: 1px solid transparent; }
@@ -54,7 +54,7 @@ QWidget#welcome QPushButton[first="true"]:focus { border: 1px solid #f2f4f7; }
 """
 
 
-# for systems that cannot be asked for the other scheme
+# for systems on which the colour scheme cannot be set
 _DARK = {
     QPalette.ColorRole.Window: "#2d3036",
     QPalette.ColorRole.WindowText: "#e4e7eb",
@@ -93,7 +93,7 @@ def set_colours(app: QApplication, colours: Colours) -> None:
     hints.setColorScheme(_SCHEMES[colours])
     obeyed = hints.colorScheme() == Qt.ColorScheme.Dark
     app.setPalette(dark_palette() if colours == "dark" and not obeyed else QPalette())
-    app.setStyleSheet(_SHEET)  # once more, for it holds colours of the palette
+    app.setStyleSheet(_SHEET)  # set again, since it uses colours of the palette
 
 
 def dark_palette() -> QPalette:

@@ -26,7 +26,9 @@ class WelcomePage(QWidget):
         super().__init__(parent)
         self.setObjectName("welcome")
         self.setAccessibleName(TITLE)
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # or it has no background of its own
+        self.setAttribute(
+            Qt.WidgetAttribute.WA_StyledBackground
+        )  # needed for a background from the style sheet
         row = QHBoxLayout()
         row.setSpacing(10)
         row.addStretch(1)

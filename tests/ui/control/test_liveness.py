@@ -68,8 +68,8 @@ def test_a_source_that_is_lost_is_said_to_be_tried_again_until_it_is_back(
     session.gives(result_of())
     session.emit(Lost("rtsp://camera/live", "no data within 5 s"))
     bar.refresh()
-    assert bar.state.text() == "Lost, trying again"
-    qtbot.waitUntil(lambda: view.words.startswith("Lost, trying again: this picture is "))
+    assert bar.state.text() == "Lost, reconnecting"
+    qtbot.waitUntil(lambda: view.words.startswith("Lost, reconnecting: this picture is "))
 
     session.emit(Regained("rtsp://camera/live"))
     assert not controller.liveness.lost

@@ -162,7 +162,7 @@ def test_classes_that_the_weights_lack_are_told_once_for_each_choice(window, ses
     controller.set_detection(classes=("person", "dog"))
     assert texts(window) == []
     session.emit(LOADED)
-    assert texts(window) == ["small.pt: these weights do not know dog; they look for person"]
+    assert texts(window) == ["small.pt: these weights do not know dog; they detect person"]
     window.notices.settle(notifier.CLASSES)
     controller.set_detection(score_threshold=0.5)
     session.emit(LOADED)
@@ -173,7 +173,7 @@ def test_where_the_weights_know_no_chosen_class_it_is_told_that_they_look_for_al
     window.controller.set_detection(classes=("cat", "dog"))
     session.emit(LOADED)
     assert texts(window) == [
-        "small.pt: these weights do not know cat, dog; they look for all classes that they know"
+        "small.pt: these weights do not know cat, dog; they detect all classes that they know"
     ]
     window.controller.set_detection(classes=None)
     assert texts(window) == []

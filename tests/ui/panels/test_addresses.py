@@ -15,7 +15,7 @@ from ui.panels.source import address_problem
         ("file:///etc/passwd", "cannot be opened"),
         ("rtsp://", "no host"),
         ("http://:8080/x", "no host"),
-        ("rtsp://a b/c", "blanks"),
+        ("rtsp://a b/c", "spaces"),
         ("http://host:99999/x", "cannot be read"),
         ("http://[::1/x", "cannot be read"),
     ],

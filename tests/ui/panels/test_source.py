@@ -118,7 +118,9 @@ def test_a_mode_of_an_earlier_start_is_shown_though_it_is_none_of_the_list(show,
     assert named(panel, QComboBox, "Mode asked of the camera").currentText() == "1024x576@25"
 
 
-@pytest.mark.parametrize(("text", "asked"), [("Open file…", "file_asked"), ("Open folder…", "folder_asked")])
+@pytest.mark.parametrize(
+    ("text", "asked"), [("Open file…", "file_requested"), ("Open folder…", "folder_requested")]
+)
 def test_the_window_is_asked_for_its_dialogs(show, controller, qtbot, text, asked):
     panel = show()
     with qtbot.waitSignal(getattr(controller, asked)):
@@ -153,10 +155,10 @@ def test_a_bad_address_is_refused_with_the_reason_until_it_is_edited(show, sessi
     field = named(panel, QLineEdit, "Network address")
     qtbot.keyClicks(field, "ftp://host/clip")
     click(qtbot, button(panel, "Open address"))
-    assert "ftp:// cannot be opened" in said(panel, "What is wrong with the address")
+    assert "ftp:// cannot be opened" in said(panel, "Problem of the address")
     assert opened(session) == []
     qtbot.keyClick(field, Qt.Key.Key_Backspace)
-    assert said(panel, "What is wrong with the address") == ""
+    assert said(panel, "Problem of the address") == ""
 
 
 def test_recent_sources_are_opened_by_enter_and_by_double_click(show, controller, session, qtbot):
@@ -223,7 +225,7 @@ def test_a_source_that_breaks_off_is_told_from_one_that_was_never_open(show, ses
     session.emit(Opening("clip.mp4"))
     session.opens("clip.mp4")
     session.emit(Failed("source", "damaged"))
-    assert said(panel, "State of the source") == "Broke off: damaged"
+    assert said(panel, "State of the source") == "Interrupted: damaged"
 
 
 def test_what_was_open_and_goes_on_is_told_after_another_one_could_not_be_opened(show, session):

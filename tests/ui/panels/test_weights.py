@@ -107,7 +107,7 @@ def test_weights_chosen_while_others_are_downloaded_stay_chosen(weights, session
 
 def test_a_file_is_chosen_in_the_windows_dialog_and_listed_by_its_name(weights, controller, qtbot, tmp_path):
     own = tmp_path / "own.pt"
-    with qtbot.waitSignal(controller.weights_asked):
+    with qtbot.waitSignal(controller.weights_requested):
         qtbot.mouseClick(weights.file, Qt.MouseButton.LeftButton)
     weights.show_value(str(own))
     assert weights.choice.currentText() == "own.pt"

@@ -175,7 +175,7 @@ def test_the_keyboard_moves_a_zoomed_picture(view, session, qtbot):
 
 
 def test_a_double_click_asks_for_the_full_screen(view, qtbot):
-    with qtbot.waitSignal(view.full_screen_asked):
+    with qtbot.waitSignal(view.full_screen_requested):
         qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=MIDDLE)
 
 

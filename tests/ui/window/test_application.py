@@ -120,7 +120,7 @@ def test_settings_that_cannot_be_kept_are_told_to_whoever_is_left(start, home):
     window = start(warn=told.append)
     window.close()
 
-    assert "not kept" in told[0]
+    assert "could not be saved" in told[0]
 
 
 def test_weights_that_are_named_at_the_start_are_those_of_the_settings(start):

@@ -79,7 +79,7 @@ def test_an_annotated_copy_never_replaces_a_file_and_is_asked_for_again(window, 
     again = dialog_of(window, QFileDialog)
     assert session.asked[-1][0] != "annotate"
     assert again.selectedFiles() == [str(there)]
-    assert "clip_masks.mp4 is there already" in window.notices.notices[0].text
+    assert "clip_masks.mp4 exists already" in window.notices.notices[0].text
     again.reject()
 
 

@@ -84,7 +84,7 @@ def test_privacy_that_is_switched_on_says_what_it_cannot_do(window, controller):
     controller.set_display(boxes=False)
 
     assert [notice.text for notice in window.notices.notices] == [PRIVACY_NOTE]
-    assert "never detected is not hidden" in PRIVACY_NOTE
+    assert "not detected is not hidden" in PRIVACY_NOTE
 
     controller.set_display(privacy=False)
     assert [notice.text for notice in window.notices.notices] == [PRIVACY_OFF]

@@ -55,7 +55,7 @@ def test_its_shortcut_brings_a_panel_to_the_front_and_hides_it_only_there(tabs, 
     qtbot.keyClick(tabs, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
     assert dock.isHidden()
     assert not dock.action.isChecked()
-    assert tabs.hint.isAncestorOf(tabs.focusWidget())
+    assert tabs.welcome.isAncestorOf(tabs.focusWidget())
 
 
 def test_a_letter_brings_a_panel_to_the_front_as_well(tabs, qtbot):
