@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def machine_facts() -> dict[str, str]:
-    """What the figures hold for."""
+    """Return the facts about this machine that figures depend on."""
     import platform
 
     import torch

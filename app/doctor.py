@@ -72,7 +72,7 @@ def examine(checks: Mapping[str, Callable[[], Facts]]) -> dict[str, Facts]:
 
 
 def problems(report: Mapping[str, Facts]) -> list[str]:
-    """What keeps LiveMask from working at all, and what to do about it."""
+    """Return what keeps LiveMask from working at all, and what to do about it."""
     versions = report.get("versions", {})
     found = [
         f"{name} is {versions[name]}; run `pip install -r requirements.txt`"

@@ -25,19 +25,19 @@ _INSTRUCTIONS = {
 
 
 def processor(proc: Path = Path("/proc")) -> str:
-    """What the maker calls the processor."""
+    """Return the maker's name of the processor."""
     name = _cpuinfo(proc).get("model name") or _capabilities().get("cpu_name")
     return str(name or platform.processor() or platform.machine())
 
 
 def cores() -> str:
-    """How many of the cores this process may use."""
+    """Return the number of cores that this process may use, and of all."""
     there, usable = os.cpu_count() or 1, usable_cores()
     return str(there) if usable == there else f"{usable} of {there}"
 
 
 def memory(proc: Path = Path("/proc")) -> str:
-    """How much memory there is and, on Linux, how much of it is free."""
+    """Return the size of the memory and, on Linux, of its free part."""
     if not (proc / "meminfo").is_file():
         return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GB:.1f} GB"
     sizes = {}
@@ -48,7 +48,7 @@ def memory(proc: Path = Path("/proc")) -> str:
 
 
 def instructions(proc: Path = Path("/proc")) -> str:
-    """Which of the instructions that speed up inference the processor has."""
+    """Return those of the processor's instructions that speed up inference."""
     flags = _cpuinfo(proc)
     names = set((flags.get("flags") or flags.get("Features") or "").split())
     names = names or {name for name, there in _capabilities().items() if there is True}
@@ -77,7 +77,7 @@ def gpus() -> dict[str, str]:
 
 
 def display() -> str:
-    """Whether windows can be shown, and by way of what."""
+    """Return the display protocols by which windows can be shown."""
     if platform.system() != "Linux":
         return "there is one"
     protocols = {"WAYLAND_DISPLAY": "Wayland", "DISPLAY": "X11"}

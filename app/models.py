@@ -92,7 +92,7 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 
 def _record(entry: CatalogEntry) -> dict[str, Any]:
-    """What is known about an entry, in the order in which it is shown; sizes in bytes, None is not known."""
+    """Return the facts about an entry in the order in which they are shown; bytes, None is unknown."""
     from model.config import PRESETS
 
     pin = _pin(entry)
@@ -117,7 +117,7 @@ def _record(entry: CatalogEntry) -> dict[str, Any]:
 
 
 def _content(entry: CatalogEntry) -> dict[str, Any]:
-    """What a bundled file says of itself; the published ones are their configurations' own."""
+    """Return the facts in a bundled file; those of published ones are their configurations'."""
     if not entry.bundled or not entry.path.is_file():
         return {}
     from model.checkpoints.yolact import read_config

@@ -1,4 +1,4 @@
-"""What commands show on a terminal: tables of figures, plain in a file or a pipe, and progress bars."""
+"""Text on a terminal: tables of figures, plain in a file or a pipe, and progress bars."""
 
 from __future__ import annotations
 

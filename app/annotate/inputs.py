@@ -1,4 +1,4 @@
-"""What the inputs of `annotate` stand for: photographs, and everything that becomes a video."""
+"""The inputs of `annotate`: photographs, and everything that becomes a video."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class VideoInput:
 
     @property
     def name(self) -> str:
-        """What to call it, without secrets."""
+        """Its name for messages, without secrets."""
         return redacted(self.text)
 
     @property
     def is_live(self) -> bool:
-        """Whether its frames come by themselves."""
+        """True for a camera or a stream, whose frames come by themselves."""
         return self.kind in ("camera", "stream")
 
     @property
@@ -44,7 +44,7 @@ class VideoInput:
 
     @property
     def stem(self) -> str:
-        """What its outputs are called after."""
+        """The stem of the names of its outputs."""
         if self.kind in ("video", "images"):
             return Path(self.text).stem or "images"
         plain = "".join(c if c.isalnum() else "-" for c in self.name.partition("://")[2] or self.name)
@@ -70,7 +70,7 @@ class Inputs:
 
 
 def gather(arguments: Sequence[str], recursive: bool = False) -> Inputs:
-    """What all arguments stand for; of folders also what is in their subfolders, where `recursive`.
+    """Return the inputs that arguments name; `recursive`: search the subfolders of folders too.
 
     Raises ConfigError on an empty one, and on an unknown scheme."""
     inputs = Inputs()
@@ -112,7 +112,7 @@ def _gather_files(argument: str, inputs: Inputs, known: set[str], recursive: boo
 
 
 def _new(paths: Iterable[Path], known: set[str]) -> Iterator[Path]:
-    """Those that are not known yet, and from now on are. Links are files of their own."""
+    """Yield the paths that are not known yet, and note them. Links are files of their own."""
     for path in paths:
         identity = os.path.abspath(path)  # noqa: PTH100  (Path.resolve would follow links)
         if identity not in known:

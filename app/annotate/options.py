@@ -23,7 +23,7 @@ class TrackingOptions:
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What becomes of a video's frames, and which of them are taken.
+    """Flags about videos: the frames that are taken, and the kind of output.
 
     as_:        "video", "images" or "json"
     codec, crf: of videos, None for the container's and the codec's own
@@ -45,7 +45,7 @@ class VideoOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Where outputs go, what becomes of those that exist, and what is told.
+    """Flags about outputs: their place, those that exist already, and what is printed.
 
     output: folder or file, None for the current folder; json: write detections beside each output
     """
@@ -80,7 +80,7 @@ class AnnotateOptions:
 
     @property
     def follow(self) -> FollowOptions | None:
-        """How instances are followed from frame to frame, None for not at all."""
+        """Options of tracking, None for no tracking."""
         return FollowOptions(stabilise=self.detection.stabilise) if self.tracking.track else None
 
     @property

@@ -16,7 +16,7 @@ _DRIVE = re.compile(r"(?:^|(?<=:))[a-z]:(?=[\\/])", re.IGNORECASE)
 
 
 def split_pair(text: str) -> tuple[str, str | None]:
-    """The two halves of `IN:OUT`, or the input and None.
+    """Split `IN:OUT` into its two halves; return the input and None where there is no output.
 
     The colons of Windows drives, of addresses (`://`, user and password, port) and of `camera:NAME` separate
     nothing. Of several others the last one does, but a name of a file that is there stays whole. Raises
@@ -39,7 +39,7 @@ def split_pair(text: str) -> tuple[str, str | None]:
 
 
 def _cut(text: str, begin: int, by_files: bool) -> int | None:
-    """Where the colon is that separates, looked for from `begin` on."""
+    """Return the index of the separating colon at or after `begin`, None where there is none."""
     colons = [i for i in range(begin, len(text)) if text[i] == ":"]
     if by_files:
         known = [i for i in colons if is_there(text[:i]) and text[i + 1 :]]
@@ -53,5 +53,5 @@ def _cut(text: str, begin: int, by_files: bool) -> int | None:
 
 
 def is_there(text: str) -> bool:
-    """Whether there is a file or a folder of that name; False for what can be no name."""
+    """Return whether a file or a folder has that name; False for a text that cannot be a name."""
     return os.path.exists(text)  # noqa: PTH110 - a Path raises where a name is too long

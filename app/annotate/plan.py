@@ -1,4 +1,4 @@
-"""What is made of each input, and where it goes; what cannot be is refused before any work."""
+"""The output of each input; outputs that cannot be made are refused before any work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """Its name for messages."""
         return str(self.source)
 
     @property
@@ -54,7 +54,7 @@ class VideoJob:
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """Its name for messages."""
         return self.source.name
 
     @property
@@ -66,7 +66,7 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asks for.
+    """The kinds of outputs that are wanted, and their place.
 
     out:     OUT as it was given; None for the current folder
     as_:     "video", "images" or "json": what becomes of the frames of a video
@@ -88,7 +88,7 @@ AnyJob = TypeVar("AnyJob", Job, VideoJob)
 
 
 def plan(inputs: Inputs, wanted: Wanted) -> tuple[list[Job], list[VideoJob]]:
-    """A job for each photograph and for each video, in their order, no two with one output.
+    """Return a job for each photograph and for each video, in their order, no two with one output.
 
     In a folder a photograph keeps its name (JPEG stays JPEG, all else becomes PNG, a name that is taken gets
     a number: `a.jpg`, `a-2.jpg`, and a note in `inputs` tells it); a video becomes `STEM_masks.mp4`. What was
@@ -277,6 +277,6 @@ def _refuse_shared_outputs(made: Iterable[tuple[str, Path]]) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What tells files apart, by whatever name or link they are reached."""
+    """Return device and inode, the same for every name and link of a file."""
     status = path.stat()
     return status.st_dev, status.st_ino

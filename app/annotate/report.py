@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass
 class Report:
-    """What has become of the inputs so far; it grows while the command runs.
+    """Outcomes of the inputs so far; it grows while the command runs.
 
     cut: streams that ended before their end, and why; parts of their outputs are there
     """

@@ -1,1 +1,1 @@
-"""What `bench` measures: one module a benchmark, each with `run(setup) -> list[Figure]`."""
+"""Benchmarks of `bench`: one module each, with `run(setup) -> list[Figure]`."""

@@ -1,4 +1,4 @@
-"""What int8 costs: mask AP of the weights in fp32 and in int8 on labelled images."""
+"""Cost of int8: mask AP of the weights in fp32 and in int8 on labelled images."""
 
 from __future__ import annotations
 

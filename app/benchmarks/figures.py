@@ -1,4 +1,4 @@
-"""What a benchmark is given, and what it gives back."""
+"""The input and the output of a benchmark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Setup:
-    """How to measure.
+    """Settings of a measurement.
 
     weights: of the network that is benchmarked as a product; a file or a name, None for the bundled ones
     data:    COCO json with masks, for what needs labels; None where there is none

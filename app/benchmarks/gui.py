@@ -74,7 +74,7 @@ def _memory(memory: Mapping[str, float] | None) -> Figure:
 
 
 def _child(environment: Mapping[str, str], function: str, *arguments: object) -> Any:
-    """What a function of `gui_watch` prints as json, in a process of its own."""
+    """Run a function of `gui_watch` in a process of its own, and return the json that it prints."""
     code = f"from app.benchmarks import gui_watch; gui_watch.{function}{arguments!r}"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""What `gui` measures, from within: each function is called in a process of its own and prints json."""
+"""Measurements within the process of the window: each function runs in one of its own and prints json."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOOK = 100  # milliseconds between two looks at how far it has come
 
 
 class Phase(Enum):
-    """How far the watching has come."""
+    """A phase of watching the window."""
 
     LOADING = "loading"
     WARMING = "warming up"
@@ -214,7 +214,7 @@ _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 def growth(ages: np.ndarray) -> float:
-    """How much larger the p95 of the last quarter is than that of the first. ages: [N] in their order."""
+    """Return the p95 of the last quarter of the ages less that of the first. ages: [N] in their order."""
     quarter = max(len(ages) // 4, 1)
     return float(np.quantile(ages[-quarter:], 0.95) - np.quantile(ages[:quarter], 0.95))
 

@@ -37,7 +37,7 @@ def run(setup: Setup) -> list[Figure]:
 
 
 def _in_a_process(function: str, *arguments: object) -> str:
-    """What a function of this module prints."""
+    """Run a function of this module in a process of its own, and return what it prints."""
     code = f"from app.benchmarks import memory; memory.{function}{arguments!r}"
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout

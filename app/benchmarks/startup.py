@@ -1,4 +1,4 @@
-"""How soon something happens: whole processes, from their start."""
+"""Times from the start of a process."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class CalibrateOptions:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was found out: `after` holds the matches with their calibrated scores; `platt` is None where
+    """The result of fitting: `after` holds the matches with their calibrated scores; `platt` is None where
     scores stay as they are."""
 
     before: ScoredMatches

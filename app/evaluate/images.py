@@ -33,7 +33,7 @@ from model.training.data.coco.values import Id
 
 @dataclass(frozen=True)
 class Task:
-    """What is measured.
+    """A data set to measure on.
 
     labels:      of the images, and where these are
     skip_broken: whether an image that cannot be read counts as one where nothing was found
@@ -52,7 +52,7 @@ class Task:
 
 
 def task_for(labels: GroundTruth, predictor: Predictor, skip_broken: bool, resamples: int = 0) -> Task:
-    """Return what is measured: the classes that are both looked for and labelled.
+    """Return the labels with the classes that are both looked for and labelled.
 
     Raises ConfigError where there is none.
     """
@@ -63,7 +63,7 @@ def task_for(labels: GroundTruth, predictor: Predictor, skip_broken: bool, resam
 
 @dataclass(frozen=True)
 class Measurement:
-    """What came out of one run.
+    """The figures of one run.
 
     label:             what sets this run apart, such as "nms=exact"; empty for a run on its own
     settings:          the settings of detection, as plain values
@@ -87,7 +87,7 @@ class Measurement:
 
 @dataclass
 class Watch:
-    """What a pass over the images notes by the way."""
+    """Times and skipped images of a pass over a data set."""
 
     seconds: list[float] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ def measure_run(
 
 
 def detect_all(task: Task, title: str, predictor: Predictor, watch: Watch) -> CocoResults:
-    """What is found in every image, in the COCO server's format. `title` is shown with the progress.
+    """Detect in every image and return results in the COCO server's format. title: shown with the progress.
 
     Raises DataError on an image that cannot be read, unless it is to be skipped; when none can be read;
     and when one has another size than its labels.
@@ -163,7 +163,7 @@ def _detected(
 
 
 def settings_of(predictor: Predictor) -> dict[str, Any]:
-    """What detects, and what counts as a detection, as plain values."""
+    """Return the settings of a predictor as plain values."""
     engine = predictor.engine
     return {
         **dataclasses.asdict(predictor.options),

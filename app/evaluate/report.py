@@ -1,4 +1,4 @@
-"""What `eval` tells: tables on the standard output, and json files for other programs."""
+"""The report of `eval`: tables on the standard output, and json files for other programs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def tables(title: str, measurements: Sequence[Measurement], by_class: bool = Tru
 
 
 def speed(measurement: Measurement | SequenceMeasurement) -> str:
-    """How fast a run was, as a sentence."""
+    """Return the speed of a run as a sentence."""
     return (
         f"{measurement.images_per_second:.1f} images/s end to end, "
         f"{measurement.milliseconds:.1f} ms a frame in the predictor (median)"

@@ -55,7 +55,7 @@ class VideoSequence:
 
 @dataclass(frozen=True)
 class SequenceMeasurement:
-    """What came out of one run.
+    """The figures of one run.
 
     settings:          the settings of detection, as plain values
     by_frame:          the figures of each frame, by its file name
@@ -74,7 +74,7 @@ DAVIS = "J of DAVIS is that of its code for the semi-supervised task, without th
 
 
 def is_sequence(path: Path) -> bool:
-    """Whether a path is a folder with frames and masks in it."""
+    """Return whether a path is a folder with frames and masks in it."""
     return all(os.path.isdir(path / name) for name in (_FRAMES, _MASKS))  # noqa: PTH112 - Path raises
 
 
@@ -168,7 +168,7 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def _read_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
-    """Where the object is, [height, width] bool."""
+    """Return the mask of the object, [height, width] bool."""
     try:
         return read_label_image(path, width, height) != 0
     except ValueError as error:
@@ -176,7 +176,7 @@ def _read_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def _first_object(sequence: VideoSequence) -> NDArray[np.bool_]:
-    """Where the object is when it is first seen."""
+    """Return the first mask that shows the object."""
     masks = (_read_mask(path, sequence.width, sequence.height) for path in sequence.masks)
     return next(mask for mask in masks if mask.any())
 

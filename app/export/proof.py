@@ -32,7 +32,7 @@ BATCH = 2
 
 @dataclass(frozen=True)
 class Proof:
-    """How far two models agree, and what each measures where there are labels."""
+    """The agreement of two models, and the metrics of each where there are labels."""
 
     agreement: Agreement
     reference: CocoMetrics | None = None

@@ -1,4 +1,4 @@
-"""What `export` tells: a table, or json, of how far the file is from PyTorch."""
+"""The report of `export`: a table, or json, of the differences between the file and PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.exporting.comparison import Tolerance
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an export.
+    """The outcome of an export.
 
     images: what the photographs are called
     kept:   what int8 left in float

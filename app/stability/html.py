@@ -37,7 +37,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class RunPart:
-    """What the page shows of one run.
+    """The part of the page about one run.
 
     tracks: a row of texts for each; the first names the track
     """
@@ -54,7 +54,7 @@ class RunPart:
 
 @dataclass(frozen=True)
 class VideoPart:
-    """What the page shows of one input."""
+    """The part of the page about one input."""
 
     name: str
     facts: str
@@ -184,7 +184,7 @@ def _pictures(run: Run) -> Iterator[Picture]:
 
 
 def _sentence(gain: Gain) -> str:
-    """What a strength gains and costs, in words."""
+    """Return the gains and costs of a strength in words."""
     run = gain.run
     name = "excess jitter" if gain.excess is not None else "jitter"
     change = gain.excess if gain.excess is not None else gain.jitter

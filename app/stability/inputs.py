@@ -1,4 +1,4 @@
-"""What the inputs of `stability` stand for: videos and sequences of frames, with the masks that are known."""
+"""The inputs of `stability`: videos and sequences of frames, with the masks that are known."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Gathered:
 
 
 def gather(arguments: Sequence[str], masks: Path | None, limit: int | None) -> Gathered:
-    """What all arguments stand for; photographs of one folder that are named one by one are one sequence.
+    """Return the inputs that arguments name; photographs of one folder named one by one are one sequence.
 
     masks: the ground truth of the one input that there then is; without it a folder with frames/ and masks/
            brings its own

@@ -100,7 +100,7 @@ def _stripes(shape: tuple[int, ...]) -> Mask:
 
 
 def _window(masks: list[Mask], size: tuple[int, int]) -> Window:
-    """What of the frame is shown: the masks with some room around them, a square where the frame has room."""
+    """Return the part of the frame to show: the masks with room around them, a square where it fits."""
     if not masks:
         return np.s_[0 : size[0], 0 : size[1]]
     x, y, width, height = cv2.boundingRect(np.logical_or.reduce(masks).view(np.uint8))

@@ -1,4 +1,4 @@
-"""What `stability` tells: every figure in `report.json`, `report.html` to look at, tables on the terminal."""
+"""The report of `stability`: all figures in `report.json`, a page `report.html`, tables on the terminal."""
 
 from __future__ import annotations
 

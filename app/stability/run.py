@@ -48,7 +48,7 @@ class Setting:
 
     @property
     def source(self) -> str:
-        """What gives the masks: the weights' name, or the ground truth."""
+        """The origin of the masks: the weights' name, or the ground truth."""
         if self.jitter is not None:
             return f"ground truth, jittered by seed {self.jitter}"
         return Path(self.weights or DEFAULT_WEIGHTS).name
@@ -56,7 +56,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Run:
-    """What came out of one input under one setting.
+    """The figures of one input under one setting.
 
     facts:   what detected, as plain values
     size:    (height, width) of the frames in pixels
@@ -118,14 +118,14 @@ def measure_all(videos: Sequence[Video], options: StabilityOptions) -> Measured:
 
 
 class _Network:
-    """What detects: loaded when the first run asks for it."""
+    """A network, or the shaken ground truth; loaded when the first run asks for it."""
 
     def __init__(self, weights: str | None, options: StabilityOptions) -> None:
         self._settings = replace(options.detection, weights=weights)
         self._predictors = Predictors(self._settings, options.quiet)
 
     def get(self, video: Video, setting: Setting) -> tuple[InstancePredictor, dict[str, Any]]:
-        """Return what detects in this input, and the facts about it."""
+        """Return the predictor for this input, and the facts about it."""
         if setting.jitter is not None:
             assert video.truth is not None
             given = self._settings.score_threshold

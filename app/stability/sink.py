@@ -38,7 +38,7 @@ class Line:
 
 @dataclass
 class Curves:
-    """What the plots need of every frame, in arrays of plain numbers; NaN where a figure is not to be had.
+    """Figures of every frame for the plots, in arrays of plain numbers; NaN where there is none.
 
     times:   seconds, of the frames' own
     masks:   how many there are

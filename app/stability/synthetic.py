@@ -49,7 +49,7 @@ class ShakenTruth:
 
     @property
     def score_threshold(self) -> float:
-        """What may begin a track scores more than this."""
+        """The score, 0..1, that a detection exceeds to begin a track."""
         return self._threshold
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:

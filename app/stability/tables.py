@@ -103,7 +103,7 @@ def headline(runs: Sequence[Run]) -> Table:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a strength of stabilising changes against none, all else alike.
+    """The change by a strength of stabilising against none, all else alike.
 
     jitter, boundary_jitter, excess: relative change, -0.3 where 30 % of it are gone; None where there is none
     iou, matched:                    difference of J and of the share that is found, negative where it costs

@@ -25,7 +25,7 @@ LEVEL_NAMES = ("not compared", "jitter under 5 %", "5 to 10 %", "10 to 20 %", "2
 
 
 def timeline(run: Run, name: str) -> Plot | None:
-    """Where each track is, how much it jitters, where it is missing, and where its class or its id changes.
+    """Plot the tracks of a run: their jitter, their gaps, and changes of class or id.
 
     None where there is no track. Only the `ROWS` longest ones are shown.
     """
@@ -89,7 +89,7 @@ def _draw(axis: Axes, row: int, track: TrackScore, line: Line, times: Sequence[f
 
 
 def _edges(times: Sequence[float]) -> list[float]:
-    """Where each frame begins, and where the last one ends: it lasts as long as most do."""
+    """Return the time at which each frame begins and the last one ends, which lasts as long as most do."""
     lengths = np.diff(np.asarray(times, np.float64))
     return [*times, times[-1] + (float(np.median(lengths)) if len(lengths) else 1.0)]
 

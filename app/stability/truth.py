@@ -31,7 +31,7 @@ class Truth:
     exact: bool = False
 
     def labels(self, index: int) -> NDArray[np.uint8]:
-        """What is known of the frame `index`: [height, width] uint8, 0 background, one value an object.
+        """Return the known objects of a frame: [height, width] uint8, 0 background, one value an object.
 
         Raises DataError when there is no such mask, or it cannot be read.
         """

@@ -34,7 +34,7 @@ class WorstFrame:
 
     @property
     def what(self) -> str:
-        """What happened, in words."""
+        """The event in words."""
         moment = self.moment
         parts = []
         if moment.missing_before:
@@ -52,7 +52,7 @@ class WorstFrame:
 
 
 def badness(moment: TrackMoment) -> float:
-    """How unsteady one mask is in one frame, 0..1: 1 where it is back or has taken another track's place.
+    """Return the unsteadiness of a mask, 0..1: 1 where it is back or has taken another track's place.
 
     Otherwise it is the jitter, less the ground truth's own where that is known. Masks of less than
     `LEAST_AREA` of the frame count in proportion.
@@ -122,7 +122,7 @@ class _Shelf:
         self._kept.append(frame)
 
     def _rival(self, index: int) -> WorstFrame | None:
-        """Whose place a frame would have to take: that of its neighbour, or of the least bad one."""
+        """Return the kept frame that a new one would replace: its neighbour, or the least bad one."""
         near = [kept for kept in self._kept if index - kept.index < APART]
         if near:
             return near[-1]

@@ -172,7 +172,7 @@ def read_annotations(settings: Settings) -> AnnotationSet:
 
 
 def fingerprint(annotations: AnnotationSet) -> str:
-    """How many images there are, with a digest of their names in order, which decides what batches hold."""
+    """Return the number of images and a digest of their names in order, on which batches depend."""
     names = "\n".join(image.name for image in annotations.images)
     digest = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()
     return f"{len(annotations)} images, digest {digest[:16]}"

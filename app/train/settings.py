@@ -1,4 +1,4 @@
-"""What decides a training run's result, as its folder keeps it: `run.json`."""
+"""The settings that decide a training run's result, kept in its folder as `run.json`."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Settings:
         return dataclasses.replace(config, class_names=class_names, image_size=size, detection=detection)
 
     def has_own_classes(self, class_names: tuple[str, ...]) -> bool:
-        """Whether the run teaches a network that was trained already other classes than it knows."""
+        """Return whether the run teaches a trained network other classes than it knows."""
         given = self.given_config
         return given is not None and given.class_names != class_names
 

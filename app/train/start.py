@@ -125,7 +125,7 @@ def load_teacher(settings: Settings, config: YolactConfig) -> Yolact | None:
 
 
 def _start_from_imagenet(network: Yolact, wish: str, watcher: RunWatcher) -> bool:
-    """Whether the backbone now knows ImageNet. Raises DownloadError when it has to and cannot."""
+    """Load ImageNet weights and return whether it was done. Raises DownloadError when they must be had."""
     if wish == "scratch":
         return False
     try:

@@ -88,7 +88,7 @@ class Validation:
 def load_validation(
     settings: Settings, config: YolactConfig, output: Path, device: torch.device
 ) -> Validation | None:
-    """What to measure on, or None without --val; all of it is looked at, so that nothing fails hours later.
+    """Return the images to measure on, None without --val; all are checked, so that none fails hours later.
 
     Raises DataError or ConfigError when the labels, the images or the classes are not fit for it.
     """

@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a progress line, logs, and measurements as it goes."""
+"""The visible side of a training run: a progress line, logs, and measurements as it goes."""
 
 from __future__ import annotations
 
