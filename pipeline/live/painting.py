@@ -23,8 +23,8 @@ from pipeline.settings import DisplaySettings
 from pipeline.sources.images import read_image
 from pipeline.tracking.display_ids import TrackMatcher, TrackTimes
 
-Shown = Callable[[Detections], NDArray[np.int64]]
-"""Which of N detections are shown: their rows, [n], in the order in which they are."""
+SelectRows = Callable[[Detections], NDArray[np.int64]]
+"""Returns the rows, [n], of the detections that are shown, in their order."""
 
 _DIMMED = 0.4  # of the brightness of what is not selected
 
@@ -53,7 +53,7 @@ class LivePainter:
     shown: chooses among the detections where more are looked for than the user wants to see
     """
 
-    def __init__(self, display: DisplaySettings, shown: Shown | None = None) -> None:
+    def __init__(self, display: DisplaySettings, shown: SelectRows | None = None) -> None:
         self.shown = shown
         self.split = 0.5
         """Where the line of a comparison stands, 0..1 of the width; set from any thread."""
@@ -181,7 +181,7 @@ def _picture(path: Path) -> tuple[Image | None, str]:
         return None, str(error)
 
 
-def _reduced(result: Result, shown: Shown | None) -> Result:
+def _reduced(result: Result, shown: SelectRows | None) -> Result:
     """The result with the detections that are to be shown, and with their rows of coefficients."""
     if shown is None:
         return result

@@ -59,7 +59,7 @@ class PerformanceMeter:
     def __init__(self) -> None:
         self._history: deque[_Counts] = deque()
 
-    def look(
+    def measure(
         self,
         now: float,
         snapshot: MetricsSnapshot,

@@ -48,7 +48,7 @@ class ByteTrack:
         # the library starts with what scores as much
         least = np.nextafter(np.float32(start), np.float32(np.inf))
         self._tracker.track_activation_threshold = self._tracker.high_conf_det_threshold = least
-        self._similarity.look(self._tracker, seen, fit, least)
+        self._similarity.prepare(self._tracker, seen, fit, least)
         boxes = Boxes(seen.boxes[fit].astype(np.float64), confidence=seen.scores[fit], class_id=fit)
         told = self._tracker.update(boxes, timestamp=self._clock)
         ids = np.full(len(seen.scores), -1, np.int64)
@@ -109,7 +109,7 @@ class _Similarity(BaseIoU):
         self._areas: list[int] = []
         self._turns: list[tuple[NDArray[np.int64], float]] = []
 
-    def look(
+    def prepare(
         self, tracker: ByteTrackTracker, seen: TrackerInput, fit: NDArray[np.int64], least: float
     ) -> None:
         """Note what is compared next: the rows `fit` of `seen`, those of a score from `least` on first."""

@@ -88,7 +88,7 @@ class PerformancePanel(PolledPanel):
         else:
             display, age = self.controller.display_fps, self.controller.shown_age
             paused = session.playback is not None and not session.playback.playing
-            self._performance = self._meter.look(
+            self._performance = self._meter.measure(
                 monotonic(), snapshot, session.spans, display, age, paused=paused
             )
             self._fill(self._performance)

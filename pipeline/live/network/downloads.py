@@ -26,12 +26,12 @@ def download(name: str, emit: Callable[[Event], None], cancelled: threading.Even
     from model.checkpoints.download import download_weights
 
     entry = find_entry(name)
-    path = download_weights(entry, progress=_Teller(name, emit, cancelled))
+    path = download_weights(entry, progress=_ProgressNotifier(name, emit, cancelled))
     size = path.stat().st_size / _MEGABYTE
     emit(Saved("download", (path,), f"{name}, {size:.1f} MB; licence: {entry.licence}"))
 
 
-class _Teller:
+class _ProgressNotifier:
     """Turns bytes into events, not too many of them."""
 
     def __init__(self, name: str, emit: Callable[[Event], None], cancelled: threading.Event) -> None:

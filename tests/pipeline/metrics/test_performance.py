@@ -29,7 +29,7 @@ class Run:
 
 
 def look(meter: PerformanceMeter, run: Run, now: float):
-    return meter.look(now, run.snapshot, run.spans.snapshot(), display=24.0, age=0.05)
+    return meter.measure(now, run.snapshot, run.spans.snapshot(), display=24.0, age=0.05)
 
 
 def test_rates_are_those_of_the_last_two_seconds() -> None:
@@ -98,7 +98,7 @@ def test_a_source_that_gives_nothing_any_more_holds_nothing_up() -> None:
 def test_a_paused_source_is_called_so_though_a_frame_comes_now_and_then() -> None:
     run, meter = Run(), PerformanceMeter()
     run.frames(0, 3, 100.0, rate=1.5)
-    seen = meter.look(101.6, run.snapshot, run.spans.snapshot(), display=1.0, age=1.0, paused=True)
+    seen = meter.measure(101.6, run.snapshot, run.spans.snapshot(), display=1.0, age=1.0, paused=True)
     assert "paused" in seen.bottleneck
     assert "frames a second" not in as_text(seen)
 
@@ -124,7 +124,7 @@ def test_everything_is_there_as_text_in_columns() -> None:
 
 
 def test_nothing_measured_reads_as_nothing() -> None:
-    seen = PerformanceMeter().look(1.0, Metrics().snapshot(), (), display=0.0, age=0.0)
+    seen = PerformanceMeter().measure(1.0, Metrics().snapshot(), (), display=0.0, age=0.0)
     assert (seen.capture, seen.inference) == (0, 0)
     assert drops_text(seen.whole) == "none"
     assert "no stage has worked yet" in as_text(seen)

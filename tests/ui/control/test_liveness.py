@@ -46,7 +46,7 @@ def test_the_age_of_a_picture_that_none_follows_grows_with_the_clock(view, bar, 
     captured = session.latest.peek().frame.captured_at
     qtbot.waitUntil(lambda: controller.shown_age > 0.6)
     assert monotonic() - captured - controller.shown_age < 0.3
-    seen = PerformanceMeter().look(0.0, Metrics().snapshot(), (), 0.0, controller.shown_age)
+    seen = PerformanceMeter().measure(0.0, Metrics().snapshot(), (), 0.0, controller.shown_age)
     assert f"age of the shown frame: {1000 * controller.shown_age:.0f} ms" in as_text(seen)
 
 
