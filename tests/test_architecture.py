@@ -122,7 +122,6 @@ def test_work_is_imported_within_functions_by_commands_alone():
     assert faults == []
 
 
-@not_yet
 def test_the_first_line_of_a_docstring_says_what_is_returned_or_done():
     clauses = ("What", "How", "Whether", "Where", "Which", "Why", "When", "Who", "Whose", "That")
     faults = [

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from model.errors import ConfigError
+from pipeline.sources.addresses import redacted
 
 # beginnings whose colons are a part of the input, whatever files there are
 _ADDRESS = re.compile(
@@ -31,8 +32,6 @@ def split_pair(text: str) -> tuple[str, str | None]:
     else:
         source, output = text[:cut], text[cut + 1 :]
     if not source or output == "":
-        from pipeline.sources.addresses import redacted
-
         half = "output" if source else "input"
         raise ConfigError(f"expected IN:OUT, got {redacted(text)!r}, which lacks the {half}")
     return source, output

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from app.annotate.pairs import is_there, split_pair
+from app.options import record
 from app.values import at_least_one, fraction
 from model.errors import ConfigError
+from pipeline.sources.addresses import redacted
 
 MOST_DETECTIONS = 100  # of an image; the reference, too, keeps no more, whatever --top_k says
 
@@ -117,6 +119,29 @@ REFUSED: dict[str, Flag] = {
 }
 
 
+@dataclass(frozen=True)
+class ReferenceFlags:
+    """The values of `MEDIA` and `TRANSLATED`; None stands for a flag that was not given."""
+
+    image: str | None
+    images: str | None
+    video: str | None
+    trained_model: str | None
+    score_threshold: float
+    top_k: int
+    cuda: bool | None
+    fast_nms: bool | None
+    cross_class_nms: bool | None
+    display_masks: bool | None
+    display_bboxes: bool | None
+    display_text: bool | None
+    detect: bool | None
+    no_crop: bool | None
+    video_multiframe: int | None
+    display_fps: bool | None
+    no_bar: bool | None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The reference's flags, all of them."""
     _add(parser.add_mutually_exclusive_group(), MEDIA)
@@ -147,7 +172,8 @@ def to_annotate(args: argparse.Namespace) -> list[str]:
     for name, flag in REFUSED.items():
         if getattr(args, name):
             raise ConfigError(f"--{name} is not there: {flag.what}")
-    return [*_media(args), "--overwrite", *_detection(args), *_drawing(args)]
+    flags = record(ReferenceFlags, args)
+    return [*_media(flags), "--overwrite", *_detection(flags), *_drawing(flags)]
 
 
 def remarks(args: argparse.Namespace) -> list[str]:
@@ -164,8 +190,6 @@ def remarks(args: argparse.Namespace) -> list[str]:
 
 def shown(argv: list[str]) -> str:
     """The `annotate` command as one would type it, without passwords."""
-    from pipeline.sources.addresses import redacted
-
     words = ["python", "run_app.py", "annotate", *map(redacted, argv)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
@@ -175,20 +199,18 @@ def _add(group: Any, flags: dict[str, Flag]) -> None:
         group.add_argument(f"--{name}", help=flag.what, **flag.reading)
 
 
-def _media(args: argparse.Namespace) -> list[str]:
+def _media(flags: ReferenceFlags) -> list[str]:
     """The input, and -o with the output where one is named."""
-    kind = next((kind for kind in MEDIA if getattr(args, kind) is not None), None)
+    kind = next((kind for kind in MEDIA if getattr(flags, kind) is not None), None)
     if kind is None:
         raise ConfigError(
             "nothing to annotate; give --image=IN:OUT, --images=IN:OUT or --video=IN:OUT. `run_app.py eval "
             "--data FILE` measures weights on a labelled data set, `run_app.py bench` their speed"
         )
-    source, output = split_pair(getattr(args, kind))
+    source, output = split_pair(getattr(flags, kind))
     if output is not None:
         _check_output(kind, output)
     elif kind in NO_OUTPUT:
-        from pipeline.sources.addresses import redacted
-
         given, (example, why) = f"--{kind}={redacted(source)}", NO_OUTPUT[kind]
         raise ConfigError(f"{given} names no output, and {why}; give {given}:{example}")
     if source.startswith("-"):
@@ -205,36 +227,36 @@ def _check_output(kind: str, output: str) -> None:
         raise ConfigError(f"{output}: videos are written as {', '.join(VIDEO_OUTPUTS)}, not {suffix}")
 
 
-def _detection(args: argparse.Namespace) -> Iterator[str]:
-    if args.trained_model is not None:
-        yield from ("--weights", _weights(args.trained_model))
-    yield from ("--score-threshold", str(args.score_threshold))
-    yield from ("--top-k", str(min(args.top_k, MOST_DETECTIONS)))
-    if args.cuda is not None:
-        yield from ("--device", "cuda" if args.cuda else "cpu")
-    if args.fast_nms is False:
+def _detection(flags: ReferenceFlags) -> Iterator[str]:
+    if flags.trained_model is not None:
+        yield from ("--weights", _weights(flags.trained_model))
+    yield from ("--score-threshold", str(flags.score_threshold))
+    yield from ("--top-k", str(min(flags.top_k, MOST_DETECTIONS)))
+    if flags.cuda is not None:
+        yield from ("--device", "cuda" if flags.cuda else "cpu")
+    if flags.fast_nms is False:
         yield from ("--nms", "exact")
-    elif args.cross_class_nms:
+    elif flags.cross_class_nms:
         yield from ("--nms", "class-agnostic")
 
 
-def _drawing(args: argparse.Namespace) -> Iterator[str]:
-    if args.detect or args.display_masks is False:
+def _drawing(flags: ReferenceFlags) -> Iterator[str]:
+    if flags.detect or flags.display_masks is False:
         yield "--no-masks"
-    if args.display_bboxes is False:
+    if flags.display_bboxes is False:
         yield "--no-boxes"
-    if args.display_text is False:
+    if flags.display_text is False:
         yield "--no-labels"
-    if args.no_crop:
+    if flags.no_crop:
         yield "--no-crop"
-    if args.no_bar:
+    if flags.no_bar:
         yield "--quiet"
-    if args.video is None:
+    if flags.video is None:
         return
     yield from ("--colour-by", "class")  # as the reference colours videos, which keeps colours still
-    if args.video_multiframe is not None:
-        yield from ("--batch", str(args.video_multiframe))
-    if args.display_fps:
+    if flags.video_multiframe is not None:
+        yield from ("--batch", str(flags.video_multiframe))
+    if flags.display_fps:
         yield "--show-fps"
 
 

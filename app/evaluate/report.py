@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.evaluate.shown import reliability_table, shown_table
 from app.terminal import Table, percent
 from pipeline.sinks.files import write_bytes, write_json
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from app.evaluate.sequence import SequenceMeasurement
     from model.evaluation.bootstrap import Interval
     from model.evaluation.coco_eval import CocoMetrics, CocoResults, Figures
+    from model.evaluation.operating_point import Counts, OperatingPoint, Reliability
 
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pillow", "pycocotools")
 
@@ -45,6 +45,10 @@ _FIGURES = {
 _INTERVALS = {"ap50": "ap50_interval", "ap50_large": "ap50_large_interval"}
 # of the detections that are shown: how many match, how much is found, photographs with a phantom
 _SHOWN = ("precision", "recall", "phantoms")
+_SHOWN_HEADS = (
+    "class", "threshold", "detections", "matches", "precision", "objects", "recall", "F1", "images without",
+    "with phantom", "phantoms",
+)  # fmt: skip
 ALWAYS_LISTED = "person"  # also where classes are not listed one by one
 _CLASS_FIGURES = ("ap", "ap50", "ap70", "ap75")
 
@@ -61,6 +65,43 @@ def tables(title: str, measurements: Sequence[Measurement], by_class: bool = Tru
         shown_table(one.operating_point, listed),
         reliability_table(one.reliability),
     ]
+
+
+def shown_table(point: OperatingPoint, names: Sequence[str]) -> Table:
+    """Return a table of the counts at the thresholds: a row for all classes together, and one a class."""
+    rows = [_shown_row("all", point.all), *(_shown_row(name, point.per_class[name]) for name in names)]
+    title = (
+        f"detections that are shown, {point.kind} IoU 0.5, on images labelled in full for the class; "
+        "precision, recall, F1, phantoms in percent"
+    )
+    return Table(title, _SHOWN_HEADS, tuple(rows))
+
+
+def reliability_table(reliability: Reliability) -> Table:
+    """Return a table of mean score and share that matches, bin by bin, with the expected error."""
+    rows = [
+        (f"{one.low:.1f} to {one.high:.1f}", str(one.detections), percent(one.score), percent(one.match))
+        for one in reliability.bins
+    ]
+    error = percent(reliability.expected_error)
+    title = f"reliability of scores, percent; expected calibration error {error}"
+    return Table(title, ("score", "detections", "mean score", "match"), tuple(rows))
+
+
+def _shown_row(name: str, one: Counts) -> tuple[str, ...]:
+    return (
+        name,
+        "by class" if one.threshold is None else f"{one.threshold:.2f}",
+        str(one.detections),
+        str(one.matches),
+        percent(one.precision),
+        str(one.objects),
+        percent(one.recall),
+        percent(one.f1),
+        str(one.without),
+        str(one.phantoms),
+        percent(one.phantom_share),
+    )
 
 
 def speed(measurement: Measurement | SequenceMeasurement) -> str:

@@ -9,16 +9,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.stability.definitions import DEFINITIONS, definitions
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
 from app.stability.plots import TRUTH, Plot, Series, over_time, trade_off
 from app.stability.run import Run
 from app.stability.tables import GAIN_HEADS, NONE, PLAIN, Gain, columns, gain_cells, gains, percent, rows
 from app.stability.timeline import ROWS, timeline
+from model.project import ROOT
 
 if TYPE_CHECKING:
     from pipeline.stability.records import TrackScore
 
 TEMPLATE = "report.html.j2"
+DEFINITIONS = Path("pipeline/stability/DEFINITIONS.md")
+_BELOW = 2  # headings of the page that are above those of the definitions
 FEW_TRACKS = 8  # whose table is open from the start
 TRACK_HEADS = (
     "frames", "seen", "missing", "pairs", "jitter", "boundary jitter", "excess", "worst in frame",
@@ -66,8 +73,6 @@ class VideoPart:
 
 def page(runs: Sequence[Run], failures: Sequence[str], versions: Mapping[str, Any]) -> str:
     """The whole page; the same runs give the same text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -215,3 +220,17 @@ def _leaves(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         else:
             yield name.replace("_", " "), value
+
+
+def definitions() -> str:
+    """Return the text of `DEFINITIONS`, Markdown, as HTML; its formulas, LaTeX between dollars, as MathML."""
+
+    def formula(latex: str, options: dict[str, object]) -> str:
+        return convert(latex, display="block" if options["display_mode"] else "inline")
+
+    reader = MarkdownIt("commonmark").use(dollarmath_plugin, renderer=formula)
+    tokens = reader.parse((ROOT / DEFINITIONS).read_text(encoding="utf-8"))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{int(token.tag[1:]) + _BELOW}"
+    return str(reader.renderer.render(tokens, reader.options, {}))

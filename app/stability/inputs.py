@@ -12,7 +12,7 @@ from app.annotate.inputs import VideoInput
 from app.evaluate.sequence import find_sequence, is_sequence
 from app.stability.truth import Truth, checked, common_size, masks_by_name, masks_in_order
 from model.errors import ConfigError, DataError, LiveMaskError
-from pipeline.sources import kind_of
+from pipeline.sources import kind_of, open_source
 from pipeline.sources.images import find_media
 
 
@@ -117,8 +117,6 @@ def _with_masks(videos: Sequence[Video], folder: Path, limit: int | None) -> Vid
 
 def _video_size(source: VideoInput) -> tuple[int, int]:
     """(width, height) of a video's upright frames. Raises SourceError when it cannot be opened."""
-    from pipeline.sources import open_source
-
     opened = open_source(source.text, source.kind)
     try:
         return opened.info.width, opened.info.height

@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WIDTH = 9.0  # inches, of which an SVG keeps the proportions alone
 POINTS = 240  # of a line; more frames than this are shown as means
@@ -84,9 +83,6 @@ def figure(height: float, name: str, rows: int = 1) -> Iterator[tuple[Figure, li
 
     height: in inches, `WIDTH` wide; name: of this plot alone within the page
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     with rc_context({**_SETTINGS, "svg.hashsalt": name}):
         drawn = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = drawn.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from app.stability.plots import INK, MUTED, Plot, figure, level_colour
 from app.stability.sink import Line
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from app.stability.run import Run
     from pipeline.stability.records import TrackScore
 
@@ -95,9 +96,6 @@ def _edges(times: Sequence[float]) -> list[float]:
 
 
 def _legend(drawn: Figure) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     handles = [Patch(facecolor=level_colour(level), label=text) for level, text in enumerate(LEVEL_NAMES)]
     marks = [
         Patch(**_MISSING, label="missing"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from app.stability.definitions import DEFINITIONS, definitions
+from app.stability.html import DEFINITIONS, definitions
 from tests.source_tree import ROOT
 
 
