@@ -56,7 +56,7 @@ class LivePainter:
     def __init__(self, display: DisplaySettings, shown: SelectRows | None = None) -> None:
         self.shown = shown
         self.split = 0.5
-        """Where the line of a comparison stands, 0..1 of the width; set from any thread."""
+        """Position of a comparison's line, 0..1 of the width; set from any thread."""
         self.tracks = TrackTimes()
         self._matcher = TrackMatcher()
         self._look = _look(display, None)

@@ -84,7 +84,7 @@ class LiveSession(RunView):
         self._inspect = False
         self._split = 0.5
 
-    # what there is now besides; any thread may ask at any time
+    # present state; from any thread at any time
 
     @property
     def loaded(self) -> Loaded | None:
@@ -106,7 +106,7 @@ class LiveSession(RunView):
         """The names of the session's threads that run; after `close` those that were left behind."""
         return tuple(name for part in self._parts() for name in part.alive)
 
-    # what can be asked for
+    # requests
 
     def open(self, source: str, options: SourceOptions | None = None) -> None:
         """Open what a user typed. The first time, load the network too.
@@ -208,7 +208,7 @@ class LiveSession(RunView):
             self._muted = True
         return not self.alive
 
-    # how it is done, in the thread of control
+    # their execution, in the control thread
 
     def _open(self, source: str, options: SourceOptions | None) -> None:
         from pipeline.live.run import LiveRun

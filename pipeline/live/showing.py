@@ -48,7 +48,7 @@ class ActiveRun:
         self._ending: tuple[LiveRun, ...] = ()
         self._coming: LiveRun | None = None
         self.run: LiveRun | None = None
-        """What is shown, until it is replaced: it may have ended by itself."""
+        """The active run, until it is replaced: it may have ended by itself."""
 
     def replace(self, run: LiveRun) -> None:
         """Start a run that takes the place of the present one when its source is open, see `settle`.

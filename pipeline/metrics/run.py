@@ -19,7 +19,7 @@ STAGES = ("capture", "prepare", "forward", "nms", "track", "masks", "overlay", "
 """The stages that a frame passes, in their order; "track" only where instances are followed."""
 
 Kind = Literal["work", "wait", "room"]
-"""What a stage does: it works, waits for a frame to work on, or waits for room in the queue after it.
+"""Kinds of a stage's time: it works, waits for a frame, or waits for room in the queue after it.
 
 To wait for a live source's next frame is capture's "wait"; to read a file is its work.
 """

@@ -24,7 +24,7 @@ class ImageFolder:
     def __init__(self, path: Path, overwrite: bool = False) -> None:
         self.path = path
         self._overwrite = overwrite
-        # what has no name of its own, or is a link, cannot be renamed
+        # a folder without a name of its own, or a link, cannot be renamed
         self._place = path.resolve() if path.is_symlink() or path.name in ("", "..") else path
         with cannot_be_written(path):
             self._refuse_existing()

@@ -23,7 +23,7 @@ _HEAD = 1 << 20  # bytes of a file in which its tracks are looked for
 SEGMENT, TRACKS, _ENTRY, _VIDEO = 0x18538067, 0x1654AE6B, 0xAE, 0xE0
 _NAME, _CRC, _VOID = 0x536E, 0xBF, 0xEC
 _WIDTH, _HEIGHT, _UNIT = 0x54B0, 0x54BA, 0x54B2
-_ASPECT_RATIO = 3  # what width and height count where they are no pixels
+_ASPECT_RATIO = 3  # code for width and height as a ratio, not pixels
 
 
 def keep_room(stream: av.VideoStream) -> None:

@@ -21,7 +21,7 @@ from pipeline.sources.ffmpeg import CONTAINERS, limits
 _COPIED = ("audio", "subtitle")
 _NAMES = {"subtitle": "subtitles", "video": "second video stream", "data": "data stream"}
 REFUSALS = (av.error.ArgumentError, av.error.InvalidDataError, av.error.PatchWelcomeError)
-"""What a container has against a single packet."""
+"""Errors by which a container refuses a single packet."""
 
 _SAMPLES = 4  # packets of each stream that are tried
 _LOOK, _LOOK_BYTES = 2000, 1 << 25  # packets of a file among which they are looked for

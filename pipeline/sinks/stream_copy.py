@@ -157,7 +157,7 @@ class StreamCopier:
                 self._packets = iter(())
             if packet is None:
                 return None
-            if not packet.size:  # what ends a stream
+            if not packet.size:  # the end of a stream
                 packet = None
         return packet
 

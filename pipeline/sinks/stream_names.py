@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter
 
 _MOST_CHAPTERS = 255  # that mp4 and mov take
-# what programs write into the place of a name where there is none
+# placeholders that programs write where there is no name
 _NO_NAME = re.compile(
     r"\x0b?(video|sound|audio|subtitle|data|text|metadata)\s*(media)?\s*(handle?r?)?|.*\bhandler|vide|soun"
     r"|core media .*|.*\bgpac\b.*|.*produced by.*|l-smash .*|mainconcept.*",
@@ -35,7 +35,7 @@ def name_of(metadata: Mapping[str, str]) -> str:
 def carry_names(source: Stream, target: Stream, format_name: str) -> str:
     """Give a track the name and the language of another; returns the language where it cannot be kept."""
     if name := name_of(source.metadata):
-        target.metadata["title"] = name  # what mp4 stores as its `name`
+        target.metadata["title"] = name  # stored as `name` by mp4
         if format_name in ("mp4", "mov"):
             target.metadata["handler_name"] = name
     language = source.metadata.get("language", "")

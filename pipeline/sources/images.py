@@ -25,7 +25,7 @@ IMAGE_SUFFIXES = frozenset(
         *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
     }
 )
-"""What counts as an image, unless it is an animation, where a folder or a pattern is searched; a file named
+"""Suffixes of images, but for animations, where a folder or a pattern is searched; a file named
 outright may be called anything, for its header decides."""
 
 VIDEO_SUFFIXES = frozenset(

@@ -9,7 +9,7 @@ class WarningLog:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self.cut = False
-        """Whether the source ended before its own end."""
+        """True if the source ended before its own end."""
 
     def add(self, kind: str, count: int = 1) -> None:
         """Count trouble of a kind: a sentence, with `{count}` where the number goes if there is one."""

@@ -15,5 +15,5 @@ def _bytetrack() -> Tracker:
     return ByteTrack()
 
 
-# what makes each tracker: libraries are loaded with the first of a kind
+# factories of trackers: libraries are loaded with the first of a kind
 TRACKERS: dict[str, Callable[[], Tracker]] = {"bytetrack": _bytetrack}

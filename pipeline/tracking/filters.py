@@ -45,7 +45,7 @@ def followed(
     ahead = measured - (places + speeds * step)
     surprise = np.asarray(ahead / np.maximum(give, _TINY), np.float32)
     pace = steady * steady / (2 - steady) / (1 + surprise * surprise)
-    # what is believed fully is what was measured, to the last bit
+    # at full weight the result is the measurement, to the last bit
     places = measured - doubt(steady, surprise) * ahead
     return places, np.asarray(speeds + pace / step * ahead, np.float32)
 

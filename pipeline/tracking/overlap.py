@@ -69,5 +69,5 @@ def _lines(
         return slice(start, stop), np.zeros(0, np.int64)
     stretch = float(old[1] - old[0]) / (high - low)
     centres = float(old[0]) + ((np.arange(start, stop) + 0.5) * cell - low) * stretch
-    # what comes in from outside of the frame was never seen: the nearest that was stands for it
+    # cells from outside of the frame are unknown: the nearest known one stands for them
     return slice(start, stop), (centres * (cells / pixels)).astype(np.int64).clip(0, cells - 1)

@@ -106,7 +106,7 @@ def _code(field: _Field, body: Floats) -> Floats:
     averaged, rows = _averages(depth, top - y, bottom - y)
     # [CELLS, w] -> [CELLS, CELLS]
     averaged, columns = _averages(averaged.T, left - x, right - x)
-    # what no pixel covers is far from the mask
+    # parts without pixels are far from the mask
     return np.asarray(averaged.T - (1 - rows[:, None] * columns), np.float32)
 
 

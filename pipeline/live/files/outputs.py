@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.sinks.base import Sink, SinkReport
 
 
-_UNFIT = re.compile(r"[^\w.-]+")  # what some file system refuses, and what a shell would have quoted
+_UNFIT = re.compile(r"[^\w.-]+")  # refused by some file systems, or to be quoted in a shell
 _LONGEST = 60  # letters of a source's name
 _REMEMBERED = 64
 

@@ -17,7 +17,7 @@ from pipeline.sources.base import SourceInfo
 from pipeline.stages import Delivery
 
 OnEnd = Callable[[tuple[SinkReport, ...], Exception | None], None]
-"""What a recording's sinks have made, and the error that ended it; called once, by the recording's thread."""
+"""Takes the reports of a recording's sinks, and the error that ended it; called once, by its thread."""
 
 TIME_BASE = Fraction(1, 90_000)
 MOST_UNFINISHED = 4  # recordings that may still be written: more of them tell of a disk that does not answer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TOPIC = "comparison"
 
 State = Literal["off", "waiting", "private", "loading", "failed", "on"]
-"""How a comparison stands: not asked for; nothing to compare with yet; not while people are hidden; the other
+"""States: not asked for; nothing to compare with yet; not while people are hidden; the other
 network is on its way; it cannot be had; it goes on."""
 
 

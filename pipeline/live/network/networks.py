@@ -57,7 +57,7 @@ class Networks:
         self._emit = emit
         self._lock = threading.RLock()  # guards all that follows
         self._wanted = settings
-        self._tried: DetectionSettings | None = None  # what was loaded last, or is going to be
+        self._tried: DetectionSettings | None = None  # loaded last, or about to be
         self._loading = False
         self._failed = False
         self._network: Predictor | None = None

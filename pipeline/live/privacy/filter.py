@@ -26,7 +26,7 @@ _NOT_LOADED = "no network looks for people yet: the whole picture is hidden"
 _NO_PEOPLE = "this network does not know people: the whole picture is hidden"
 
 Layers = dict[int, Cells]
-"""What is hidden in blocks of each level, the finest first; where layers overlap, the coarser one covers."""
+"""Cells hidden in blocks of each level, the finest first; where layers overlap, the coarser one covers."""
 
 
 class PrivacyFilter:
@@ -116,7 +116,7 @@ def _coarse(detections: Detections, grid: Grid, layers: Layers, people: dict[int
         if i in people:
             coarser = {level: cells for level, cells in layers.items() if level > people[i].level}
             crops.append(grid.mask(people[i].cells & ~_union(grid, coarser)))
-        else:  # what somebody holds or wears would show their shape
+        else:  # things that a person holds or wears would show the shape
             crops.append(without(grid, crop, hidden))
     return dataclasses.replace(detections, crops=tuple(crops))
 

@@ -72,11 +72,11 @@ class Link:
         size = self._container.size
         self._order = order_of(self._container.format.name)
         self.has_stamps = self._container.format.name not in WITHOUT_STAMPS
-        """Whether the stream says when a picture is to be shown; if not, FFmpeg makes it up."""
+        """True if the stream has presentation times; if not, FFmpeg makes them up."""
         has_size = size > 0 and not is_playlist(self._container)  # which has one of its own
         is_finite = has_size or bool(self._container.duration)
         self.is_recording = is_finite and self.has_stamps and not target.transport.endless
-        """Whether it is a file at the other end, which waits for its reader."""
+        """True if a file is at the other end, which waits for its reader."""
         self._extent = Extent(self._container, self.stream, size) if self.is_recording and size > 0 else None
         # threads that each decode a frame make every frame late
         self.stream.codec_context.thread_type = "AUTO" if self.is_recording else "SLICE"

@@ -44,7 +44,7 @@ NO_TAGS = ColourTags()
 """Of a video that says nothing."""
 
 BT709 = ColourTags(1, 1, 1, LIMITED)
-"""What tone mapping leaves."""
+"""Tags of pictures after tone mapping."""
 
 
 def tags_of(tagged: Tagged, otherwise: ColourTags = NO_TAGS) -> ColourTags:
