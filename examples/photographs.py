@@ -24,8 +24,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     # Loading takes a second or more, so it is done once. Without arguments these are the shipped weights, in
-    # the fastest engine of this machine.
-    predictor = load_predictor(args.weights, score_threshold=0.3)
+    # the fastest engine of this machine, with a threshold for the score of each class; `score_threshold=0.5`
+    # would be one for all.
+    predictor = load_predictor(args.weights)
     args.output.mkdir(parents=True, exist_ok=True)
 
     for path in args.photos:

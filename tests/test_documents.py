@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from tests.source_tree import LAYERS, ROOT, Module, module, modules
+from tests.source_tree import LAYERS, ROOT, module
 
 DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md")
 # names of other projects, of Python and of command lines
@@ -25,6 +25,10 @@ _DOTTED = re.compile(rf"(?:{'|'.join((*LAYERS, 'tests', 'examples'))})(?:\.\w+)+
 _IN_PICTURES = re.compile(
     rf"\b(?:{'|'.join(LAYERS)})[./]\w[\w./]*\w|\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b|--[a-z][a-z-]+"
 )
+
+# parsing all files, as `is_defined` does with a few, would take seconds
+_NAMES = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)(?:: [^\n=]+)?(?: = |$)", re.MULTILINE)
+_FLAGS = re.compile(r"\"(--[a-z][a-z0-9-]*)\"")
 
 
 def mentioned(text: str) -> Iterator[str]:
@@ -81,34 +85,27 @@ def _defined(node: ast.AST) -> Iterator[str]:
         yield node.target.id
 
 
-def _all() -> Iterator[Module]:
-    yield from modules().values()
-    for folder in ("tests", "examples"):
-        yield from (module(path) for path in sorted((ROOT / folder).rglob("*.py")))
+def _sources(*folders: str) -> Iterator[str]:
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            yield path.read_text(encoding="utf-8")
 
 
 @cache
 def names() -> frozenset[str]:
-    """Every name that is defined anywhere, arguments and keys of tables included."""
-    found: set[str] = set()
-    for one in _all():
-        for node in ast.walk(one.tree):
-            found.update(_defined(node))
-            if isinstance(node, ast.arg):
-                found.add(node.arg)
-    return frozenset(found)
+    """Every name that is defined anywhere: classes, functions, fields and variables."""
+    return frozenset(
+        name
+        for text in _sources(*LAYERS, "tests", "examples")
+        for found in _NAMES.findall(text)
+        for name in found
+    )
 
 
 @cache
 def flags() -> frozenset[str]:
     """Every flag of the command line."""
-    return frozenset(
-        node.value
-        for one in modules().values()
-        if one.name.startswith("app.")
-        for node in ast.walk(one.tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--")
-    )
+    return frozenset(flag for text in _sources("app") for flag in _FLAGS.findall(text))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
