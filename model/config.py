@@ -111,7 +111,7 @@ class DetectionConfig:
 
 @dataclass(frozen=True)
 class YolactConfig:
-    """All that decides a network's shape, its input and its loss.
+    """Configuration of a network: its architecture, its input and its loss.
 
     `image_size` is the input's side in pixels, or the longer one where the aspect ratio is kept; exactly
     one of `anchors` and `anchor_free` is given; `pixel_mean` and `pixel_std` are in RGB order and on the

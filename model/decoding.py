@@ -61,6 +61,6 @@ def for_frames(raw: RawOutputs, decoder: Decoder, frame_size: tuple[int, int]) -
 
 @lru_cache(maxsize=16)
 def _cells(shape: InputShape, device: torch.device) -> Tensor:
-    """Kept, because each upload would wait for the device."""
+    """Return the cells; cached, because each upload would wait for the device."""
     with torch.inference_mode(False):
         return make_cells(shape).to(device)

@@ -51,7 +51,7 @@ class MaskRcnnPredictor:
         classes: tuple[int, ...] | None = None,
         with_masks: bool = True,
     ) -> None:
-        """network: in evaluation mode, from now on the predictor's own; classes: indices, None for all.
+        """network: in evaluation mode, used by this predictor only; classes: indices, None for all.
 
         score_threshold: 0..1, None for `DEFAULT_THRESHOLD`, as the weights bring none of their own
 
@@ -74,7 +74,7 @@ class MaskRcnnPredictor:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes that the weights know, background left out."""
+        """Names of the weights' classes, without background."""
         return self.config.class_names
 
     @overload
@@ -108,7 +108,7 @@ class MaskRcnnPredictor:
         ]
 
     def _prepare(self, frame: Frame) -> Tensor:
-        """[H, W, 3] uint8 BGR -> [3, H, W] float32 RGB, 0..1, on the device."""
+        """Convert [H, W, 3] uint8 BGR to [3, H, W] float32 RGB, 0..1, on the device."""
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or frame.size == 0:
             raise ValueError(f"expected a frame [H, W, 3] uint8 BGR, got {list(frame.shape)} {frame.dtype}")
         pixels = torch.from_numpy(np.require(frame, requirements=["C", "W"])).to(self.device)
@@ -117,7 +117,7 @@ class MaskRcnnPredictor:
     def _record(
         self, found: dict[str, Tensor], resized: tuple[int, int], image_size: tuple[int, int]
     ) -> Detections:
-        """found: boxes in pixels of the resized frame, best first, and masks [N, 1, M, M] within them."""
+        """Return detections. found: boxes in pixels of the resized frame, best first, masks [N, 1, M, M] in them."""
         height, width = image_size
         boxes = resize_boxes(found["boxes"], list(resized), list(image_size)).cpu()
         classes = self._indices[found["labels"].cpu()]
@@ -226,7 +226,7 @@ def _check_range(score_threshold: float | None, max_detections: int, image_size:
 
 
 def _index_of_labels(config: MaskRcnnConfig, classes: tuple[int, ...] | None) -> Tensor:
-    """[outputs] int64: the class index of each of the network's labels, -1 for what is not looked for."""
+    """Return the class index of each of the network's labels, [outputs] int64; -1 for unwanted ones."""
     indices = torch.full((config.outputs,), -1)
     for index, label in enumerate(config.labels):
         if classes is None or index in classes:

@@ -59,14 +59,14 @@ def place_sums(terms: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _place_maps(height: int, width: int, device: torch.device) -> Tensor:
-    """[height, width, 6]: 1, x, y, x², y² and xy of each pixel's centre, 0..1."""
+    """Return 1, x, y, x², y² and xy of each pixel's centre, 0..1: [height, width, 6]."""
     x = ((torch.arange(width, device=device) + 0.5) / width).expand(height, width)
     y = ((torch.arange(height, device=device) + 0.5) / height)[:, None].expand(height, width)
     return torch.stack([torch.ones_like(x), x, y, x * x, y * y, x * y], dim=-1)
 
 
 def _of_the_image(terms: Tensor, boxes: Tensor) -> Tensor:
-    """Coefficients [..., 6] of 1 u v u² v² uv as those of 1 x y x² y² xy: u = a·x + b, v = c·y + d."""
+    """Convert coefficients [..., 6] of 1 u v u² v² uv to those of 1 x y x² y² xy: u = a·x + b, v = c·y + d."""
     low, high = boxes[..., :2], boxes[..., 2:]
     half = ((high - low) / 2).clamp(min=LEAST_HALF_SIDE)
     a, c = (1 / half).unbind(-1)

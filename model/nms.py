@@ -149,7 +149,7 @@ def _best(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """boxes: [..., k, 4] and scores: [..., k], best first. Returns the scores, suppressed ones voided."""
+    """Return scores [..., k] with those of suppressed boxes voided. boxes: [..., k, 4], best first."""
     overlap = pairwise_iou(boxes, boxes).triu(diagonal=1)
     # column j holds the overlap of box j with each better one
     return scores.masked_fill(~(overlap.amax(dim=-2) <= iou_threshold), _NOTHING)

@@ -1,4 +1,4 @@
-"""Engines: what runs a network's forward pass, each behind the same protocol (`model.engines.base`).
+"""Engines run a network's forward pass behind one protocol (`model.engines.base`).
 
 This module names what there is and imports none of it; `model.engines.choice` says what a machine can use.
 """

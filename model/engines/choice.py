@@ -1,4 +1,4 @@
-"""EngineChoice of engine, device and precision: the fastest available, unless they are named."""
+"""Choice of engine, device and precision: the fastest available, unless they are named."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _TINY = 1e-6  # a score nearer to 0 or 1 is taken for this far from it
 
 @dataclass(frozen=True)
 class Platt:
-    """Scores are mapped to sigmoid(`slope` · logit + `offset`); `slope` is positive."""
+    """Mapping of scores to sigmoid(`slope` · logit + `offset`); `slope` is positive."""
 
     slope: float
     offset: float

@@ -126,7 +126,7 @@ def _bin(index: int, scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> Bin
 def _counts(
     threshold: float | None, hit: NDArray[np.bool_], objects: int, without: int, phantoms: int
 ) -> Counts:
-    """hit: [n] bool of the detections that are shown."""
+    """Return the counts of detections above the threshold. hit: [n] bool, True for matches."""
     detections, matches = len(hit), int(hit.sum())
     return Counts(
         threshold=threshold,

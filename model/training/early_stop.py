@@ -86,21 +86,21 @@ class EarlyStop:
         return self.verdict.due or (self.watches and self.verdict.measured < 0)
 
     def start_clock(self) -> None:
-        """Leave the time since the clock was started last out."""
+        """Start the clock anew; the time since its last start does not count."""
         self._started = time.perf_counter()
 
     def resume(self, verdict: Verdict, seconds: float) -> None:
-        """Go on from what was saved."""
+        """Restore a saved state."""
         self.verdict, self._before = verdict, seconds
         self.start_clock()
         self.reached = self._enough()
 
     def save_is_due(self) -> None:
-        """Note that the state that is saved next has still to be measured."""
+        """Note that the next saved state has to be measured."""
         self.verdict = replace(self.verdict, due=self.watches)
 
     def judge(self, iteration: int, figure: float | None) -> bool:
-        """Take a measurement in; whether it is the best one."""
+        """Record a measurement and return True if it is the best one."""
         best = self.verdict.best_iteration
         self.verdict = self.verdict.after(iteration, figure)
         return self.verdict.best_iteration != best

@@ -64,7 +64,7 @@ def initialise_from(network: Yolact, source: str) -> None:
 
 
 class _Rows(NamedTuple):
-    """The place of the classes in a layer's output channels: in each of `groups`, behind `before` rows."""
+    """Position of the classes in a layer's output channels: in each of `groups`, after `before` rows."""
 
     groups: int
     before: int
@@ -87,7 +87,7 @@ def _class_rows(network: Yolact, key: str) -> _Rows | None:
 def _merged(
     own: Tensor, given: Tensor, ours: tuple[str, ...], theirs: tuple[str, ...], rows: _Rows
 ) -> Tensor | None:
-    """`own` [R, …] with the given rows of all classes that both know and all rows that are no class's.
+    """Return `own` [R, …] with the given rows of common classes, and of everything but classes.
 
     None where `given` differs in more than its classes.
     """

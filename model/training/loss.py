@@ -51,7 +51,9 @@ class YolactLoss:
         targets: Sequence[Targets],
         generator: torch.Generator | None = None,
     ) -> LossTerms:
-        """`generator` (CPU) draws the masks that take part where an image has too many positives.
+        """Return the loss terms of a batch.
+
+        `generator` (CPU) draws the masks to learn from where an image has too many positives.
 
         Raises ValueError when the outputs lack prototypes or semantic logits.
         """
@@ -95,7 +97,7 @@ class YolactLoss:
 def _box_loss(
     deltas: Tensor, anchors: Tensor, matches: Matches, targets: Targets, config: LossConfig
 ) -> Tensor:
-    """Summed over positives. deltas: [A, 4]."""
+    """Return the box loss, summed over positives. deltas: [A, 4]."""
     where = matches.positive.nonzero().squeeze(1)
     goal = targets.boxes[matches.objects[where]]
     if config.box_loss == "giou":
@@ -104,10 +106,10 @@ def _box_loss(
 
 
 def _class_loss(logits: Tensor, matches: Matches, targets: Targets, config: LossConfig) -> Tensor:
-    """Cross entropy, summed over positives and the hardest negatives. logits: [A, C + 1].
+    """Return the cross entropy, summed over positives and the hardest negatives. logits: [A, C + 1].
 
-    A negative is taught that none of the labelled classes is there: the probabilities of background and
-    of the classes that nobody labelled in this image are added up.
+    The target of a negative is that no labelled class is present: the probabilities of the background and of
+    the classes that were not labelled in this image are added.
     """
     log_probabilities = logits.log_softmax(-1)
     nothing = _nothing_labelled(log_probabilities, targets.labelled)  # [A]
@@ -122,9 +124,9 @@ def _class_loss(logits: Tensor, matches: Matches, targets: Targets, config: Loss
 
 
 def _nothing_labelled(log_probabilities: Tensor, labelled: Tensor | None) -> Tensor:
-    """[A, C + 1] -> [A]: the log probability that no labelled class is there.
+    """Return the log probability that no labelled class is present: [A, C + 1] to [A].
 
-    `labelled` best lies on the host, so that no device is waited for.
+    `labelled` should be on the host, so that the device is not waited for.
     """
     if labelled is None or bool(labelled.all()):
         return log_probabilities[:, 0]
@@ -184,7 +186,7 @@ def drawn(values: Tensor, most: int, generator: torch.Generator | None) -> Tenso
 def _mask_iou_loss(
     masks: Tensor, truth: Tensor, classes: Tensor, mask_iou_net: MaskIoUNet, config: LossConfig
 ) -> Tensor:
-    """Smooth L1 between predicted and true IoU, summed. masks, truth: [n, Hp, Wp]; classes: [n]."""
+    """Return the summed smooth L1 loss of predicted and true IoU. masks, truth: [n, Hp, Wp]; classes: [n]."""
     large = truth.sum(dim=(1, 2)) > config.min_mask_iou_area
     masks, truth, classes = masks[large], truth[large], classes[large]
     if len(classes) == 0:
@@ -197,10 +199,10 @@ def _mask_iou_loss(
 
 
 def semantic_loss(logits: Tensor, targets: Targets) -> Tensor:
-    """Binary cross entropy of one image's semantic branch over the grid's area. logits: [C, h, w].
+    """Return the binary cross entropy of one image's semantic branch per cell. logits: [C, h, w].
 
-    Neutral are classes that nobody labelled, classes with objects whose mask is unknown and, where the
-    labels are not exhaustive, all outside the boxes of the labelled objects.
+    Ignored are classes that were not labelled, classes of objects without a mask and, where the labels are
+    not exhaustive, everything outside the boxes of the labelled objects.
     """
     height, width = logits.shape[-2:]
     single = ~targets.crowd
@@ -220,7 +222,7 @@ def semantic_loss(logits: Tensor, targets: Targets) -> Tensor:
 
 
 def _at_size(masks: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """[N, S, S] of any dtype -> [N, h, w] float, 0 or 1 (bilinear, > 0.5)."""
+    """Resize masks [N, S, S] of any dtype to [N, h, w] float, 0 or 1 (bilinear, > 0.5)."""
     if len(masks) == 0:
         return masks.new_zeros((0, *size), dtype=torch.float32)
     resized = F.interpolate(masks[:, None].float(), size=tuple(size), mode="bilinear", align_corners=False)

@@ -25,12 +25,12 @@ class Matches(NamedTuple):
 
     @property
     def positive(self) -> Tensor:
-        """[A] bool."""
+        """[A] bool, True where an object is learned."""
         return self.objects >= 0
 
     @property
     def negative(self) -> Tensor:
-        """[A] bool."""
+        """[A] bool, True where the background is learned."""
         return self.objects == BACKGROUND
 
 
@@ -63,7 +63,7 @@ def match(targets: Targets, anchors: Tensor, config: LossConfig) -> Matches:
 
 
 def _claims(overlaps: Tensor) -> Tensor:
-    """overlaps: [N, A]. Returns [N]: the anchor of each object; the highest overlap chooses first."""
+    """Return the anchor of each object, [N]; the highest overlap chooses first. overlaps: [N, A]."""
     overlaps = overlaps.clone()
     values, columns = overlaps.max(dim=1)
     best, choice = values.tolist(), columns.tolist()

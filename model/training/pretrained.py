@@ -1,4 +1,4 @@
-"""ImageNet weights for a ResNet backbone, from torchvision, where there is a network."""
+"""ImageNet weights for a ResNet backbone, downloaded by torchvision."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _fetch(name: str) -> Mapping[str, Tensor]:
 
 @contextmanager
 def _patience(seconds: float) -> Iterator[None]:
-    """Bounds each wait on a socket: torchvision's download has no time limit of its own."""
+    """Limit each wait on a socket, in seconds: torchvision's download has no time limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -69,7 +69,7 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def _require_fit(state: Mapping[str, Tensor], backbone: nn.Module, config: BackboneConfig) -> None:
-    """Every weight has its place, and only what makes a convolution deformable is left without one."""
+    """Raise DownloadError unless the weights fit, but for the parameters of deformable convolutions."""
     own = backbone.state_dict()
     added = ("conv_offset_mask.weight", "conv_offset_mask.bias", "conv2.bias")
     odd = [key for key, value in state.items() if key not in own or own[key].shape != value.shape]
@@ -79,7 +79,7 @@ def _require_fit(state: Mapping[str, Tensor], backbone: nn.Module, config: Backb
 
 
 def _rename(key: str) -> str:
-    """torchvision's `layer1.0.conv1` is `layers.0.0.conv1` here."""
+    """Convert torchvision's `layer1.0.conv1` to `layers.0.0.conv1`."""
     if not key.startswith("layer"):
         return key
     stage, rest = key.removeprefix("layer").split(".", 1)

@@ -1,4 +1,4 @@
-"""The training loop of DeepMask and SharpMask: masks and scores first, then the refinement alone."""
+"""Training loop of DeepMask and SharpMask: masks and scores first, then the refinement only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`last.pt`: all that a run needs to go on exactly where it was."""
+"""`last.pt`: the state from which a run is resumed exactly."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class SavedRun:
     """A run after `iteration` iterations.
 
     weights, ema: the network's state and its average; optimizer: the optimiser's state
-    devices:      how many processes shared the batches
+    devices:      number of processes that shared the batches
     skipped:      the steps skipped in a row up to here
-    data:         which images were learned from, as the trainer was told; "" in files of older versions
-    verdict:      what the measurements have said
-    seconds:      how long the run has taken
+    data:         the trainer's description of its images; "" in files of older versions
+    verdict:      state of early stopping
+    seconds:      duration of the run so far
     """
 
     config: YolactConfig
@@ -45,7 +45,7 @@ class SavedRun:
     seconds: float = 0.0
 
     def require_same(self, config: YolactConfig, recipe: Recipe, devices: int, data: str) -> None:
-        """Raise TrainingError unless a run of these would go on as this one would have."""
+        """Raise TrainingError unless a run with these settings would continue as this one."""
         if self.devices != devices:
             raise TrainingError(
                 f"the run was saved on {self.devices} devices, whose batches cannot be drawn alike on "
@@ -65,7 +65,7 @@ class SavedRun:
                     )
 
     def write(self, path: Path) -> None:
-        """Replace the file at `path`. Raises TrainingError, and leaves it as it was, when that fails."""
+        """Write the file at `path`. Raises TrainingError, and keeps the older file, when that fails."""
         bad = next((key for key, value in self.weights.items() if not bool(value.isfinite().all())), None)
         if bad is not None:
             raise TrainingError(
@@ -88,9 +88,9 @@ class SavedRun:
 
 
 def write_weights(path: Path, config: YolactConfig, state: Mapping[str, Tensor], licence: str = "") -> None:
-    """Replace the file at `path` by weights for use, in half precision, with their licence note.
+    """Write weights for inference, in half precision, with their licence note.
 
-    Raises TrainingError, and leaves the file as it was, when that fails.
+    Raises TrainingError, and keeps the older file, when that fails.
     """
     _replace(path, config, state, licence=licence, half=True)
 

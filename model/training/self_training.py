@@ -1,4 +1,4 @@
-"""Self-training: a trained network gives masks to objects that people have only drawn a box around.
+"""Self-training: a trained network predicts masks of objects that are labelled by their box only.
 
 The network looks at a cut-out around each box, in which the object is large and in the middle: what it does
 best. Of all its anchors those count that find the box that a person drew, and their mask becomes a label
@@ -58,7 +58,7 @@ def masks_for_boxes(
 
 
 def hold_many(boxes: Box) -> NDArray[np.bool_]:
-    """[N]: the boxes around the middles of `MANY` others: drawn around a crowd, more likely than not."""
+    """Return [N] bool, True for boxes that hold the centres of `MANY` others: most likely crowds."""
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2  # [N, 2]
     within = (middles > boxes[:, None, :2]) & (middles < boxes[:, None, 2:])  # [N, N, 2]
     return np.asarray(within.all(axis=2).sum(axis=1) > MANY)  # one middle is the box's own
@@ -92,7 +92,7 @@ def _span(middle: float, half: float, length: int) -> tuple[int, int]:
 
 @torch.inference_mode()
 def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDArray[np.float32]:
-    """[h, w], 0..1: whether a pixel is of the object in the box; the mean for a picture and its mirror."""
+    """Return each pixel's probability to be the object's, [h, w]; mean over a picture and its mirror image."""
     height, width = cut.shape[:2]
     mirrored_box = np.array([width - box[2], box[1], width - box[0], box[3]])
     raw = predictor.engine.start(predictor.prepare([cut, np.ascontiguousarray(cut[:, ::-1])]))()
@@ -127,7 +127,7 @@ def _of_anchors(raw: RawOutputs, image: int, box: Tensor, decoder: Decoder, inde
 
 
 def _inside(box: Box, size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """[h, w]: the whole pixels that the box touches."""
+    """Return [h, w], the whole pixels that the box touches."""
     inside = np.zeros(size, bool)
     x1, y1 = np.floor(box[:2]).astype(int).clip(min=0)
     x2, y2 = np.ceil(box[2:]).astype(int)
@@ -136,7 +136,7 @@ def _inside(box: Box, size: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _extent(mask: MaskCrop) -> Box:
-    """x1 y1 x2 y2 of a mask that is not empty, in frame pixels."""
+    """Return x1 y1 x2 y2 of a mask that is not empty, in frame pixels."""
     columns = np.flatnonzero(mask.pixels.any(axis=0))
     rows = np.flatnonzero(mask.pixels.any(axis=1))
     x, y = mask.x, mask.y

@@ -1,8 +1,8 @@
 """The training loop; batches and the watcher of the run are passed in.
 
 A run is a pure function of its recipe: iteration i draws the same batch and the same random numbers whether
-or not the run was stopped before it. What there is to resume is the weights and their average, the
-optimiser's state, the iteration, the steps skipped in a row, the number of devices, and what ends it early.
+or not the run was resumed. Its state consists of the weights and their average, the optimiser's state, the
+iteration, the steps skipped in a row, the number of devices, and the state of early stopping.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """True when every iteration is done, or when more would bring nothing or take too long."""
+        """True when every iteration is done, or early stopping has ended the run."""
         return self.early_stop.reached or self.iteration >= self.recipe.iterations
 
     def stop(self) -> None:
@@ -126,7 +126,7 @@ class Trainer:
             self._finish()
 
     def resume(self, saved: SavedRun) -> None:
-        """Go on from where a run was saved. Raises TrainingError when it is not this one."""
+        """Resume a saved run. Raises TrainingError when it has other settings."""
         saved.require_same(self.config, self.recipe, world_size(), self.data)
         self.network.load_state_dict(saved.weights)
         try:
@@ -231,7 +231,7 @@ class Trainer:
             self.watcher.on_notice(f"the best state was that of iteration {best}; {self.final} holds it")
 
     def _rescue(self) -> None:
-        """Save what the run has learned before an error ends it, which matters more than one in here."""
+        """Save the state before an error ends the run; errors of saving are ignored."""
         if self._whole and not self._skipped and self._learned_from is not None:
             with contextlib.suppress(Exception):
                 self.save()

@@ -10,7 +10,7 @@ from model.training.data.augment import AugmentConfig
 
 
 def distort_colours(image: Tensor, config: AugmentConfig, rng: np.random.Generator) -> Tensor:
-    """Colour changes of [3, H, W] uint8 RGB, each with `config.colour_probability`; a new tensor or itself.
+    """Change the colours of [3, H, W] uint8 RGB, each change with `config.colour_probability`.
 
     Brightness adds, contrast multiplies, saturation and hue change S and H of HSV and leave V alone.
     """
@@ -59,7 +59,7 @@ def turn_hue(image: Tensor, turn: float) -> Tensor:
 
 
 def _rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    """RGB [3, H, W] of HSV planes [H, W], each 0..1, of which `hue` and `saturation` are used up.
+    """Convert HSV planes [H, W], each 0..1, to RGB [3, H, W]; `hue` and `saturation` are overwritten.
 
     In each of the six sectors of hue one channel is the largest, one the least, and one on its way.
     """

@@ -78,7 +78,7 @@ def decode_masks(lengths: list[dict[str, Any]]) -> NDArray[np.uint8]:
 
 
 def rle_box(rle: bytes, width: int, height: int) -> tuple[float, float, float, float]:
-    """x1 y1 x2 y2 of the mask's extent in pixels; all zero when it is empty."""
+    """Return x1 y1 x2 y2 of the mask's extent in pixels; all zero when it is empty."""
     x, y, w, h = (float(v) for v in mask_utils.toBbox({"size": [height, width], "counts": rle}))
     return x, y, x + w, y + h
 

@@ -115,7 +115,7 @@ def without_traceless(scene: Scene, min_side: float) -> Scene:
 
 
 def mask_extents(masks: Tensor) -> tuple[Tensor, Tensor]:
-    """x1 y1 x2 y2 [N, 4] float32 of masks [N, H, W], zero where empty, and which have any pixel [N] bool."""
+    """Return the extents of masks [N, H, W], x1 y1 x2 y2 [N, 4] float32, and [N] bool, False where empty."""
     if len(masks) == 0:
         return torch.zeros(0, 4), torch.zeros(0, dtype=torch.bool)
     columns, rows = masks.amax(dim=1).bool(), masks.amax(dim=2).bool()
@@ -131,7 +131,7 @@ def pixel_counts(masks: Tensor) -> Tensor:
 
 
 def _first_and_last(lines: Tensor) -> tuple[Tensor, Tensor]:
-    """Index of the first True and one past the last of [N, L] bool."""
+    """Return the index of the first True and one past the last of [N, L] bool."""
     numbers = lines.to(torch.uint8)
     return numbers.argmax(dim=1), lines.shape[1] - numbers.flip(1).argmax(dim=1)
 
