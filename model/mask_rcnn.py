@@ -117,7 +117,7 @@ class MaskRcnnPredictor:
     def _record(
         self, found: dict[str, Tensor], resized: tuple[int, int], image_size: tuple[int, int]
     ) -> Detections:
-        """Return detections. found: boxes in pixels of the resized frame, best first, masks [N, 1, M, M] in them."""
+        """Return detections. found: boxes in pixels of the resized frame, best first, masks [N, 1, M, M]."""
         height, width = image_size
         boxes = resize_boxes(found["boxes"], list(resized), list(image_size)).cpu()
         classes = self._indices[found["labels"].cpu()]

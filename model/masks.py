@@ -66,7 +66,7 @@ def _place_maps(height: int, width: int, device: torch.device) -> Tensor:
 
 
 def _of_the_image(terms: Tensor, boxes: Tensor) -> Tensor:
-    """Convert coefficients [..., 6] of 1 u v u² v² uv to those of 1 x y x² y² xy: u = a·x + b, v = c·y + d."""
+    """Convert coefficients [..., 6] of 1 u v u² v² uv to 1 x y x² y² xy: u = a·x + b, v = c·y + d."""
     low, high = boxes[..., :2], boxes[..., 2:]
     half = ((high - low) / 2).clamp(min=LEAST_HALF_SIDE)
     a, c = (1 / half).unbind(-1)

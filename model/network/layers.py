@@ -27,7 +27,7 @@ def leaky_conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Seque
 
 
 def initialise(network: nn.Module) -> None:
-    """Set Xavier uniform weights and zero biases in every convolution, as published for all but the backbone."""
+    """Set Xavier uniform weights and zero biases in every convolution, as published."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_uniform_(module.weight)

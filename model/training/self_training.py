@@ -92,7 +92,7 @@ def _span(middle: float, half: float, length: int) -> tuple[int, int]:
 
 @torch.inference_mode()
 def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDArray[np.float32]:
-    """Return each pixel's probability to be the object's, [h, w]; mean over a picture and its mirror image."""
+    """Return each pixel's probability to be the object's, [h, w]; mean of picture and mirror image."""
     height, width = cut.shape[:2]
     mirrored_box = np.array([width - box[2], box[1], width - box[0], box[3]])
     raw = predictor.engine.start(predictor.prepare([cut, np.ascontiguousarray(cut[:, ::-1])]))()
