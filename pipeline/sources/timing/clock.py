@@ -18,6 +18,7 @@ _JUMP = Fraction(1)  # seconds; where they go back by more, a recording begins e
 _GAP = Fraction(600)  # seconds; where they go on after so many more, too
 _MOST_HELD = 400  # packets that wait until all streams have begun anew
 _USUAL_STEP = Fraction(1, 25)
+_DEEPEST = 16  # the most frames by which codecs reorder
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Clock:
         self._video = video.index
         rate = nominal_rate(video)
         self._step = 1 / rate if rate else _USUAL_STEP
+        self._guesses_times = container.format.name == "mpeg"
         self._tracks: dict[int, _Track] = {}
         self._offset = Fraction(0)
         self._count = 0
@@ -68,6 +70,8 @@ class Clock:
         if packet.stream_index not in self._timed or base is None or stamp is None:
             yield self._moved(packet)
             return
+        if self._guesses_times and packet.stream_index == self._video:
+            self._undo_guess(packet)
         track = self._tracks.setdefault(packet.stream_index, _Track(self._step_of(packet)))
         if track.held or self._leaps(track, packet, stamp * base):
             track.held.append(packet)
@@ -99,6 +103,18 @@ class Clock:
 
     def _step_of(self, packet: av.Packet[Any]) -> Fraction:
         return self._step if packet.stream_index == self._video else Fraction(0)
+
+    def _undo_guess(self, packet: av.Packet[Any]) -> None:
+        """Let the last picture of a recording follow the one before it.
+
+        Where a program stream tells no presentation time, FFmpeg takes the next later decoding time, which
+        may be one of any recording behind.
+        """
+        base = packet.time_base
+        if base is None or packet.pts is None or packet.dts is None:
+            return
+        if (packet.pts - packet.dts) * base > _DEEPEST * self._step:
+            packet.pts = packet.dts + round(self._step / base)
 
     def _leaps(self, track: _Track, packet: av.Packet[Any], at: Fraction) -> bool:
         if track.last is None or packet.dts is None:

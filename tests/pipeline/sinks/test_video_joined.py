@@ -80,6 +80,13 @@ def test_parts_from_quite_other_times_go_on_as_well(tmp_path: Path) -> None:
     assert len(sound) == sum(len(payloads(part, "audio")) for part in parts)
 
 
+def test_the_last_picture_of_a_part_is_not_shown_at_the_time_of_a_later_part(tmp_path: Path) -> None:
+    joined(tmp_path / "in.mpg", [10, 10, 10], sound=False, begins=(10, 5, 900), **KINDS["mpg"])
+    reading = read_video(tmp_path / "in.mpg")
+    assert reading.numbers == [*range(10)] * 3
+    assert [time - reading.times[0] for time in reading.times] == [Fraction(n, 25) for n in range(30)]
+
+
 def test_a_picture_that_is_held_for_long_in_matroska_is_no_new_beginning(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mkv", times=[0, 40, 3_600_000, 3_600_040], time_base=Fraction(1, 1000))
     assert read_video(tmp_path / "in.mkv").times[2] == 3600
