@@ -81,8 +81,8 @@ def test_eval_measures_on_labels_that_had_to_be_repaired(
     told = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
     assert told == (
         [
-            "labels.json: left out 1 × outline of fewer than three points, beside others of its object "
-            "(C:\\photos\\50.png, annotation 1)",
+            "labels.json: left out 1 × outline of fewer than three points, or flat, beside others of its "
+            "object (C:\\photos\\50.png, annotation 1)",
             "labels.json: left out 1 × annotation of an image that is not listed (annotation 5)",
             "labels.json: left out 1 × annotation with neither a mask nor a box "
             "(C:\\photos\\50.png, annotation 6)",

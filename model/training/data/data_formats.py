@@ -15,6 +15,8 @@ from model.training.data.folder_format import read_folder, recognises_folder
 from model.training.data.reading import DataFormat, ReadRequest
 from model.training.data.voc_format import read_sbd, read_voc, recognises_sbd, recognises_voc
 
+_YAML = frozenset({".yaml", ".yml"})
+
 # in the order in which they are tried
 DATA_FORMATS: dict[str, DataFormat] = {
     "coco": DataFormat("a COCO json, or a folder with one", recognises_coco, read_coco),
@@ -58,8 +60,21 @@ def load_annotations(
             return _read(data_format, path, request)
     if path.is_dir() and any(path.glob("*.json")):
         coco_file(path)  # says which there are, for it takes one alone
+    if _is_yolo(path):
+        raise DataError(
+            f"{path}: a YOLO data set (a text file of numbers for each image), which is not read; "
+            "export it as COCO json from the tool that made it"
+        )
     known = "; ".join(data_format.title for data_format in DATA_FORMATS.values())
     raise DataError(f"{path}: is no data set of a known format; expected one of: {known}")
+
+
+def _is_yolo(path: Path) -> bool:
+    """Return whether a path is a YAML file, or a folder with one or with `labels/…/NAME.txt`."""
+    if path.is_file():
+        return path.suffix.lower() in _YAML
+    texts = (text for folder in ("labels", "*/labels") for text in path.glob(f"{folder}/**/*.txt"))
+    return any(file.suffix.lower() in _YAML for file in path.iterdir()) or any(texts)
 
 
 def load_all(

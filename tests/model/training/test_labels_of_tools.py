@@ -219,7 +219,7 @@ LEFT_OUT: dict[str, tuple[Edit, str, str]] = {
     ),
     "a stray outline": (
         first(segmentation=[OUTLINE, [1, 1, 2, 2]]),
-        "outline of fewer than three points, beside others of its object",
+        "outline of fewer than three points, or flat, beside others of its object",
         "a.png, annotation 1",
     ),
 }

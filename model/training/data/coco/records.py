@@ -68,6 +68,7 @@ def read_coco_file(file: Path, images: Path | None = None) -> CocoFile:
     try:
         tables = {key: _tables(content, key, log) for key in _LISTS}
         annotations = tables["annotations"]
+        _refuse_panoptic(annotations)
         listed = _Entries(tables["images"], "image", "file_name", log)
         sorts = _Entries(tables["categories"], "category", "name", log)
         names = _category_names(sorts, {sorts.key(a.get("category_id")) for a in annotations}, log)
@@ -127,6 +128,15 @@ def _tables(content: Record, key: str, log: SkipLog) -> list[Record]:
         if not isinstance(entry, dict):
             log.add(f"entry of {key} that is no table", str(entry)[:50])
     return tables
+
+
+def _refuse_panoptic(annotations: list[Record]) -> None:
+    if any("segments_info" in record for record in annotations):
+        raise DataError(
+            "a COCO panoptic json (its annotations have segments_info), whose masks are in PNG files and are "
+            "not read; give the json of instances, or convert it with panoptic2detection_coco_format.py of "
+            "panopticapi"
+        )
 
 
 def _category_names(entries: _Entries, used: set[Id | None], log: SkipLog) -> dict[Id, str]:
@@ -228,5 +238,5 @@ def _mask(record: Record, image: CocoImage, label: str, log: SkipLog) -> Mask:
         log.add(f"mask, of which only the box is used: {error}", label)
         return Mask()
     if mask.strays:
-        log.add("outline of fewer than three points, beside others of its object", label)
+        log.add("outline of fewer than three points, or flat, beside others of its object", label)
     return mask

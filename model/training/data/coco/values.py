@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"(-?(?:0|[1-9]\d{0,17}))(?:\.0+)?")
 class Mask:
     """Polygons, each [n, 2] (x, y) in pixels, or compressed run lengths, or neither.
 
-    `strays` counts outlines of one or two points, which are ignored.
+    `strays` counts outlines of one or two points, or without width or height, which are ignored.
     """
 
     polygons: tuple[Polygon, ...] = ()
@@ -105,14 +105,19 @@ def parse_mask(value: Any, width: int, height: int) -> Mask:
         if not any(rle_box(rle, width, height)):
             raise ValueError("mask without a pixel")
         return Mask(rle=rle)
-    outlines = _outlines(value)
+    outlines = [outline for outline in _outlines(value) if len(outline)]
     # far outside the image the place of a corner does not matter, but long outlines take long to draw
     low, high = (-width, -height), (2 * width, 2 * height)
-    polygons = tuple(p.reshape(-1, 2).clip(low, high) for p in outlines if len(p) >= 6)
-    strays = sum(0 < len(p) < 6 for p in outlines)
-    if strays and not polygons:
-        raise ValueError("polygon of fewer than three points")
-    return Mask(polygons, strays=strays)
+    polygons = tuple(p.reshape(-1, 2).clip(low, high) for p in outlines if _has_extent(p))
+    if outlines and not polygons:
+        flat = any(len(outline) >= 6 for outline in outlines)
+        raise ValueError(f"polygon {'without width or height' if flat else 'of fewer than three points'}")
+    return Mask(polygons, strays=len(outlines) - len(polygons))
+
+
+def _has_extent(outline: Polygon) -> bool:
+    """Return whether an outline of x, y, x, y, … has at least three points, a width and a height."""
+    return len(outline) >= 6 and all(outline[axis::2].min() < outline[axis::2].max() for axis in (0, 1))
 
 
 def _of_text(value: Any) -> Any:

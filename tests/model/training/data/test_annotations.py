@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,8 @@ from model.errors import ConfigError, DataError
 from model.training.data.annotations import AnnotationSet, ImageRecord, Instance, SkipLog, finished_set, join
 from model.training.data.class_map import map_classes
 from model.training.data.data_formats import DATA_FORMATS, load_all, load_annotations
-from tests.tiny_data import coco_json
+from model.training.data.labelled import load_labelled
+from tests.tiny_data import coco_json, edit_json
 
 OBJECT = Instance((0, 0, 4, 4), 0)
 
@@ -112,6 +114,28 @@ def test_a_path_of_no_known_format_is_refused_with_the_formats_there_are(tmp_pat
     with pytest.raises(DataError) as refusal:
         load_annotations(tmp_path)
     assert all(data_format.title in str(refusal.value) for data_format in DATA_FORMATS.values())
+
+
+@pytest.mark.parametrize("labels", ["data.yaml", "labels/a.txt", "labels/train/a.txt", "train/labels/a.txt"])
+@pytest.mark.parametrize("load", [load_annotations, load_labelled])
+def test_a_yolo_data_set_is_refused_by_what_it_is(tmp_path: Path, labels: str, load):
+    (tmp_path / labels).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / labels).write_text("0 0.1 0.1 0.9 0.1 0.9 0.9\n")
+    for path in (tmp_path, tmp_path / "data.yaml"):
+        if path.exists():
+            with pytest.raises(DataError, match=f"{path}: a YOLO data set .* export it as COCO json"):
+                load(path)
+
+
+@pytest.mark.parametrize("load", [load_annotations, load_labelled])
+def test_a_panoptic_json_is_refused_by_what_it_is(tmp_path: Path, load):
+    def edit(content: dict[str, Any]) -> None:
+        segments = [{"id": 7, "category_id": 1}]
+        content["annotations"] = [{"image_id": 1, "file_name": "a.png", "segments_info": segments}]
+
+    path = edit_json(coco_json(tmp_path, {"a.png": [(1, 1, 9, 9)]}), edit)
+    with pytest.raises(DataError, match=r"panoptic json .* give the json of instances"):
+        load(path)
 
 
 def test_no_format_but_its_own_recognises_a_coco_json(tmp_path: Path):
