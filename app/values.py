@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
@@ -102,7 +103,10 @@ def _whole_number(text: str, low: int, high: int | None) -> int:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Several values of one setting, to be measured side by side; `key` is a field of `DetectionSettings`."""
+    """Several values of one setting, to be measured side by side.
+
+    `key` is a field of `DetectionSettings`, or of `ProposalMeasuring`.
+    """
 
     key: str
     values: tuple[Any, ...]
@@ -112,14 +116,26 @@ def sweep(text: str) -> Sweep:
     """A setting and two or more values of it, such as `nms=fast,exact`: the argument of `eval --compare`."""
     key, _, listed = text.partition("=")
     key = _field(key)
-    if key not in COMPARABLE:
+    readers = COMPARABLE | PROPOSAL_COMPARABLE
+    if key not in readers:
         raise argparse.ArgumentTypeError(
-            f"expected KEY=A,B,… with KEY one of {', '.join(COMPARABLE)}, got {text!r}"
+            f"expected KEY=A,B,… with KEY one of {', '.join(readers)}, got {text!r}"
         )
-    values = tuple(COMPARABLE[key](value.strip()) for value in listed.split(","))
+    values = tuple(readers[key](value.strip()) for value in listed.split(","))
     if len(set(values)) != len(values) or len(values) < 2:
         raise argparse.ArgumentTypeError(f"expected two or more different values, got {text!r}")
     return Sweep(key, values)
+
+
+def combined(sweeps: Sequence[Sweep]) -> dict[str, dict[str, Any]]:
+    """Return every combination of the values, by what sets it apart, such as `nms=fast`; "" for no sweep."""
+    choices = [[(sweep.key, value) for value in sweep.values] for sweep in sweeps]
+    combinations = [dict(one) for one in product(*choices)]
+    return {" ".join(f"{key}={_shown(value)}" for key, value in one.items()): one for one in combinations}
+
+
+def _shown(value: Any) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
 def changes(text: str) -> dict[str, Any]:
@@ -167,6 +183,12 @@ COMPARABLE: dict[str, Callable[[str], Any]] = {
     "device": partial(_something, "the name of a device"),
     "engine": partial(_one_of, ENGINES),
     "precision": partial(_one_of, PRECISIONS),
+}
+# field of ProposalMeasuring -> how one value of it is read
+PROPOSAL_COMPARABLE: dict[str, Callable[[str], Any]] = {
+    "refine": lambda text: _one_of(("on", "off"), text) == "on",
+    "zoom": lambda text: _whole_number(text, 0, 2),
+    "topn": at_least_one,
 }
 CHANGEABLE: dict[str, Callable[[str], Any]] = {
     "weights": partial(_something, "a file or a name that `models list` shows"),

@@ -15,8 +15,9 @@ from model.options import LoadOptions
 if TYPE_CHECKING:
     from model.mask_rcnn import MaskRcnnPredictor
     from model.predictor import Predictor
+    from model.sharpmask.predictor import ProposalPredictor
 
-    LoadedPredictor: TypeAlias = Predictor | MaskRcnnPredictor
+    LoadedPredictor: TypeAlias = Predictor | MaskRcnnPredictor | ProposalPredictor
 
 
 class InstancePredictor(Protocol):
@@ -40,17 +41,22 @@ class InstancePredictor(Protocol):
 def load_instance_predictor(
     weights: str | Path | None = None, **options: Unpack[LoadOptions]
 ) -> LoadedPredictor:
-    """Load a predictor for weights of YOLACT or of Mask R-CNN.
+    """Load a predictor for weights of YOLACT, Mask R-CNN, or DeepMask and SharpMask.
 
     weights: as for `load_predictor`; a file says by its content which model it is of
-    options: the other keywords of `load_predictor`; Mask R-CNN refuses those that it does not know
+    options: the other keywords of `load_predictor`; the others refuse those that they do not know
 
-    Raises what `load_predictor` and `load_mask_rcnn` raise.
+    Raises what `load_predictor`, `load_mask_rcnn` and `load_proposal_predictor` raise.
     """
     from model.checkpoints.catalog import resolve_weights
     from model.checkpoints.mask_rcnn import is_mask_rcnn
+    from model.checkpoints.sharpmask import is_sharpmask_file
 
     path = resolve_weights(weights)
+    if is_sharpmask_file(path):
+        from model.sharpmask.predictor import display_options, load_proposal_predictor
+
+        return load_proposal_predictor(path, display_options(options), options.get("device", "auto"))
     if is_mask_rcnn(path):
         from model.mask_rcnn import load_mask_rcnn
 

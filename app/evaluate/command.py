@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.cli import EXIT_OK
 from app.options import DataOptions, add_data_arguments, add_detection_arguments, record
-from app.values import COMPARABLE, fraction, sweep, zero_or_more
+from app.values import COMPARABLE, PROPOSAL_COMPARABLE, at_least_one, fraction, sweep, zero_or_more
 from pipeline.settings import DetectionSettings
 
 # figures are comparable only when all are computed alike; others are measured when they are named
@@ -24,12 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_detection_arguments(parser)
     parser.set_defaults(engine=ENGINE, precision=PRECISION)
+    _add_proposal_arguments(parser)
     report = parser.add_argument_group("report")
     report.add_argument(
         "--compare",
         type=sweep,
+        nargs="+",
+        default=(),
         metavar="KEY=A,B,…",
-        help=f"measure several values of one setting side by side: {', '.join(COMPARABLE)}",
+        help="measure several values of a setting side by side, or of several settings in all combinations: "
+        f"{', '.join(COMPARABLE)}; of proposals {', '.join(PROPOSAL_COMPARABLE)}",
     )
     report.add_argument(
         "--at",
@@ -60,8 +64,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_proposal_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("proposals (weights of DeepMask and SharpMask)")
+    group.add_argument(
+        "--proposals",
+        action="store_true",
+        help="measure average recall of class-agnostic proposals, as the papers do",
+    )
+    group.add_argument(
+        "--zoom", type=int, choices=(0, 1, 2), default=0, help="finer scales beside the usual seven"
+    )
+    group.add_argument(
+        "--topn",
+        type=at_least_one,
+        default=1000,
+        metavar="N",
+        help="windows of all scales together that become proposals (default: %(default)s)",
+    )
+    group.add_argument("--coarse", action="store_true", help="leave SharpMask's masks unrefined")
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure the weights on whatever the data are."""
+    if args.proposals:
+        from app.evaluate.proposals import ProposalMeasuring, measure_proposals
+
+        proposals = record(ProposalMeasuring, args, data=record(DataOptions, args), refine=not args.coarse)
+        measure_proposals(proposals)
+        return EXIT_OK
     from app.evaluate.run import EvalOptions, evaluate
 
     data, detection = record(DataOptions, args), record(DetectionSettings, args)

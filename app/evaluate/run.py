@@ -14,7 +14,7 @@ from app.evaluate.sequence import DAVIS, find_sequence, is_sequence, measure_seq
 from app.labelled_data import labelled_images, tell_reservations
 from app.options import DataOptions
 from app.terminal import show
-from app.values import Sweep
+from app.values import COMPARABLE, Sweep, combined
 from model.checkpoints.catalog import resolve_weights
 from model.checkpoints.pins import sha256_of
 from model.errors import ConfigError, SinkError
@@ -29,7 +29,7 @@ RESAMPLES = 1000
 class EvalOptions:
     """All that `eval` was asked for.
 
-    compare:   values of one field of `detection` to measure side by side
+    compare:   values of fields of `detection` to measure side by side, in all combinations
     at:        score over which detections count as shown, 0..1; None for the score threshold, and without
                one for the weights' own of each class
     by_class:  list every class, however many there are
@@ -39,7 +39,7 @@ class EvalOptions:
 
     data: DataOptions
     detection: DetectionSettings
-    compare: Sweep | None = None
+    compare: Sequence[Sweep] = ()
     at: float | None = None
     by_class: bool = False
     resamples: int = RESAMPLES
@@ -48,10 +48,8 @@ class EvalOptions:
     @property
     def runs(self) -> dict[str, DetectionSettings]:
         """The settings of each run, by what sets it apart; "" for a run on its own."""
-        if self.compare is None:
-            return {"": self.detection}
-        key, values = self.compare.key, self.compare.values
-        return {f"{key}={value}": replace(self.detection, **{key: value}) for value in values}
+        _refuse_keys_of_proposals(self.compare)
+        return {label: replace(self.detection, **values) for label, values in combined(self.compare).items()}
 
 
 def evaluate(options: EvalOptions) -> None:
@@ -101,6 +99,12 @@ def _evaluate_sequence(options: EvalOptions) -> None:
         print(f"written to {options.output}")
 
 
+def _refuse_keys_of_proposals(sweeps: Sequence[Sweep]) -> None:
+    keys = [sweep.key for sweep in sweeps if sweep.key not in COMPARABLE]
+    if keys:
+        raise ConfigError(f"--compare {keys[0]} is a setting of proposals; add --proposals to measure them")
+
+
 def _refuse_image_options(options: EvalOptions) -> None:
     """Raise ConfigError on what makes no sense for a video sequence."""
     data = options.data
@@ -109,7 +113,7 @@ def _refuse_image_options(options: EvalOptions) -> None:
         "coverage": data.coverage,
         "source": data.source,
         "skip-broken": data.skip_broken,
-        "compare": options.compare is not None,
+        "compare": bool(options.compare),
         "resamples": options.resamples != RESAMPLES,
         "at": options.at is not None,
         "by-class": options.by_class,

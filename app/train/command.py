@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import EXIT_INTERRUPTED, EXIT_OK
+from app.options import record
 from app.values import at_least_one, input_size, name_list, zero_or_more
 from model.config import PRESETS
 from model.errors import ConfigError
+from model.sharpmask.config import SHARPMASK_PRESETS, STAGES
 from model.training.recipe import FROZEN
 
 if TYPE_CHECKING:
     from app.train.settings import Settings
+    from model.training.proposal_trainer import ProposalTrainer
     from model.training.trainer import Trainer
 
 
@@ -46,7 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_what(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is learned")
     group.add_argument(
-        "--config", choices=PRESETS, help="the network (default: that of the checkpoint of --init)"
+        "--config",
+        choices=(*PRESETS, *SHARPMASK_PRESETS),
+        help="the network (default: that of the checkpoint of --init)",
+    )
+    group.add_argument(
+        "--stage",
+        choices=STAGES,
+        help="of a proposal network (DeepMask, SharpMask): masks and scores first, then the refinement, with "
+        "--weights of the first",
     )
     group.add_argument(
         "--data",
@@ -167,9 +178,12 @@ def _spare_cores() -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Train; Ctrl-C ends the run after the present iteration, with everything saved."""
+    from app.train.proposals import saved_training
     from app.train.run import build_trainer
     from model.training.distributed import is_first
 
+    if args.stage or args.config in SHARPMASK_PRESETS or (args.resume and saved_training(args.output)):
+        return _train_proposals(args)
     settings = _settings(args)
     with build_trainer(settings, args.output, args.device, args.workers, args.resume) as trainer:
         if trainer.finished and is_first():
@@ -178,8 +192,31 @@ def run(args: argparse.Namespace) -> int:
         with _stopping(trainer):
             trainer.run()
     if is_first():
-        stopped = f"stopped after {trainer.iteration} iterations; --resume goes on from there"
-        print(f"weights: {trainer.final}" if trainer.finished else stopped, file=sys.stderr)
+        return _tell_end(trainer)
+    return EXIT_OK if trainer.finished else EXIT_INTERRUPTED
+
+
+def _train_proposals(args: argparse.Namespace) -> int:
+    """Train a stage of a proposal network."""
+    from app.train.proposals import ProposalTraining, build_proposal_trainer, saved_training
+
+    if args.resume:
+        training = saved_training(args.output)
+        if training is None:
+            raise ConfigError(f"{args.output} holds no run of a proposal network to go on with")
+    else:
+        _refuse_held(args.output)
+        training = record(ProposalTraining, args, data=tuple(args.data))
+    building = build_proposal_trainer(training, args.device, args.workers, args.resume)
+    with building as trainer, _stopping(trainer):
+        trainer.run()
+    return _tell_end(trainer)
+
+
+def _tell_end(trainer: Trainer | ProposalTrainer) -> int:
+    """Print what became of a run. Returns the exit code."""
+    stopped = f"stopped after {trainer.iteration} iterations; --resume goes on from there"
+    print(f"weights: {trainer.final}" if trainer.finished else stopped, file=sys.stderr)
     return EXIT_OK if trainer.finished else EXIT_INTERRUPTED
 
 
@@ -191,17 +228,22 @@ def _settings(args: argparse.Namespace) -> Settings:
         settings = load_settings(args.output)
         settings.require_same(vars(args))
         return settings
-    for file in ("last.pt", "final.pt"):
-        if (args.output / file).exists():
-            raise ConfigError(
-                f"{args.output} holds a run already, see {file}; add --resume to go on with it, "
-                "or name another folder"
-            )
+    _refuse_held(args.output)
     return Settings.from_arguments(vars(args))
 
 
+def _refuse_held(output: Path) -> None:
+    """Raise ConfigError when the folder holds a run already."""
+    for file in ("last.pt", "final.pt"):
+        if (output / file).exists():
+            raise ConfigError(
+                f"{output} holds a run already, see {file}; add --resume to go on with it, "
+                "or name another folder"
+            )
+
+
 @contextmanager
-def _stopping(trainer: Trainer) -> Iterator[None]:
+def _stopping(trainer: Trainer | ProposalTrainer) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) stops the run in good order, the second one at once."""
 
     def tell(words: bytes) -> None:

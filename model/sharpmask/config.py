@@ -8,7 +8,11 @@ from typing import Any, Literal
 from model.errors import ConfigError
 
 TrunkName = Literal["resnet50", "vgg_a", "csp"]
+StageName = Literal["mask", "refine"]
 HeadName = Literal["original", "A", "B", "C"]
+
+STAGES: tuple[StageName, ...] = ("mask", "refine")
+"""Of training: masks and scores first, then the refinement with everything else frozen."""
 
 # channels of the levels at strides 2, 4, 8 and 16
 TRUNK_CHANNELS: dict[TrunkName, tuple[int, ...]] = {
@@ -81,6 +85,11 @@ class SharpMaskConfig:
     def patch(self) -> int:
         """Side of a training patch in pixels."""
         return self.window + 2 * self.rim
+
+    @property
+    def image_size(self) -> int:
+        """Side of a window in pixels, where other networks have the side of their input."""
+        return self.window
 
     @property
     def refines(self) -> bool:

@@ -16,6 +16,7 @@ from model.checkpoints.sharpmask import load_sharpmask
 from model.detections import Detections, MaskCrop, no_detections
 from model.engines.choice import EngineChoice, select_device
 from model.errors import ConfigError
+from model.options import LoadOptions, class_indices
 from model.sharpmask.config import SharpMaskConfig
 from model.sharpmask.network import SharpMask
 from model.sharpmask.paste import MASK_PROBABILITY, WindowMask
@@ -27,6 +28,7 @@ Frame = NDArray[np.uint8]
 CLASS_NAMES = ("object",)
 SHOWN = 20  # proposals that are shown by default, after NMS
 DISPLAY_IOU = 0.5
+_MOST = 100  # detections, of networks that know classes
 # for display: four scales an octave apart in the middle of the pyramid, and windows that are given masks
 DISPLAY_SCALES = (0.25, 0.5, 1.0, 2.0**0.5)
 DISPLAY_WINDOWS = 50
@@ -145,6 +147,30 @@ def detections(proposals: Proposals, options: ProposalOptions) -> Detections:
 
 def _crop(mask: WindowMask) -> MaskCrop:
     return MaskCrop(mask.column, mask.row, mask.pixels)
+
+
+def display_options(options: LoadOptions) -> ProposalOptions:
+    """Return the options of display for the keywords of `load_predictor`.
+
+    Limits of 100 detections, the default of other networks, stand for `SHOWN`. Raises ConfigError on settings
+    that proposal networks do not know.
+    """
+    foreign = {
+        "engine": options.get("engine", "auto") not in ("auto", "torch"),
+        "precision": options.get("precision", "auto") not in ("auto", "fp32"),
+        "image_size": options.get("image_size") is not None,
+        "nms": options.get("nms", "fast") not in ("fast", "exact"),
+        "crop_masks": not options.get("crop_masks", True),
+    }
+    if any(foreign.values()):
+        named = ", ".join(name for name, given in foreign.items() if given)
+        raise ConfigError(f"proposal networks run in PyTorch, with exact NMS of boxes; they know no {named}")
+    class_indices(options.get("classes"), CLASS_NAMES)
+    most = options.get("max_detections", _MOST)
+    return ProposalOptions(
+        max_detections=SHOWN if most == _MOST else most,
+        score_threshold=options.get("score_threshold") or 0.0,
+    )
 
 
 def load_proposal_predictor(

@@ -15,12 +15,11 @@ from torch import Tensor, nn
 
 from model.checkpoints.sharpmask import read_sharpmask, save_sharpmask
 from model.errors import ConfigError, TrainingError
+from model.sharpmask.config import StageName
 from model.sharpmask.network import SharpMask
 from model.training.data.patches import PatchBatch
 from model.training.proposal_loss import proposal_mask_loss, proposal_score_loss
 from model.training.watcher import StepReport
-
-StageName = Literal["mask", "refine"]
 
 
 @dataclass(frozen=True)
