@@ -57,4 +57,4 @@ def main(video: str, output: str, weights: str | None = None, most: int | None =
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3])

@@ -57,4 +57,4 @@ def main(photo: str, output: str, weights: str | None = None, frames: int = 50) 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3])
