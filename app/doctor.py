@@ -127,12 +127,22 @@ def _version(module: str, attribute: str) -> str:
 def _machine() -> Facts:
     from app import machine
 
-    facts = ("processor", "cores", "memory", "instructions", "display")
-    return {name: _fact(getattr(machine, name)) for name in facts}
+    def capabilities() -> Mapping[str, object]:
+        from app.gpus import capabilities
+
+        return capabilities()
+
+    return {
+        "processor": _fact(lambda: machine.processor(capabilities=capabilities)),
+        "cores": _fact(machine.cores),
+        "memory": _fact(machine.memory),
+        "instructions": _fact(lambda: machine.instructions(capabilities=capabilities)),
+        "display": _fact(machine.display),
+    }
 
 
 def _gpus() -> Facts:
-    from app.machine import gpus
+    from app.gpus import gpus
 
     return gpus()
 

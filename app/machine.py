@@ -1,14 +1,19 @@
-"""Facts about the machine for `doctor`: processor, memory, GPUs, display. Each tells "unknown" by raising."""
+"""Facts about the machine for `doctor`: processor, memory, display. Each tells "unknown" by raising.
+
+capabilities: PyTorch's facts about the processor, asked for where the system has none
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import platform
-import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.threads import usable_cores
+
+Capabilities = Callable[[], Mapping[str, object]]
 
 _GB = 1e9
 # what people look for -> how Linux and PyTorch call it, without underscores; any of these will do
@@ -24,9 +29,9 @@ _INSTRUCTIONS = {
 }
 
 
-def processor(proc: Path = Path("/proc")) -> str:
+def processor(proc: Path = Path("/proc"), capabilities: Capabilities = dict) -> str:
     """Return the maker's name of the processor."""
-    name = _cpuinfo(proc).get("model name") or _capabilities().get("cpu_name")
+    name = _cpuinfo(proc).get("model name") or capabilities().get("cpu_name")
     return str(name or platform.processor() or platform.machine())
 
 
@@ -47,33 +52,15 @@ def memory(proc: Path = Path("/proc")) -> str:
     return f"{sizes['MemTotal'] / _GB:.1f} GB, {sizes['MemAvailable'] / _GB:.1f} GB of it free"
 
 
-def instructions(proc: Path = Path("/proc")) -> str:
+def instructions(proc: Path = Path("/proc"), capabilities: Capabilities = dict) -> str:
     """Return those of the processor's instructions that speed up inference."""
     flags = _cpuinfo(proc)
     names = set((flags.get("flags") or flags.get("Features") or "").split())
-    names = names or {name for name, there in _capabilities().items() if there is True}
+    names = names or {name for name, there in capabilities().items() if there is True}
     if not names:
         return "unknown"
     plain = {name.replace("_", "") for name in names}
     return ", ".join(told for told, wanted in _INSTRUCTIONS.items() if wanted & plain) or "none that matter"
-
-
-def gpus() -> dict[str, str]:
-    """The CUDA devices that PyTorch sees, by number, and what it reaches them with."""
-    import torch
-
-    facts = {"CUDA of PyTorch": torch.version.cuda or "none: this PyTorch was built for the CPU"}
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        facts["NVIDIA driver"] = _driver()
-    for i in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(i)
-        facts[f"cuda:{i}"] = (
-            f"{properties.name}, {properties.total_memory / _GB:.1f} GB, "
-            f"compute capability {properties.major}.{properties.minor}"
-        )
-    if not torch.cuda.is_available():
-        facts["devices"] = "none that PyTorch can use"
-    return facts
 
 
 def display() -> str:
@@ -93,16 +80,3 @@ def _cpuinfo(proc: Path) -> dict[str, str]:
             name, _, value = line.partition(":")
             facts.setdefault(name.strip(), value.strip())
     return facts
-
-
-def _capabilities() -> dict[str, object]:
-    """PyTorch's facts about the processor; empty before 2.12."""
-    import torch
-
-    return dict(getattr(torch.cpu, "get_capabilities", dict)())
-
-
-def _driver() -> str:
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    return ", ".join(sorted(set(done.stdout.split())))

@@ -107,7 +107,6 @@ def test_a_public_class_has_a_name_of_its_own():
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
-@not_yet
 def test_work_is_imported_within_functions_by_commands_alone():
     commands = {"app.cli", *(module for module, _ in COMMANDS.values())}
     faults = [

@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
+from app.benchmarks.clip_run import Run, annotate
 from app.benchmarks.clips import write_clip
 from app.benchmarks.figures import Figure, Setup, at_least
-from app.benchmarks.network import random_predictor
+from app.benchmarks.random_weights import random_predictor
 from app.benchmarks.timing import milliseconds
 from app.terminal import timings_text
 from app.threads import streams_for_files, usable_cores
 from model.input_shape import input_shape
-from model.predictor import Predictor
 from model.project import DEMO
-from pipeline.builder import build_runner
-from pipeline.metrics.run import MetricsSnapshot
-from pipeline.overlay.draw import OverlayStyle
-from pipeline.runner import RunState
-from pipeline.sinks.base import Sink
 from pipeline.sinks.video import VideoSink
-from pipeline.sources.video import open_video
-from pipeline.stages import RunOptions
 
 WIDTH, HEIGHT = 768, 432
 FRAMES = 300
 USED = 0.8  # of the cores' time, at least
 TARGET_FPS = 45.0
 FAST_FORWARD = 12.0  # ms of the bf16 forward pass where that many frames a second are asked for
-
-
-class Run(NamedTuple):
-    """Frames a second, CPU seconds a frame, and what the pipeline measured of itself."""
-
-    fps: float
-    cpu_seconds: float
-    metrics: MetricsSnapshot
 
 
 def run(setup: Setup) -> list[Figure]:
@@ -52,22 +35,6 @@ def run(setup: Setup) -> list[Figure]:
         done = annotate(clip, predictor, VideoSink(Path(folder) / "out.mp4"))
     print(timings_text(done.metrics))
     return _figures(done, forward_pass(setup))
-
-
-def annotate(clip: Path, predictor: Predictor, *sinks: Sink, batch: int = 1) -> Run:
-    """Annotate a file and measure it from the start of the threads to the end of the last one."""
-    runner = build_runner(
-        lambda _: open_video(clip), predictor, sinks, OverlayStyle(), options=RunOptions(batch)
-    )
-    begun, cpu = time.perf_counter(), time.process_time()
-    runner.start()
-    report = runner.join()
-    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
-    assert report is not None
-    if report.error is not None:
-        raise report.error
-    assert report.state is RunState.FINISHED
-    return Run(report.frames / seconds, cpu / report.frames, report.metrics)
 
 
 def forward_pass(setup: Setup) -> float:

@@ -17,12 +17,19 @@ from app.benchmarks.figures import Figure, Setup, at_least, missing
 from app.benchmarks.timing import milliseconds
 from model.config import preset
 from model.engines.base import Engine
-from model.engines.openvino_core import openvino_core, refuse_telemetry
+from model.engines.compiled_cache import compile_options
+from model.engines.openvino_core import openvino_core
+from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
+from model.exporting.exported import Facts, write_openvino
+from model.exporting.int8 import quantise
+from model.exporting.openvino_model import to_openvino
 from model.input_shape import input_shape
 from model.network.yolact import Yolact, build_yolact
+from model.preprocessing import preprocess
 from model.project import ROOT
 from model.raw_outputs import RawOutputs
+from pipeline.sources.images import find_media, read_image
 
 if TYPE_CHECKING:
     import openvino
@@ -62,9 +69,6 @@ def _measure(name: str, setup: Setup) -> list[Figure]:
 
 
 def _openvino_engines(network: Yolact) -> dict[str, Engine]:
-    from model.engines.openvino_engine import OpenVinoEngine
-    from model.exporting.openvino_model import to_openvino
-
     model = to_openvino(network)
     parts = {"fp32": (model, "fp32"), "bf16": (model, "bf16"), "int8": (_quantised(network), "bf16")}
     return {
@@ -81,8 +85,6 @@ class _Compile:
         self._float_precision = float_precision
 
     def __call__(self, shape: Sequence[int]) -> openvino.CompiledModel:
-        from model.engines.compiled_cache import compile_options
-
         model = self._model.clone()
         model.reshape(list(shape))
         return openvino_core().compile_model(model, "CPU", compile_options(self._float_precision, streams=1))
@@ -100,20 +102,12 @@ def _quantised(network: Yolact) -> openvino.Model:
 
 
 def write_int8(config: str, path: str) -> None:
-    """Calibrated on the demo photographs: enough for its speed, whatever it says of accuracy."""
-    refuse_telemetry()
-    from openvino import save_model
-
-    from model.exporting.int8 import quantise
-    from model.exporting.openvino_model import to_openvino
-    from model.preprocessing import preprocess
-    from pipeline.sources.images import find_media, read_image
-
+    """Write a model calibrated on the demo photographs: enough for its speed, if not its accuracy."""
     network = random_network(config)
     frames = [read_image(photo) for photo in find_media(PHOTOS).images]
     images: list[Tensor] = [preprocess(torch.from_numpy(frame)[None], network.config) for frame in frames]
     model = quantise(to_openvino(network), images, accept=lambda _: True).model
-    save_model(model, path, compress_to_fp16=False)
+    write_openvino(model, Path(path), Facts(network.config, digest="", precision="int8"))
 
 
 def random_network(config: str) -> Yolact:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from app.benchmarks.annotating import annotate
+from app.benchmarks.clip_run import annotate
 from app.benchmarks.clips import write_clip
 from app.benchmarks.figures import Figure, Setup, missing
-from app.benchmarks.network import random_predictor
+from app.benchmarks.random_weights import random_predictor
 from app.benchmarks.timing import milliseconds
 from model.input_shape import input_shape
 from model.project import DEMO

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.benchmarks.figures import Figure, Setup, at_most, missing
 from model.project import DEMO, ROOT
+from ui.window.qt import missing_display
 
 STARTS = 5
 FAST_FORWARD = 12.0  # ms of the forward pass where pictures that young are asked for
@@ -29,8 +30,10 @@ def run(setup: Setup) -> list[Figure]:
         environment = {**environment, "LIVEMASK_HOME": home}
         clip = str(setup.clip or DEMO)
         arguments = ("gui", "--source", clip, *(("--weights", setup.weights) if setup.weights else ()))
-        starts = [_child(environment, "time_start", time.time(), arguments) for _ in range(STARTS)]
-        seen = _child(environment, "watch", clip, setup.weights, 60 * setup.minutes)
+        starts = [
+            _child(environment, "gui_start", "time_start", time.time(), arguments) for _ in range(STARTS)
+        ]
+        seen = _child(environment, "gui_watch", "watch", clip, setup.weights, 60 * setup.minutes)
     return [
         at_most("window: seen after the command", min(starts), 1.5, "s", f"the best of {STARTS} starts"),
         *figures(seen),
@@ -73,9 +76,9 @@ def _memory(memory: Mapping[str, float] | None) -> Figure:
     return at_most(name, (memory["last"] - memory["first"]) / 1e6, 30, "MB", note)
 
 
-def _child(environment: Mapping[str, str], function: str, *arguments: object) -> Any:
-    """Run a function of `gui_watch` in a process of its own, and return the json that it prints."""
-    code = f"from app.benchmarks import gui_watch; gui_watch.{function}{arguments!r}"
+def _child(environment: Mapping[str, str], module: str, function: str, *arguments: object) -> Any:
+    """Run a function of a module here in a process of its own, and return the json that it prints."""
+    code = f"from app.benchmarks import {module}; {module}.{function}{arguments!r}"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -84,8 +87,6 @@ def _child(environment: Mapping[str, str], function: str, *arguments: object) ->
 @contextlib.contextmanager
 def _display() -> Iterator[dict[str, str] | None]:
     """An environment in which windows can be shown, by way of Xvfb where there is no display; None if not."""
-    from ui.window.qt import missing_display
-
     if not missing_display():
         yield dict(os.environ)
     elif shutil.which("Xvfb") is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from array import array
 from enum import Enum
 from time import monotonic
@@ -13,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PyQt6 import QtWidgets
-from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
+from PyQt6.QtCore import QObject, Qt, QTimer
 
-from app.benchmarks import memory
+from app.benchmarks.resident import STATUS, in_bytes
+from app.gui import CoreSharing
 from pipeline.metrics.histogram import Distribution, Histogram
+from ui.window.application import Start, make_window
+from ui.window.qt import prepare_qt
 
 if TYPE_CHECKING:
     from ui.control.controller import Controller
@@ -36,33 +38,8 @@ class Phase(Enum):
     WATCHING = "watching"
 
 
-def time_start(begun: float, arguments: tuple[str, ...]) -> None:
-    """Run the command until its window is painted, and print the seconds since `begun` (`time.time()`)."""
-    from app.cli import main
-
-    class FirstPaint(QtWidgets.QApplication):
-        """Ends the process once a window has been painted for the first time."""
-
-        def notify(self, receiver: QObject | None, event: QEvent | None) -> bool:
-            painted = event is not None and event.type() == QEvent.Type.Paint
-            if painted and isinstance(receiver, QtWidgets.QMainWindow):
-                QTimer.singleShot(0, tell)  # once it has been handed to the screen
-            return super().notify(receiver, event)
-
-    def tell() -> None:
-        print(json.dumps(time.time() - begun), flush=True)
-        os._exit(0)  # its threads are in the middle of something
-
-    QtWidgets.QApplication = FirstPaint  # type: ignore[misc]  # the command makes its own, of this kind
-    sys.exit(main(arguments))
-
-
 def watch(clip: str, weights: str | None, seconds: float) -> None:
     """Show the clip at 30 frames a second, over and over, and print what was seen in so many seconds."""
-    from app.gui import CoreSharing
-    from ui.window.application import Start, make_window
-    from ui.window.qt import prepare_qt
-
     prepare_qt()
     app = QtWidgets.QApplication(sys.argv[:1])
     window = make_window(
@@ -177,12 +154,12 @@ class Watcher(QObject):
 
     def _note_memory(self, passed: float) -> None:
         """After a minute, or at half of a shorter time."""
-        if self._memory is None and memory.STATUS.exists() and passed >= min(MINUTE, self._seconds / 2):
-            self._memory = {"at": passed, "first": memory.in_bytes("VmRSS")}
+        if self._memory is None and STATUS.exists() and passed >= min(MINUTE, self._seconds / 2):
+            self._memory = {"at": passed, "first": in_bytes("VmRSS")}
 
     def _conclude(self, passed: float) -> None:
         if self._memory is not None:
-            self._memory["last"] = memory.in_bytes("VmRSS")
+            self._memory["last"] = in_bytes("VmRSS")
         ages = np.array(self._probe.ages)
         if len(ages) < len(_QUANTILES):
             self._fail(f"only {len(ages)} pictures were painted in {passed:.0f} s")

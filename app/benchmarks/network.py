@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from torch import Tensor
 from app.benchmarks.scenes import injected
 from app.predictors import share_cores
 from model.boxes import encode, encode_distances, pairwise_iou, to_corners
-from model.config import preset
 from model.decoding import Decoder, for_frames
 from model.engines.base import Engine
 from model.predictor import Predictor, load_predictor
@@ -22,25 +20,6 @@ from model.raw_outputs import RawOutputs
 
 SURE = 12.0  # logit of a class that is certain; the score is 0.99999 where all others are 0 and -12
 SCENE = (432, 768)  # height and width that the instances are laid out in
-
-
-def random_predictor(config: str, **settings: Any) -> Predictor:
-    """A predictor for a network of random weights, which costs what a trained one does; see `injecting`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{config}.pt"
-        write_random_weights(config, path)
-        return injecting(path, **settings)
-
-
-def write_random_weights(config: str, path: Path) -> None:
-    """The same ones every time."""
-    # a process that only runs the network needs neither of them
-    from model.checkpoints.yolact import save_checkpoint
-    from model.network.yolact import build_yolact
-
-    torch.manual_seed(0)
-    network = build_yolact(preset(config))
-    save_checkpoint(path, network.config, network.state_dict())
 
 
 def injecting(weights: Path, **settings: Any) -> Predictor:

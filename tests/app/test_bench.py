@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from app.bench import BENCHMARKS, machine_facts
-from app.benchmarks import annotating, gpu, memory, nms, overlay
+from app.benchmarks import clip_run, gpu, nms, overlay, resident
 from app.benchmarks.clips import write_clip as write_benchmark_clip
 from app.benchmarks.figures import at_least, at_most
-from app.benchmarks.network import random_predictor
 from app.benchmarks.nms import CANDIDATES, CLASSES, candidates
+from app.benchmarks.random_weights import random_predictor
 from app.benchmarks.scenes import COVERED, INSTANCES, injected, noise
 from app.benchmarks.timing import milliseconds
 from app.cli import main
@@ -95,14 +95,14 @@ def test_the_gpu_waits_whenever_its_inference_stream_does_whatever_else_works() 
     assert gpu.waiting(metrics.snapshot()) == pytest.approx(0.75)
 
 
-@pytest.mark.skipif(not memory.STATUS.exists(), reason="this system has no /proc")
+@pytest.mark.skipif(not resident.STATUS.exists(), reason="this system has no /proc")
 def test_memory_is_told_in_bytes() -> None:
     resource = pytest.importorskip("resource")
     # not what `getrusage` calls the peak, which begins with that of the process that started this one
-    pages = int(memory.STATUS.with_name("statm").read_text().split()[1])
-    resident = pages * resource.getpagesize()
-    assert memory.in_bytes("VmRSS") == pytest.approx(resident, rel=0.05)
-    assert memory.in_bytes("VmHWM") > 0.95 * resident
+    pages = int(resident.STATUS.with_name("statm").read_text().split()[1])
+    held = pages * resource.getpagesize()
+    assert resident.in_bytes("VmRSS") == pytest.approx(held, rel=0.05)
+    assert resident.in_bytes("VmHWM") > 0.95 * held
 
 
 def test_a_long_clip_is_a_short_one_over_and_over(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_the_pipeline_is_measured_by_the_wall_clock_and_by_cpu_time(tmp_path: Pa
     write_clip(tmp_path / "clip.mp4", size=(96, 64), frames=12)
     predictor = random_predictor("livemask_n", engine="torch", device="cpu", image_size=64)
     begun, cpu = time.perf_counter(), time.process_time()
-    done = annotating.annotate(tmp_path / "clip.mp4", predictor, VideoSink(tmp_path / "out.mp4"))
+    done = clip_run.annotate(tmp_path / "clip.mp4", predictor, VideoSink(tmp_path / "out.mp4"))
     seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     assert done.metrics.frames == 12
     assert done.metrics.seconds <= 12 / done.fps <= seconds

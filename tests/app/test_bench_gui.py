@@ -75,7 +75,7 @@ def test_how_busy_the_machine_was_is_told() -> None:
 def test_it_is_told_that_the_start_is_the_best_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
     starts = iter((1.4, 0.9, 1.2, 1.0, 1.1))
     monkeypatch.setattr(gui, "_display", lambda: contextlib.nullcontext({}))
-    monkeypatch.setattr(gui, "_child", lambda _, what, *__: SEEN if what == "watch" else next(starts))
+    monkeypatch.setattr(gui, "_child", lambda _, __, what, *___: SEEN if what == "watch" else next(starts))
     first = gui.run(Setup(None, None, None, 1.0, 600))[0]
     assert (first.value, first.note) == (0.9, "the best of 5 starts")
 
