@@ -81,8 +81,9 @@ def _scene(raw: RawOutputs, decoder: Decoder) -> RawOutputs:
     if raw.prototypes is not None and on_frame.prototypes is not None:
         covered = np.asarray(detections.masks.any(0))
         prototypes = _prototypes(on_frame.prototypes, covered, raw.prototypes.shape[1:3])
-    parts = (deltas, logits, coefficients, prototypes)
-    return RawOutputs._make(None if part is None else part.to(raw.box_deltas.device) for part in parts)
+    device = raw.box_deltas.device
+    prototypes = None if prototypes is None else prototypes.to(device)
+    return RawOutputs(deltas.to(device), logits.to(device), coefficients.to(device), prototypes)
 
 
 def _distinct(overlap: Tensor) -> Tensor:
