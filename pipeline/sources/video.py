@@ -18,6 +18,7 @@ from pipeline.sources.base import SourceInfo
 from pipeline.sources.decoding import FrameMaker, decoded
 from pipeline.sources.ffmpeg import beginning, nominal_rate, reason
 from pipeline.sources.picture.cropping import crop_of
+from pipeline.sources.picture.dolby_vision import refuse_incompatible
 from pipeline.sources.timing.clock import Clock, clock_of
 from pipeline.sources.timing.extent import Extent
 from pipeline.sources.timing.order import order_of
@@ -69,7 +70,7 @@ class VideoSource:
     def __init__(self, file: VideoFile, frame_rate: Fraction | None = None) -> None:
         """file: stands at its start, and is closed by `close`. frame_rate: where its frames have no times.
 
-        Raises SourceError when nothing can be decoded.
+        Raises SourceError when nothing can be decoded, or the colours cannot.
         """
         self._file = file
         self._interrupted = threading.Event()
@@ -79,6 +80,7 @@ class VideoSource:
             rate = frame_rate or rate or USUAL_RATE
             if frame_rate is None:
                 self._log.add(_COUNTED.format(float(rate)))
+        refuse_incompatible(file.path, file.stream)
         counted, crop = None if file.has_stamps else rate, crop_of(file.path, file.stream)
         self._maker = FrameMaker(file.stream, self._log, counted=counted, crop=crop)
         self._order = order_of(file.container.format.name)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
-from pipeline.ebml import inside
 from pipeline.frame import Image
-from pipeline.sinks import matroska
 from pipeline.sources.picture.cropping import Crop
-from tests.clips import write_clip
+from tests.pipeline.sources.picture.entries import matroska_with, mp4_with
 from tests.pipeline.sources.reading import read_video
 
 SIZE = (64, 48)
@@ -27,40 +24,19 @@ def framed(number: int, width: int, height: int) -> Image:
 
 
 def cropped_matroska(path: Path) -> None:
-    """Written with room for a name, which is then filled with PixelCrop."""
-    write_clip(path, size=SIZE, frames=2, picture=framed, codec="mpeg4")
-    with av.open(str(path)) as plain, av.open(str(path.with_suffix(".tmp")), "w", "matroska") as output:
-        stream = output.add_stream_from_template(plain.streams.video[0])
-        matroska.keep_room(stream)
-        for packet in plain.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
-    data = path.with_suffix(".tmp").read_bytes()
+    """Written with PixelCrop."""
     sides = ((0x54CC, CROP.left), (0x54BB, CROP.top), (0x54DD, CROP.right), (0x54AA, CROP.bottom))
     told = b"".join(id_.to_bytes(2) + b"\x81" + bytes([value]) for id_, value in sides)
-    (tracks,) = inside(data, matroska.SEGMENT, matroska.TRACKS)
-    content = matroska.with_elements(data, tracks, told)
-    assert content is not None
-    path.write_bytes(data[: tracks.begin] + content + data[tracks.end :])
+    matroska_with(path, told, size=SIZE, frames=2, picture=framed)
 
 
 def cropped_mp4(path: Path) -> None:
-    """With a clean aperture in the sample entry, by which every box around it grows."""
-    write_clip(path, size=SIZE, frames=2, picture=framed, codec="mpeg4")
-    data = path.read_bytes()
+    """With a clean aperture in the sample entry."""
     width, height = SIZE[0] - CROP.left - CROP.right, SIZE[1] - CROP.top - CROP.bottom
     # twice the distances of the middles, over 2
     numbers = (width, 1, height, 1, CROP.left - CROP.right, 2, CROP.top - CROP.bottom, 2)
     box = (40).to_bytes(4) + b"clap" + b"".join(n.to_bytes(4, signed=True) for n in numbers)
-    entry = data.index(b"mp4v") - 4
-    end = entry + int.from_bytes(data[entry : entry + 4])
-    assert data.index(b"mdat") < entry, "offsets in front of what grows stay"
-    grown = bytearray(data[:end] + box + data[end:])
-    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v"):
-        at = data.rindex(kind, 0, entry + 8) - 4
-        grown[at : at + 4] = (int.from_bytes(grown[at : at + 4]) + len(box)).to_bytes(4)
-    path.write_bytes(bytes(grown))
+    mp4_with(path, box, size=SIZE, frames=2, picture=framed)
 
 
 @pytest.mark.parametrize(
