@@ -180,7 +180,7 @@ class FrameMaker:
         self._begun = monotonic() if by_arrival else None
         self._rate = nominal_rate(stream)
         self._has_durations = not by_arrival and stream.container.format.name in _WITH_DURATIONS
-        self.shape = PixelShape(stream)
+        self.shape = PixelShape(stream, log)
         self._pictures = Pictures(log, tags_of(stream.codec_context), crop)
         self._stamps = Stamps(self.time_base, self._rate, log)
         self._log = log

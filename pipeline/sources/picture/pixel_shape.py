@@ -6,8 +6,11 @@ from fractions import Fraction
 
 import av
 
+from pipeline.sources.warning_log import WarningLog
+
 _SLIMMEST = Fraction(16)  # times as wide or high as the other side; a pixel beyond that is an error
 _SQUARE = Fraction(1)
+_IMPOSSIBLE = "its pixels are said to be {} times as wide as high; taken for square"
 
 
 class PixelShape:
@@ -19,8 +22,11 @@ class PixelShape:
     ignored.
     """
 
-    def __init__(self, stream: av.VideoStream) -> None:
-        self.declared = _possible(stream.sample_aspect_ratio)
+    def __init__(self, stream: av.VideoStream, log: WarningLog) -> None:
+        told = stream.sample_aspect_ratio
+        self.declared = _possible(told)
+        if told and told != self.declared:
+            log.add(_IMPOSSIBLE.format(told))
         self._first: Fraction | None = None
         self._now: Fraction | None = None
 

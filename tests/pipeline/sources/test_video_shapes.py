@@ -200,6 +200,8 @@ def test_pixels_of_an_impossible_shape_are_square(tmp_path: Path, width: int) ->
     path.write_bytes(path.read_bytes().replace(told, lie))
     with closing(open_video(path)) as source:
         assert source.info.pixel_aspect == (1 if width else 7)  # the codec tells it, too
+        told = ("its pixels are said to be 7000 times as wide as high; taken for square",)
+        assert source.warnings == (told if width else ())
 
 
 def plain(size: tuple[int, int]) -> Image:
