@@ -89,15 +89,19 @@ def _end(container: InputContainer, stream: av.VideoStream) -> int | None:
     near = (
         index[max(len(index) - _DEEPEST, 0)].timestamp if "mp4" in container.format.name and index else _FAR
     )
-    end = None
+    shown = decoded = None  # pts and duration of the picture that comes last in either order
     try:
         container.seek(near, stream=stream, any_frame=near != _FAR)
         packets = islice(packets_of(container, stream), _MOST)
         for count, packet in enumerate(packets, 1):
             if packet.pts is not None and packet.size and not packet.is_discard:
-                end = max(end or 0, packet.pts + (packet.duration or 0))
+                decoded = packet.pts, packet.duration or 0
+                shown = decoded if shown is None else max(shown, decoded)
             if count == _MOST:
                 return None
     except (av.FFmpegError, OSError):
         return None
-    return end
+    if shown is None or decoded is None:
+        return None
+    # an mp4 tells the steps between decoding times, which for all packets but the last may hold a pause
+    return max(sum(decoded), shown[0] + min(shown[1], decoded[1]))
