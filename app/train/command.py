@@ -200,12 +200,13 @@ def _train_proposals(args: argparse.Namespace) -> int:
     """Train a stage of a proposal network."""
     from app.train.proposals import ProposalTraining, build_proposal_trainer, saved_training
 
+    output = args.output
     if args.resume:
-        training = saved_training(args.output)
+        training = saved_training(output)
         if training is None:
-            raise ConfigError(f"{args.output} holds no run of a proposal network to go on with")
+            raise ConfigError(f"{output} holds no run of a proposal network to go on with")
     else:
-        _refuse_held(args.output)
+        _refuse_held(output)
         training = record(ProposalTraining, args, data=tuple(args.data))
     building = build_proposal_trainer(training, args.device, args.workers, args.resume)
     with building as trainer, _stopping(trainer):
