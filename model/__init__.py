@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from model.checkpoints.yolact import load_checkpoint as load_checkpoint
     from model.config import PRESETS as PRESETS
     from model.config import YolactConfig as YolactConfig
+    from model.detection.postprocessing import postprocess as postprocess
+    from model.detection.raw_outputs import RawOutputs as RawOutputs
     from model.detections import Detections as Detections
     from model.detections import MaskCrop as MaskCrop
     from model.errors import LiveMaskError as LiveMaskError
     from model.network.yolact import Yolact as Yolact
     from model.network.yolact import build_yolact as build_yolact
-    from model.postprocessing import postprocess as postprocess
     from model.predictor import Predictor as Predictor
     from model.predictor import load_predictor as load_predictor
     from model.preprocessing import preprocess as preprocess
-    from model.raw_outputs import RawOutputs as RawOutputs
     from model.sharpmask.config import SHARPMASK_PRESETS as SHARPMASK_PRESETS
     from model.sharpmask.config import SharpMaskConfig as SharpMaskConfig
     from model.sharpmask.network import SharpMask as SharpMask
@@ -46,7 +46,7 @@ _HOMES = {
     "MaskCrop": "model.detections",
     "PRESETS": "model.config",
     "Predictor": "model.predictor",
-    "RawOutputs": "model.raw_outputs",
+    "RawOutputs": "model.detection.raw_outputs",
     "Targets": "model.training.data.targets",
     "Yolact": "model.network.yolact",
     "YolactConfig": "model.config",
@@ -54,7 +54,7 @@ _HOMES = {
     "build_yolact": "model.network.yolact",
     "load_checkpoint": "model.checkpoints.yolact",
     "load_predictor": "model.predictor",
-    "postprocess": "model.postprocessing",
+    "postprocess": "model.detection.postprocessing",
     "preprocess": "model.preprocessing",
 }
 __all__ = list(_HOMES)

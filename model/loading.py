@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from model.checkpoints.pins import sha256_of
 from model.config import YolactConfig
 from model.config_limits import check_input_size
-from model.decoding import Decoder, Decoding
+from model.detection.decoding import Decoder, Decoding
 from model.engines.base import Engine
 from model.engines.choice import EngineChoice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache

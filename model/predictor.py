@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from model.batch_memory import check_batch
 from model.checkpoints.catalog import resolve_weights
 from model.config import YolactConfig
-from model.decoding import Decoder, for_frames
+from model.detection.decoding import Decoder, for_frames
+from model.detection.postprocessing import find, to_detections
 from model.detections import Detections
 from model.engines.base import Engine
 from model.engines.choice import EngineChoice, choose, detect_machine
@@ -24,7 +25,6 @@ from model.errors import ConfigError
 from model.input_shape import InputShape, input_shape
 from model.loading import open_weights, weights_facts
 from model.options import MIN_MASK_REGION, DetectOptions, class_indices
-from model.postprocessing import find, to_detections
 from model.preprocessing import preprocess
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.boxes import encode
-from model.decoding import Decoding
+from model.detection.boxes import encode
+from model.detection.decoding import Decoding
+from model.detection.raw_outputs import RawOutputs
 from model.input_shape import CONTENT_STEP, InputShape
 from model.network.anchors import make_cells
 from model.options import DetectOptions
 from model.predictor import Predictor
-from model.raw_outputs import RawOutputs
 from tests.small_networks import FREE, SPARSE, decoding
 
 PROTOTYPES = 16  # cells a side

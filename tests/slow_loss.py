@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from model.boxes import decode
+from model.detection.boxes import decode
 from model.network.yolact import RawOutputs
 from model.training.data.targets import Targets
 from model.training.matching import match

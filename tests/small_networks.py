@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.boxes import encode
 from model.config import AnchorConfig, AnchorFreeConfig, BackboneConfig, LossConfig, YolactConfig, preset
-from model.decoding import Decoding
+from model.detection.boxes import encode
+from model.detection.decoding import Decoding
 from model.input_shape import InputShape
 from model.network.anchors import make_anchors, make_cells
 from model.network.heads import AnchorFreeHead, MaskIoUNet

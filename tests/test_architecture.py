@@ -6,8 +6,6 @@ import ast
 import graphlib
 from collections import Counter, defaultdict
 
-import pytest
-
 from app.cli import COMMANDS
 from tests.source_tree import LAYERS, ROOT, Module, modules
 from tests.test_layering import imports
@@ -29,9 +27,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # modules that may know `argparse.Namespace` besides the commands themselves
 PARSERS = {"app.cli", "app.options", "app.values"}
-
-# a rule that does not hold everywhere yet; strict, so that the mark goes as soon as it does
-not_yet = pytest.mark.xfail(strict=True, reason="not everywhere yet")
 
 
 def targets(module: Module) -> set[str]:
@@ -89,7 +84,6 @@ def test_parsed_arguments_stay_where_commands_are_parsed():
     assert faults == []
 
 
-@not_yet
 def test_no_folder_is_crowded():
     count = Counter(
         f"{path.parent.relative_to(ROOT)}" for layer in LAYERS for path in (ROOT / layer).rglob("[!_]*.py")
@@ -97,7 +91,6 @@ def test_no_folder_is_crowded():
     assert {folder: n for folder, n in count.items() if n > MOST_MODULES_A_FOLDER} == {}
 
 
-@not_yet
 def test_a_public_class_has_a_name_of_its_own():
     homes = defaultdict(list)
     for m in modules().values():

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.images": {"model", "numpy", "PIL"},
     "model.colour_profile": {"numpy", "PIL"},
     "model.orientation": {"PIL"},
-    "model.regions": {"numpy", "cv2"},
+    "model.detection.regions": {"numpy", "cv2"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
     "pipeline.tracking.bytetrack": {"pipeline", "numpy", "supervision", "trackers"},
     "pipeline.stability.truth": {"model", "numpy", "scipy"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from app.benchmarks.clip_run import Run, annotate
+from app.benchmarks.clip_run import ClipRun, annotate
 from app.benchmarks.clips import write_clip
 from app.benchmarks.figures import Figure, Setup, at_least
 from app.benchmarks.random_weights import random_predictor
@@ -44,7 +44,7 @@ def forward_pass(setup: Setup) -> float:
     return milliseconds({"forward": lambda: predictor.engine.start(image)()}, setup.seconds)["forward"]
 
 
-def _figures(done: Run, forward: float) -> list[Figure]:
+def _figures(done: ClipRun, forward: float) -> list[Figure]:
     cores = usable_cores()
     title = f"annotate, {WIDTH} x {HEIGHT} to H.264"
     possible = cores / done.cpu_seconds

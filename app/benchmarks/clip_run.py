@@ -16,7 +16,7 @@ from pipeline.sources.video import open_video
 from pipeline.stages import RunOptions
 
 
-class Run(NamedTuple):
+class ClipRun(NamedTuple):
     """Frames a second, CPU seconds a frame, and what the pipeline measured of itself."""
 
     fps: float
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     metrics: MetricsSnapshot
 
 
-def annotate(clip: Path, predictor: Predictor, *sinks: Sink, batch: int = 1) -> Run:
+def annotate(clip: Path, predictor: Predictor, *sinks: Sink, batch: int = 1) -> ClipRun:
     """Annotate a file and measure it from the start of the threads to the end of the last one."""
     runner = build_runner(
         lambda _: open_video(clip), predictor, sinks, OverlayStyle(), options=RunOptions(batch)
@@ -37,4 +37,4 @@ def annotate(clip: Path, predictor: Predictor, *sinks: Sink, batch: int = 1) -> 
     if report.error is not None:
         raise report.error
     assert report.state is RunState.FINISHED
-    return Run(report.frames / seconds, cpu / report.frames, report.metrics)
+    return ClipRun(report.frames / seconds, cpu / report.frames, report.metrics)

@@ -16,6 +16,7 @@ from torch import Tensor
 from app.benchmarks.figures import Figure, Setup, at_least, missing
 from app.benchmarks.timing import milliseconds
 from model.config import preset
+from model.detection.raw_outputs import RawOutputs
 from model.engines.base import Engine
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
@@ -28,7 +29,6 @@ from model.input_shape import input_shape
 from model.network.yolact import Yolact, build_yolact
 from model.preprocessing import preprocess
 from model.project import ROOT
-from model.raw_outputs import RawOutputs
 from pipeline.sources.images import find_media, read_image
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from app.benchmarks.scenes import injected
 from app.predictors import share_cores
-from model.boxes import encode, encode_distances, pairwise_iou, to_corners
-from model.decoding import Decoder, for_frames
+from model.detection.boxes import encode, encode_distances, pairwise_iou, to_corners
+from model.detection.decoding import Decoder, for_frames
+from model.detection.raw_outputs import RawOutputs
 from model.engines.base import Engine
 from model.predictor import Predictor, load_predictor
-from model.raw_outputs import RawOutputs
 
 SURE = 12.0  # logit of a class that is certain; the score is 0.99999 where all others are 0 and -12
 SCENE = (432, 768)  # height and width that the instances are laid out in

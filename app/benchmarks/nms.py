@@ -11,7 +11,7 @@ from torch import Tensor
 from app.benchmarks.figures import Figure, Setup, missing
 from app.benchmarks.timing import milliseconds
 from model.config import preset
-from model.nms import NMS
+from model.detection.nms import NMS
 
 CLASSES = 80
 CANDIDATES = 200

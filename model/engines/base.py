@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from model.raw_outputs import RawOutputs
+from model.detection.raw_outputs import RawOutputs
 
 
 class Engine(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from model.raw_outputs import RawOutputs
+from model.detection.raw_outputs import RawOutputs
 
 if TYPE_CHECKING:
     import openvino

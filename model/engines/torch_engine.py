@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from model.detection.raw_outputs import RawOutputs
 from model.engines import OPTIONS
 from model.errors import ConfigError
 from model.network.yolact import Yolact, fuse_batch_norms
-from model.raw_outputs import RawOutputs
 
 CUDA_SLOTS = 2  # one batch computes while the next one is prepared and enqueued
 MAX_GRAPHS = 4  # each holds the memory of all activations

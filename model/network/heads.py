@@ -69,7 +69,7 @@ class AnchorFreeHead(nn.Module):
     A side's distance is a distribution over `bins` whole numbers of strides (Li et al., arXiv:2006.04388).
     Mask coefficients come from a branch of their own: a 3x3 with batch norm to `mask_channels`, then a 1x1,
     which also gets the features of boxes and classes, where the extent of an object is known. The last six
-    are terms of positions in the box, see `model.masks.in_place`.
+    are terms of positions in the box, see `model.detection.masks.in_place`.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.config import YolactConfig
+from model.detection.raw_outputs import RawOutputs as RawOutputs
 from model.errors import ConfigError
 from model.input_shape import PADDED_TO, InputShape
 from model.network.anchors import ANCHOR_FREE_STRIDES, starting_boxes
@@ -19,7 +20,6 @@ from model.network.heads import AnchorFreeHead, MaskIoUNet, PredictionHead
 from model.network.layers import initialise, start_at_rare
 from model.network.pan import ResizingPan
 from model.network.protonet import FineProtoNet, ProtoNet
-from model.raw_outputs import RawOutputs as RawOutputs
 
 
 class Yolact(nn.Module):

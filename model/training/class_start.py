@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.boxes import decode_distances, paired_iou
+from model.detection.boxes import decode_distances, paired_iou
 from model.network.heads import AnchorFreeHead
 from model.network.yolact import Yolact
 from model.preprocessing import normalise

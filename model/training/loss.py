@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import generalized_box_iou_loss
 
-from model.boxes import decode, encode
 from model.config import LossConfig, YolactConfig
-from model.decoding import Decoder
-from model.masks import assemble, crop
+from model.detection.boxes import decode, encode
+from model.detection.decoding import Decoder
+from model.detection.masks import assemble, crop
 from model.network.heads import MaskIoUNet
 from model.network.yolact import RawOutputs
 from model.training.data.targets import Targets

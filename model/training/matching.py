@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from model.boxes import areas, intersections, pairwise_iou, to_corners
 from model.config import LossConfig
+from model.detection.boxes import areas, intersections, pairwise_iou, to_corners
 from model.training.data.targets import Targets
 
 BACKGROUND = -1

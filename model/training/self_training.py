@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from model.boxes import decode, decode_distances
-from model.decoding import Decoder, for_frames
+from model.detection.boxes import decode, decode_distances
+from model.detection.decoding import Decoder, for_frames
+from model.detection.masks import assemble, in_place
+from model.detection.raw_outputs import RawOutputs
 from model.detections import MaskCrop
-from model.masks import assemble, in_place
 from model.predictor import Predictor
-from model.raw_outputs import RawOutputs
 
 Frame = NDArray[np.uint8]
 Box = NDArray[np.float64]

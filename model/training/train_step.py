@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from model.detection.raw_outputs import RawOutputs
 from model.network.yolact import Yolact
 from model.preprocessing import normalise
-from model.raw_outputs import RawOutputs
 from model.training.anchor_free_loss import AnchorFreeLoss
 from model.training.data.loader import Batch
 from model.training.data.targets import Targets

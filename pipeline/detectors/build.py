@@ -18,7 +18,7 @@ from pipeline.tracking.following import (
 from pipeline.tracking.options import FollowOptions
 
 if TYPE_CHECKING:
-    from model.decoding import Decoder
+    from model.detection.decoding import Decoder
     from model.instance_predictor import InstancePredictor
     from pipeline.detectors.device_streams import DeviceStreams
     from pipeline.overlay.draw import OverlayStyle

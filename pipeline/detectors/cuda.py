@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.decoding import for_frames
-from model.postprocessing import Found, add_masks, suppress, to_detections
+from model.detection.decoding import for_frames
+from model.detection.postprocessing import Found, add_masks, suppress, to_detections
 from model.predictor import Predictor
 from model.preprocessing import preprocess
 from pipeline.detectors.base import Pending, StageClock

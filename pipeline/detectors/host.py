@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from model.decoding import Decoder, for_frames
-from model.mask_parts import mask_parts
-from model.postprocessing import Found, add_masks, suppress, to_detections
+from model.detection.decoding import Decoder, for_frames
+from model.detection.mask_parts import mask_parts
+from model.detection.postprocessing import Found, add_masks, suppress, to_detections
+from model.detection.raw_outputs import RawOutputs
 from model.predictor import Predictor
-from model.raw_outputs import RawOutputs
 from pipeline.detectors.base import Pending, StageClock
 from pipeline.frame import Frame, Inspection, Result
 from pipeline.metrics.run import Metrics

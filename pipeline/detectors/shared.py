@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from model.detection.raw_outputs import RawOutputs
 from model.engines.base import Engine
 from model.predictor import Frame, Predictor
-from model.raw_outputs import RawOutputs
 
 if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.detections import Detections
 from pipeline.frame import Inspection, Result
 
-CROP_PADDING = 1.0  # prototype pixels around a box, as `model.masks` crops, which needs torch
+CROP_PADDING = 1.0  # prototype pixels around a box, as `model.detection.masks` crops, which needs torch
 
 
 @dataclass(frozen=True, eq=False)

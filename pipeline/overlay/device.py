@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.postprocessing import Found
+from model.detection.postprocessing import Found
 from pipeline.overlay.draw import OverlayStyle, line_width
 from pipeline.overlay.palette import Colour
 
@@ -72,7 +72,7 @@ def _eroded(masks: Tensor, axis: int) -> Tensor:
 
 
 def _enlarged(masks: Tensor, height: int, width: int) -> Tensor:
-    """[D, Hp, Wp] probabilities -> [D, H, W] bool, > 0.5 as in `model.masks.enlarge`."""
+    """[D, Hp, Wp] probabilities -> [D, H, W] bool, > 0.5 as in `model.detection.masks.enlarge`."""
     # [D, Hp, Wp] -> [1, D, Hp, Wp] -> [D, H, W]
     return F.interpolate(masks[None], (height, width), mode="bilinear", align_corners=False)[0] > 0.5
 

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.detection.masks import crop_bounds, in_place, inside
+from model.detection.postprocessing import Found, without_empty_places
+from model.detection.raw_outputs import RawOutputs
 from model.detections import Detections, MaskCrop
-from model.masks import crop_bounds, in_place, inside
 from model.options import DetectOptions
-from model.postprocessing import Found, without_empty_places
-from model.raw_outputs import RawOutputs
 from pipeline.frame import Frame
 from pipeline.tracking.base import KEEP
 from pipeline.tracking.options import FollowOptions

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
-import model.decoding
-import model.postprocessing
+import model.detection.decoding
+import model.detection.postprocessing
 import model.preprocessing
 from model import preprocess
 from model.config import PRESETS
-from model.decoding import for_frames
+from model.detection.decoding import for_frames
+from model.detection.postprocessing import Found, find
 from model.network.yolact import build_yolact
 from model.options import DetectOptions
-from model.postprocessing import Found, find
 from tests.small_networks import COMPACT, FREE
 
 pytestmark = pytest.mark.skipif(not torch.backends.cuda.is_built(), reason="PyTorch is built without CUDA")
@@ -39,8 +39,8 @@ def nothing_is_kept():
 
 
 def _forget() -> None:
-    model.postprocessing._class_index.cache_clear()
-    model.postprocessing._per_class.cache_clear()
+    model.detection.postprocessing._class_index.cache_clear()
+    model.detection.postprocessing._per_class.cache_clear()
     model.decoding._cells.cache_clear()
     model.preprocessing._per_channel.cache_clear()
 

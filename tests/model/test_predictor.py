@@ -13,10 +13,10 @@ import torch
 
 from model import Detections, load_predictor
 from model.checkpoints.yolact import save_checkpoint
+from model.detection.postprocessing import postprocess
 from model.engines.torch_engine import TorchEngine
 from model.errors import CheckpointError, ConfigError
 from model.options import DetectOptions
-from model.postprocessing import postprocess
 from model.predictor import Predictor, make_predictor
 from model.preprocessing import preprocess
 from tests.small_networks import TINY, small_network
@@ -197,7 +197,7 @@ def test_a_predictor_leaves_the_network_that_it_is_made_of_alone():
 
 
 PACKAGE: dict[str, str] = {
-    "the submodules came first": "import model.preprocessing, model.postprocessing, model.detections",
+    "the submodules came first": "import model.preprocessing, model.detection.postprocessing",
     "the names came first": "from model import preprocess",
 }
 

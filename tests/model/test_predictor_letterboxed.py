@@ -11,11 +11,11 @@ import torch
 
 from model import Detections, load_predictor
 from model.checkpoints.yolact import save_checkpoint
+from model.detection.raw_outputs import RawOutputs
 from model.engines.base import Engine
 from model.errors import ConfigError
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
-from model.raw_outputs import RawOutputs
 from tests.small_networks import FREE, free_network
 
 NETWORK = free_network()

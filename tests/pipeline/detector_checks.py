@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from model.postprocessing import find
+from model.detection.postprocessing import find
 from pipeline.detectors.base import Detector
 from pipeline.detectors.cuda import CudaDetector
 from pipeline.detectors.host import HostDetector

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding import Decoding
+from model.detection.decoding import Decoding
+from model.detection.raw_outputs import RawOutputs
 from model.network.anchors import make_anchors
 from model.network.yolact import Yolact
 from model.options import DetectOptions
 from model.predictor import Predictor
-from model.raw_outputs import RawOutputs
 from pipeline.frame import Frame
 from tests.small_networks import SPARSE
 

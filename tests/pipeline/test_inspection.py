@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.detection.raw_outputs import RawOutputs
 from model.options import DetectOptions
 from model.predictor import Predictor, load_predictor
-from model.raw_outputs import RawOutputs
 from pipeline.detectors.host import HostDetector
 from pipeline.frame import Frame, Result
 from pipeline.metrics.run import Metrics

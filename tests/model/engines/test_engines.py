@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.detection.raw_outputs import RawOutputs
 from model.engines import ENGINES
 from model.engines.base import Engine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
 from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape
 from model.engines.torch_engine import TorchEngine
-from model.raw_outputs import RawOutputs
 from tests.small_networks import TINY, small_network
 
 CPU = torch.device("cpu")

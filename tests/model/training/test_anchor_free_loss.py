@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.boxes import encode_distances
-from model.decoding import Decoding
+from model.detection.boxes import encode_distances
+from model.detection.decoding import Decoding
+from model.detection.raw_outputs import RawOutputs
 from model.input_shape import InputShape
 from model.network.anchors import make_cells
-from model.raw_outputs import RawOutputs
 from model.training.anchor_free_loss import TEACHER_SHARE, AnchorFreeLoss, _distribution_focal
 from model.training.data.targets import Targets
 from model.training.loss import LossTerms

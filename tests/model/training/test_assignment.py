@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.boxes import pairwise_iou, to_corners
+from model.detection.boxes import pairwise_iou, to_corners
 from model.input_shape import InputShape
 from model.network.anchors import make_cells
 from model.training.data.targets import Targets

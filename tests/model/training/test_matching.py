@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.boxes import to_centres
 from model.config import LossConfig
+from model.detection.boxes import to_centres
 from model.training.data.targets import Targets
 from model.training.matching import BACKGROUND, NEUTRAL, match
 

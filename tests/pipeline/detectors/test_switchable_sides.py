@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.detection.raw_outputs import RawOutputs
 from model.detections import Detections
 from model.options import DetectOptions
 from model.predictor import Predictor
-from model.raw_outputs import RawOutputs
 from pipeline.detectors.switchable import SwitchableDetector
 from pipeline.frame import Frame
 from pipeline.metrics.run import Metrics

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from model.decoding import Decoding
+from model.detection.decoding import Decoding
 from model.options import DetectOptions
 from model.predictor import Predictor
 from pipeline.frame import Result

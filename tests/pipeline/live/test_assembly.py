@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.detection.masks import assemble, crop
 from model.detections import Detections, no_detections
-from model.masks import assemble, crop
 from pipeline.frame import Frame, Inspection, Result
 from pipeline.live.assembly import ORDERS, Explanation, add_up, explain, instance_of, overlap
 

@@ -14,9 +14,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+from model.detection.masks import crop_bounds, inside
+from model.detection.postprocessing import Found, to_detections
 from model.detections import Detections
-from model.masks import crop_bounds, inside
-from model.postprocessing import Found, to_detections
 from pipeline.overlay import device as overlay_torch
 from pipeline.overlay.device import draw_masks
 from pipeline.overlay.draw import OverlayStyle, draw

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.detection.postprocessing import Found, add_masks, suppress, to_detections
 from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
-from model.postprocessing import Found, add_masks, suppress, to_detections
 from pipeline.builder import build_runner
 from pipeline.detectors.build import build_detector
 from pipeline.detectors.cuda import CudaDetector

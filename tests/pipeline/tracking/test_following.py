@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from model.detection.postprocessing import Found, add_masks, to_detections
+from model.detection.raw_outputs import RawOutputs
 from model.detections import MaskCrop
 from model.errors import ConfigError
 from model.options import DetectOptions
-from model.postprocessing import Found, add_masks, to_detections
-from model.raw_outputs import RawOutputs
 from pipeline.frame import Frame
 from pipeline.tracking.base import KEEP
 from pipeline.tracking.following import (

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.config import DetectionConfig
+from model.detection.postprocessing import Found
+from model.detection.raw_outputs import RawOutputs
 from model.options import DetectOptions
-from model.postprocessing import Found
-from model.raw_outputs import RawOutputs
 from pipeline.tracking.following import make_follower
 from pipeline.tracking.options import FollowOptions
 from pipeline.tracking.stage import Instances, TrackingStage, _on_one_scale

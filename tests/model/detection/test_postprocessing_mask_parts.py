@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.decoding import Decoder
-from model.mask_parts import mask_parts
+from model.detection.decoding import Decoder
+from model.detection.mask_parts import mask_parts
+from model.detection.postprocessing import Found, add_masks, find, suppress, to_detections
+from model.detection.raw_outputs import RawOutputs
 from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
-from model.postprocessing import Found, add_masks, find, suppress, to_detections
-from model.raw_outputs import RawOutputs
 from tests.rebuilt_masks import rebuilt_masks
 from tests.small_networks import SPARSE, decoding
 

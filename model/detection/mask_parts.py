@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.masks import place_sums
-from model.postprocessing import Found
-from model.raw_outputs import RawOutputs
+from model.detection.masks import place_sums
+from model.detection.postprocessing import Found
+from model.detection.raw_outputs import RawOutputs
 
 
 class MaskParts(NamedTuple):

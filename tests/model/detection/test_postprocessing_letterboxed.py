@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from model.config import YolactConfig
-from model.decoding import Decoding, for_frames
+from model.detection.decoding import Decoding, for_frames
+from model.detection.postprocessing import find, postprocess
+from model.detection.raw_outputs import RawOutputs
 from model.detections import Detections
 from model.input_shape import InputShape, input_shape
 from model.network.anchors import make_cells
 from model.options import DetectOptions
-from model.postprocessing import find, postprocess
-from model.raw_outputs import RawOutputs
 from tests.small_networks import FREE, free_outputs, raw_outputs
 from tests.small_networks import decoding as sparse_decoding
 
@@ -188,7 +188,7 @@ def test_a_scale_lowers_the_threshold_of_every_class():
 
 
 def test_the_shortcut_on_the_cpu_finds_what_looking_at_every_row_finds(monkeypatch: pytest.MonkeyPatch):
-    from model import postprocessing
+    from model.detection import postprocessing
 
     generator = torch.Generator().manual_seed(0)
     shape = input_shape(FREE, WIDE)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from model.config import DetectionConfig
-from model.nms import NMS, Kept, class_agnostic_fast_nms, doubles, exact_nms, fast_nms
+from model.detection.nms import NMS, Kept, class_agnostic_fast_nms, doubles, exact_nms, fast_nms
 from model.options import NMS_KINDS
 
 CONFIG = DetectionConfig(nms_top_k=6, max_detections=8)

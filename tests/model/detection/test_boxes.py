@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.boxes import (
+from model.detection.boxes import (
     areas,
     decode,
     decode_distances,

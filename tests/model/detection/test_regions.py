@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.regions import without_small_regions
+from model.detection.regions import without_small_regions
 
 
 def mask_of(*rows: str) -> NDArray[np.float32]:

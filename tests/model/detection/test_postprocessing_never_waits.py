@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from model.detection.postprocessing import add_masks, find, suppress
+from model.detection.raw_outputs import RawOutputs
 from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
-from model.postprocessing import add_masks, find, suppress
 from model.preprocessing import preprocess
-from model.raw_outputs import RawOutputs
 from tests.small_networks import SMALL, SPARSE, Decoding, small_network
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.masks import PLACE_SCALE, assemble, crop, crop_bounds, enlarge, in_place, inside
+from model.detection.masks import PLACE_SCALE, assemble, crop, crop_bounds, enlarge, in_place, inside
 
 Box = tuple[float, float, float, float]
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from model.config import YolactConfig
+from model.detection.raw_outputs import RawOutputs
 from model.input_shape import CONTENT_STEP, InputShape, input_shape
 from model.network.anchors import make_cells
 from model.network.heads import MaskIoUNet
-from model.raw_outputs import RawOutputs
 
 
 class Decoder(Protocol):

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.boxes import decode
+from model.detection.boxes import decode
+from model.detection.masks import assemble, crop
+from model.detection.postprocessing import _suppress, add_masks, find, postprocess, suppress
 from model.detections import Detections
 from model.errors import ConfigError
-from model.masks import assemble, crop
 from model.network.heads import MaskIoUNet
 from model.network.yolact import RawOutputs
 from model.options import NMS_KINDS, DetectOptions
-from model.postprocessing import _suppress, add_masks, find, postprocess, suppress
 from tests.small_networks import Decoding, decoding, raw_outputs, small_network
 
 LEFT, RIGHT = (0.0, 0.25, 0.5, 0.75), (0.5, 0.25, 1.0, 0.75)

@@ -12,7 +12,7 @@ class RawOutputs(NamedTuple):
 
     box_deltas: Tensor  # [B, A, 4], relative to the anchors; anchor-free: distances l t r b in strides
     class_logits: Tensor  # [B, A, C + 1], background first, before the softmax; anchor-free: [B, A, C]
-    mask_coefficients: Tensor  # [B, A, K], -1..1; anchor-free: [B, A, K + 6], see `masks.in_place`
+    mask_coefficients: Tensor  # [B, A, K], -1..1; anchor-free: [B, A, K + 6], see `detection.masks.in_place`
     prototypes: Tensor | None  # [B, Hp, Wp, K], not negative; None in boxes-only mode
     semantic_logits: Tensor | None = None  # [B, C, h3, w3], in training mode only
     box_distribution: Tensor | None = None  # [B, A, 4, bins] logits, anchor-free in training mode only

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from model.boxes import pairwise_iou
 from model.config import DetectionConfig
+from model.detection.boxes import pairwise_iou
 
 _SOFT_IOU = 0.3  # as published
 _NOTHING = -1.0  # the score of a place that holds no detection; below every probability

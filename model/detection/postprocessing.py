@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.boxes import decode, decode_distances
 from model.config import YolactConfig
-from model.decoding import Decoder, for_frames
+from model.detection.boxes import decode, decode_distances
+from model.detection.decoding import Decoder, for_frames
+from model.detection.masks import assemble, crop_bounds, enlarge, in_place, inside
+from model.detection.nms import NMS, doubles, rows_at
+from model.detection.raw_outputs import RawOutputs
+from model.detection.regions import without_small_regions
 from model.detections import Detections
 from model.input_shape import input_shape
-from model.masks import assemble, crop_bounds, enlarge, in_place, inside
 from model.network.anchors import within_content
 from model.network.heads import MaskIoUNet
-from model.nms import NMS, doubles, rows_at
 from model.options import MIN_MASK_REGION, DetectOptions
-from model.raw_outputs import RawOutputs
-from model.regions import without_small_regions
 
 _ROUNDING = 1e-3  # far more than the softmax rounds
 
