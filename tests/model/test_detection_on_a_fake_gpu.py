@@ -41,7 +41,7 @@ def nothing_is_kept():
 def _forget() -> None:
     model.detection.postprocessing._class_index.cache_clear()
     model.detection.postprocessing._per_class.cache_clear()
-    model.decoding._cells.cache_clear()
+    model.detection.decoding._cells.cache_clear()
     model.preprocessing._per_channel.cache_clear()
 
 
