@@ -21,7 +21,7 @@ from model.checkpoints.catalog import resolve_weights
 from model.checkpoints.sharpmask import load_sharpmask
 from model.checkpoints.yolact import load_checkpoint
 from model.engines.choice import select_device
-from model.errors import ConfigError, TrainingError
+from model.errors import ConfigError
 from model.sharpmask.config import SHARPMASK_PRESETS, STAGES, StageName
 from model.sharpmask.network import SharpMask, build_sharpmask
 from model.sharpmask.pyramid import MEAN, STD
@@ -125,17 +125,11 @@ def build_proposal_trainer(
 
 
 def saved_training(output: Path) -> ProposalTraining | None:
-    """Return the settings of a run of a proposal network in that folder, None where there is none.
-
-    Raises TrainingError on a file that cannot be read.
-    """
-    path = output / "run.json"
+    """Return the settings of a run of a proposal network in that folder, None where there is none to be read."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        values = json.loads((output / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict) or "stage" not in values:
         return None
     return ProposalTraining(**{**values, "output": output, "data": tuple(values["data"])})
