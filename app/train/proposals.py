@@ -125,7 +125,7 @@ def build_proposal_trainer(
 
 
 def saved_training(output: Path) -> ProposalTraining | None:
-    """Return the settings of a run of a proposal network in that folder, None where there is none to be read."""
+    """Return the settings of a run of a proposal network in that folder, None where none can be read."""
     try:
         values = json.loads((output / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
