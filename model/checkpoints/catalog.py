@@ -131,14 +131,26 @@ TWO_STAGE: dict[str, CatalogEntry] = {
 }
 
 
+# weights of DeepMask and SharpMask, which find objects of no class
+PROPOSALS: dict[str, CatalogEntry] = {
+    "sharpmask_lite_objects": CatalogEntry(
+        name="sharpmask_lite_objects",
+        config="sharpmask_lite",
+        licence="research only",
+        bundled="sharpmask_lite_objects.pt",
+        note="SharpMask on the default network's backbone: objects of any class; see the card for the licence",
+    )
+}
+
+
 def current_name(name: str) -> str:
     """Return the successor of a former name in `ALIASES`; any other name as it is."""
     return ALIASES.get(name, name)
 
 
 def all_entries() -> dict[str, CatalogEntry]:
-    """Return every entry by name: the catalogue's, then the two-stage models'."""
-    return {**CATALOG, **TWO_STAGE}
+    """Return every entry by name: the catalogue's, the two-stage models', then the proposal networks'."""
+    return {**CATALOG, **TWO_STAGE, **PROPOSALS}
 
 
 def cache_folder() -> Path:

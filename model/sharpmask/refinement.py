@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.sharpmask.config import SharpMaskConfig
-from model.sharpmask.heads import initialise
 from model.sharpmask.padding import SymmetricConv2d
 
 # channels of a horizontal branch's first convolution, at stride 4 and above, and at stride 2
@@ -38,7 +37,16 @@ class Refinement(nn.Module):
         )
         self.vertical = nn.ModuleList(_branch(w, w, w // 2) for w in widths)
         self.last = SymmetricConv2d(widths[-1] // 2, 1)
-        initialise(self)
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Fill kernels by He's rule: with the released ±1/√fan-in, signals fade over so many layers."""
+        for part in self.modules():
+            if isinstance(part, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_uniform_(part.weight, nonlinearity="relu")
+                assert part.bias is not None
+                part.bias.zero_()
 
     def skips(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return what each level adds to masks, coarsest level first: [B, width / 2 ** (i + 1), h_i, w_i].

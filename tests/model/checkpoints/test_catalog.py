@@ -7,6 +7,7 @@ from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, MaskR
 
 from model.checkpoints.catalog import (
     CATALOG,
+    PROPOSALS,
     DEFAULT_WEIGHTS,
     TWO_STAGE,
     all_entries,
@@ -73,8 +74,8 @@ def test_two_stage_models_are_torchvisions_with_the_digest_that_their_file_names
 
 
 def test_every_name_is_found_and_the_catalogue_of_yolact_knows_no_two_stage_model():
-    assert set(all_entries()) == {*CATALOG, *TWO_STAGE}
-    assert not set(CATALOG) & set(TWO_STAGE)
+    assert set(all_entries()) == {*CATALOG, *TWO_STAGE, *PROPOSALS}
+    assert not set(CATALOG) & {*TWO_STAGE, *PROPOSALS}
     assert find_entry("maskrcnn_resnet50_fpn") is TWO_STAGE["maskrcnn_resnet50_fpn"]
     with pytest.raises(CheckpointError, match="did you mean 'maskrcnn_resnet50_fpn'"):
         resolve_weights("maskrcnn_resnet50")
