@@ -138,7 +138,7 @@ PROPOSALS: dict[str, CatalogEntry] = {
         config="sharpmask_lite",
         licence="research only",
         bundled="sharpmask_lite_objects.pt",
-        note="SharpMask on the default network's backbone: objects of any class; see the card for the licence",
+        note="SharpMask on the default network's backbone: objects of any class; licence: see its card",
     )
 }
 

@@ -7,8 +7,8 @@ from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, MaskR
 
 from model.checkpoints.catalog import (
     CATALOG,
-    PROPOSALS,
     DEFAULT_WEIGHTS,
+    PROPOSALS,
     TWO_STAGE,
     all_entries,
     cache_folder,
