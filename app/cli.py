@@ -109,13 +109,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _with_command(argv: Sequence[str]) -> Sequence[str]:
-    """Without a command the window opens, and options are its own."""
+    """Return the arguments with the default command, `gui`, in front where none is named."""
     asks_for_help = argv[:1] in (["-h"], ["--help"])
     return argv if asks_for_help or (argv and not argv[0].startswith("-")) else [DEFAULT_COMMAND, *argv]
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    """argparse takes inputs in one piece, and leaves over those behind an option: they join here."""
+    """Parse the arguments; inputs after an option, which argparse leaves over, join the others."""
     parser = build_parser(argv)
     args, late = parser.parse_known_args(argv)
     if late and (not hasattr(args, "inputs") or any(word.startswith("-") for word in late)):
@@ -126,7 +126,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _print_any_name() -> None:
-    """File names that are not of the output's encoding come out as the bytes that they are."""
+    """Print file names that are not in the output's encoding as their own bytes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
 

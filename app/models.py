@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked for; errors come out as LiveMaskError."""
+    """Run the subcommand and return the exit code. Raises LiveMaskError."""
     ACTIONS[args.action](args)
     return 0
 

@@ -75,7 +75,7 @@ class Detections:
 
     @property
     def masks(self) -> NDArray[np.bool_]:
-        """All masks on the whole frame, [N, H, W] bool, made anew at each call (N·H·W bytes).
+        """Masks on the whole frame, [N, H, W] bool, assembled at each call (N·H·W bytes).
 
         Raises ValueError when only boxes were asked for.
         """

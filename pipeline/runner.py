@@ -176,8 +176,11 @@ class Runner:
                 self._warnings = source.warnings
 
     def _release(self) -> None:
-        """Let go of what others made, once nobody works with it: they may well hold this run in turn, and
-        such a circle stays, with pictures in it, until Python happens to look for circles."""
+        """Release references to the parts of the run once it is over.
+
+        They may hold this run in turn, and such a circle stays, with pictures in it, until Python happens to
+        look for circles.
+        """
         self._open_source = self._paint = _over
         self._delivery.release()
 

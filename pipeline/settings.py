@@ -57,7 +57,7 @@ class DetectionSettings:
         return any(getattr(self, name) != getattr(before, name) for name in _OF_THE_NETWORK)
 
     def with_network_of(self, other: DetectionSettings) -> DetectionSettings:
-        """These settings, with the network of the other ones."""
+        """Return these settings with the network of the other ones."""
         return replace(self, **{name: getattr(other, name) for name in _OF_THE_NETWORK})
 
 

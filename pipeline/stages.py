@@ -129,7 +129,7 @@ class Delivery:
         self._close(complete())
 
     def release(self) -> None:
-        """Let go of the sinks, once it is over."""
+        """Release the sinks after the run."""
         self._sinks = ()
 
     def _open(self, info: SourceInfo) -> None:

@@ -115,7 +115,25 @@ def test_work_is_imported_within_functions_by_commands_alone():
 
 
 def test_the_first_line_of_a_docstring_says_what_is_returned_or_done():
-    clauses = ("What", "How", "Whether", "Where", "Which", "Why", "When", "Who", "Whose", "That")
+    clauses = (
+        *("What", "How", "Whether", "Where", "Which", "Why", "When", "Who", "Whose", "That"),
+        *("All", "Those", "These", "Some", "Something", "Everything", "Each", "Every", "Both", "Its"),
+        *(
+            "Nothing",
+            "Nothing:",
+            "Nothing;",
+            "Not",
+            "In",
+            "At",
+            "As",
+            "By",
+            "For",
+            "From",
+            "After",
+            "Without",
+        ),
+        *("So", "None", "Relative", "Relative;"),
+    )
     faults = [
         f"{m.name}: {line}"
         for m in modules().values()

@@ -29,7 +29,7 @@ class VideoInput:
 
     @property
     def name(self) -> str:
-        """Its name for messages, without secrets."""
+        """Name for messages, without secrets."""
         return redacted(self.text)
 
     @property
@@ -53,7 +53,7 @@ class VideoInput:
 
 @dataclass
 class Inputs:
-    """All inputs, each once, in their order.
+    """Inputs of a command, each once, in their order.
 
     folders:  those that were searched; an output there would be taken for an input the next time
     failures: what stands for nothing, and why

@@ -62,7 +62,7 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class AnnotateOptions:
-    """All that `annotate` was asked for.
+    """Options of `annotate`.
 
     crop_masks: crop masks to their boxes
     compare:    fields of `detection` that differ on the right side of a comparison; None for no comparison

@@ -30,7 +30,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Its name for messages."""
+        """Name for messages."""
         return str(self.source)
 
     @property
@@ -54,7 +54,7 @@ class VideoJob:
 
     @property
     def name(self) -> str:
-        """Its name for messages."""
+        """Name for messages."""
         return self.source.name
 
     @property
@@ -186,7 +186,7 @@ def _video_job(source: VideoInput, folder: Path, wanted: Wanted) -> VideoJob:
 
 
 def _tracks(stem: Path, wanted: Wanted) -> tuple[tuple[str, Path], ...]:
-    """Each format of tracks that is wanted and its file."""
+    """Return the files of the requested track formats, by format."""
     return tuple((name, _with(stem, TRACK_FORMATS[name].suffix)) for name in wanted.tracks)
 
 

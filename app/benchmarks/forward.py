@@ -91,7 +91,7 @@ class _Compile:
 
 
 def _quantised(network: Yolact) -> openvino.Model:
-    """In a process of its own, since NNCF may leave the threads of the one that it ran in tied to a core."""
+    """Quantise in a process of its own, since NNCF may leave the caller's threads tied to a core."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.xml"
         arguments = f"{network.config.name!r}, {str(path)!r}"

@@ -24,7 +24,7 @@ INFERENCE = "gpu inference"  # what the stream that computes is called in metric
 
 
 def run(setup: Setup) -> list[Figure]:
-    """Both published networks, one frame and eight at a time, in the precision that auto chooses."""
+    """Measure two published networks at batch 1 and 8, in the precision that auto chooses."""
     if not torch.cuda.is_available():
         return [missing("GPU", "PyTorch sees no CUDA device")]
     with tempfile.TemporaryDirectory() as folder:

@@ -153,7 +153,7 @@ class Watcher(QObject):
         self._phase, self._since = phase, monotonic()
 
     def _note_memory(self, passed: float) -> None:
-        """After a minute, or at half of a shorter time."""
+        """Record the memory after a minute, or at half of a shorter time."""
         if self._memory is None and STATUS.exists() and passed >= min(MINUTE, self._seconds / 2):
             self._memory = {"at": passed, "first": in_bytes("VmRSS")}
 

@@ -34,7 +34,7 @@ from model.predictor import load_predictor
 
 @dataclass(frozen=True)
 class CalibrateOptions:
-    """All that `calibrate` was asked for.
+    """Options of `calibrate`.
 
     image_size:      side of the network's input in pixels, None for the weights' own
     least_objects:   classes with fewer labelled objects share a threshold

@@ -126,7 +126,7 @@ def write_results(folder: Path, results: CocoResults) -> None:
 def write_metrics(
     path: Path, facts: Mapping[str, Any], measurements: Sequence[Measurement] | Sequence[SequenceMeasurement]
 ) -> None:
-    """All figures and settings, with `facts` about data and weights and the versions of what computed them.
+    """Write figures and settings as json, with `facts` about data and weights and versions of libraries.
 
     Raises SinkError when the file cannot be written.
     """

@@ -27,7 +27,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """All that `eval` was asked for.
+    """Options of `eval`.
 
     compare:   values of fields of `detection` to measure side by side, in all combinations
     at:        score over which detections count as shown, 0..1; None for the score threshold, and without

@@ -70,14 +70,14 @@ class Prepared:
 
 
 def demo_photographs() -> ProofSet:
-    """Those that come with the project."""
+    """Return the photographs that come with the project."""
     return ProofSet("the demo photographs", tuple(map(ImagePlace, find_media(PHOTOS).images)))
 
 
 def labelled_images(
     data: Path, images: Path | None, config: YolactConfig, coverage: Sequence[str] = ()
 ) -> ProofSet:
-    """All images of a labelled data set whose `coverage` is among those given, any where none is.
+    """Return the images of a labelled data set with one of the given coverages, all if none is given.
 
     Raises DataError and ConfigError on one that cannot serve.
     """
@@ -91,7 +91,7 @@ def labelled_images(
 
 
 def split(folders: Sequence[Path], most: int) -> tuple[tuple[Path, ...], ProofSet]:
-    """At most `most` images of some folders to calibrate with, and others, held out, to prove with.
+    """Split the images of folders into at most `most` for calibration, and others, held out, for the proof.
 
     The choice is random but the same each time, and each folder has its share in proportion to its images.
     Raises ConfigError when there are fewer than two, and SourceError when there is none in a folder.

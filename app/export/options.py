@@ -14,7 +14,7 @@ CALIBRATION_IMAGES = 256
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """All that `export` was asked for.
+    """Options of `export`.
 
     format:      a key of `EXPORTERS`
     image_size:  side of the network's input in pixels, None for the weights' own
@@ -54,7 +54,7 @@ class ExportOptions:
 
     @property
     def files(self) -> list[Path]:
-        """All files of the exported model."""
+        """Files of the exported model."""
         path = self.path
         return [path, path.with_suffix(".bin")] if self.format == "openvino" else [path]
 

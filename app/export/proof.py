@@ -68,7 +68,7 @@ class Reference:
 
 
 def _everything() -> DetectOptions:
-    """All that is found, for average precision wants it all."""
+    """Return detection options that keep every detection, as average precision needs them."""
     return DetectOptions(score_threshold=0.0)
 
 

@@ -134,7 +134,7 @@ def _over_time(runs: Sequence[Run], name: str) -> Plot:
 
 
 def _trade_off(runs: Sequence[Run], name: str) -> Plot | None:
-    """None where there is nothing to trade: a single setting, or no ground truth."""
+    """Plot a figure against accuracy over the settings; None for a single setting or without ground truth."""
     lines: dict[str, list[tuple[str, float, float]]] = {}
     for run in runs:
         excess, iou = run.summary.excess, run.summary.iou

@@ -31,7 +31,7 @@ class Video:
 
 @dataclass
 class Gathered:
-    """All inputs in their order; `failures` are those that stand for nothing, and why."""
+    """Inputs in their order; `failures` has those that name nothing, with the reason."""
 
     videos: list[Video] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -138,6 +138,6 @@ def _sized(gathered: Gathered, limit: int | None) -> list[Video]:
 
 
 def _told_apart(videos: Sequence[Video]) -> list[Video]:
-    """Videos of one name get their whole path for one."""
+    """Return the videos with whole paths as names where several have the same name."""
     count = Counter(video.name for video in videos)
     return [v if count[v.name] == 1 else dataclasses.replace(v, name=v.source.name) for v in videos]

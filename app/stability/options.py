@@ -13,7 +13,7 @@ HTML, JSON = "report.html", "report.json"
 
 @dataclass(frozen=True)
 class StabilityOptions:
-    """All that `stability` was asked for.
+    """Options of `stability`.
 
     detection:     what all settings have in common; its weights and strength are those of none
     all_weights:   as they were named, None for the bundled ones

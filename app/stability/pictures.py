@@ -110,7 +110,7 @@ def _window(masks: list[Mask], size: tuple[int, int]) -> Window:
 
 
 def _reach(middle: float, length: int, whole: int) -> slice:
-    """So much about the middle, moved where it would leave the frame, and no more than the frame has."""
+    """Return a range of `length` about `middle`, moved and cut so that it lies within 0 to `whole`."""
     length = min(length, whole)
     start = min(max(round(middle - length / 2), 0), whole - length)
     return slice(start, start + length)

@@ -141,7 +141,7 @@ def trade_off(lines: Mapping[str, Sequence[tuple[str, float, float]]], axis_name
 def thinned(
     times: Sequence[float], values: Sequence[float], points: int = POINTS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most so many points, each the mean of neighbouring frames that have the figure, else NaN."""
+    """Reduce a series to at most so many points: means of neighbouring frames, NaN where none has a value."""
     t, v = np.asarray(times, np.float64), np.asarray(values, np.float64)
     if len(t) <= points:
         return t, v

@@ -37,7 +37,7 @@ def publish(runs: Sequence[Run], failures: Sequence[str], folder: Path) -> None:
 
 
 def record(runs: Sequence[Run], failures: Sequence[str], versions: Mapping[str, Any]) -> dict[str, Any]:
-    """All figures, settings and versions, ready for json; the same runs give the same bytes.
+    """Return figures, settings and versions, ready for json; the same runs give the same bytes.
 
     Shares are 0..1, times are seconds, frames count from 0. `frames` holds a list for each figure, with null
     where there was nothing to measure. `unstable` lists the frames of each track whose jitter is
@@ -77,7 +77,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _unstable(run: Run) -> dict[str, list[int]]:
-    """By track."""
+    """Return the unstable frames of each track."""
     lines = sorted(run.curves.lines.items())
     found = {
         str(track): [f for f, jitter in zip(line.frames, line.jitter, strict=True) if jitter >= LEVELS[-1]]

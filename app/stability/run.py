@@ -76,7 +76,7 @@ class Run:
 
 @dataclass
 class Measured:
-    """All that was measured so far, in the order of the inputs; `interrupted` by the user's wish."""
+    """Measurements so far, in the order of the inputs; `interrupted` if the user ended the run."""
 
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Measured:
 
 
 def settings(weights: Sequence[str | None], strengths: Sequence[str], jitter: int | None) -> list[Setting]:
-    """Every weights with every strength."""
+    """Return every combination of weights and strength."""
     names = [Path(name or DEFAULT_WEIGHTS).name for name in weights]
     shown = names if len(set(names)) == len(names) else [str(name or DEFAULT_WEIGHTS) for name in weights]
     return [

@@ -83,7 +83,7 @@ class MeterSink:
         self._truth = truth
 
     def open(self, info: SourceInfo) -> None:
-        """Nothing is to be prepared."""
+        """Do nothing: there is nothing to prepare."""
 
     def write(self, result: Result) -> None:
         """Measure one result. Raises DataError where its mask is missing or cannot be read."""
@@ -96,7 +96,7 @@ class MeterSink:
         self.frames += 1
 
     def close(self, complete: bool) -> SinkReport:
-        """Tell how many frames were measured. Raises DataError when there are more masks than frames."""
+        """Return the number of measured frames. Raises DataError if there are more masks than frames."""
         if complete and self._truth is not None:
             self._truth.check_count(self.frames)
         return SinkReport(None, f"{self.frames} frames measured", whole=complete)

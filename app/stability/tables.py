@@ -75,7 +75,7 @@ class Row:
 
 
 def columns(runs: Sequence[Run]) -> tuple[Column, ...]:
-    """Those that there is something to say in."""
+    """Return the columns of the table; those about ground truth only if a run has any."""
     known = any(run.video.truth is not None for run in runs)
     return tuple(column for column in COLUMNS if known or not column.truth)
 
@@ -190,7 +190,7 @@ def _means_alike(figure: str, one: Curves, other: Curves) -> tuple[float | None,
 
 
 def _change(after: float | None, before: float | None) -> float | None:
-    """Relative; None where there is nothing to lose."""
+    """Return the relative change, such as -0.3; None without a positive value before."""
     if after is None or before is None or before <= 0:
         return None
     return after / before - 1

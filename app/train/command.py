@@ -222,7 +222,7 @@ def _tell_end(trainer: Trainer | ProposalTrainer) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    """Those of the run that goes on, or of the new one. Raises ConfigError when `--output` holds another."""
+    """Return the settings of the resumed or new run. Raises ConfigError when `--output` holds another."""
     from app.train.settings import Settings, load_settings
 
     if args.resume:

@@ -30,7 +30,7 @@ from pipeline.sinks.part_file import PartFile, cannot_be_written
 
 @dataclass(frozen=True)
 class FillOptions:
-    """All that `fill-masks` was asked for.
+    """Options of `fill-masks`.
 
     data:      COCO json, or a folder with one
     agreement: least IoU, 0..1, of a mask's extent and the labelled box

@@ -177,7 +177,7 @@ class Settings:
         return recipe
 
     def saves(self, recipe: Recipe) -> int:
-        """After how many iterations the run saves its state and measures it."""
+        """Return the number of iterations between saves, each with a measurement."""
         if self.save_every is not None:
             return self.save_every
         return min(SAVE_EVERY, max(recipe.iterations // MEASUREMENTS, 10)) if recipe.patience else SAVE_EVERY
@@ -267,7 +267,7 @@ def load_settings(folder: Path) -> Settings:
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments that are settings, as json has them; paths no longer hang on the folder."""
+    """Return the arguments that are settings, as plain values; paths that exist become absolute."""
     values = {f.name: arguments[f.name] for f in fields(Settings)}
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
     for name in ("images", "val", "val_images", "weights", "init", "teacher"):

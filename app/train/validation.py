@@ -48,7 +48,7 @@ class Validation:
     device: torch.device
 
     def __call__(self, network: Yolact, iteration: int, tell: Tell) -> dict[str, float]:
-        """Those of `FIGURES` that can be measured. An image that cannot be read is told, not fatal."""
+        """Return the measurable ones of `FIGURES`. An image that cannot be read is reported, not fatal."""
         predictor = make_predictor(network, self.device, DetectOptions(score_threshold=0.0))
         sheet: list[NDArray[np.uint8]] = []
         found = self._detections(predictor, sheet, tell)
@@ -58,7 +58,7 @@ class Validation:
         return main_figures(metrics)
 
     def matches(self, network: Yolact, tell: Tell) -> ScoredMatches:
-        """All detections that take part in NMS with what they match. An image that cannot be read is told."""
+        """Return every candidate detection with its match. An image that cannot be read is reported."""
         options = DetectOptions(score_threshold=network.config.detection.confidence_threshold)
         classes = match_classes(self.labels.truth, network.config.class_names)
         found = self._detections(make_predictor(network, self.device, options), [], tell)
@@ -114,7 +114,7 @@ def main_figures(metrics: CocoMetrics) -> dict[str, float]:
 
 
 def contact_sheet(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """At least one picture, each [H, W, 3] uint8, in square cells on grey, row by row."""
+    """Return a contact sheet of pictures [H, W, 3] uint8, at least one, in square cells on grey."""
     side = PREVIEW_SIDE
     columns = min(PREVIEW_COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)

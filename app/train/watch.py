@@ -62,7 +62,7 @@ class RunWatcher:
         self._progress.step(report)
 
     def on_notice(self, text: str) -> None:
-        """Say it."""
+        """Print a notice."""
         self._progress.say(text)
 
     def on_checkpoint(self, iteration: int, network: Yolact) -> float | None:

@@ -1,4 +1,4 @@
-"""From raw outputs to detections: scores, decoding, NMS, mask assembly, re-scoring, threshold."""
+"""Postprocessing, from raw outputs to detections: scores, decoding, NMS, masks, re-scoring, threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a window's mask logits to the pixels of the picture that it covers."""
+"""Paste the mask logits of a window into the picture."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Proposals:
 
     @property
     def masks(self) -> np.ndarray:
-        """All masks at the picture's size: [N, H, W] bool. N x H x W bytes; `crops` holds far less."""
+        """Masks at the picture's size: [N, H, W] bool. N x H x W bytes; `crops` holds far less."""
         masks = np.zeros((len(self), *self.shape), bool)
         for mask, crop in zip(masks, self.crops, strict=True):
             height, width = crop.pixels.shape

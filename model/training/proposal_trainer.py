@@ -151,7 +151,7 @@ class ProposalTrainer:
         self._train_mode()
 
     def resume(self) -> None:
-        """Go on from `last.pt`. Raises TrainingError where it is of another recipe."""
+        """Restore the state of `last.pt`. Raises TrainingError where it is of another recipe."""
         saved, training = read_sharpmask(self.last)
         wanted = asdict(self.recipe)
         kept = (training or {}).get("recipe")

@@ -86,7 +86,7 @@ class HostDetector:
         return Result(frame, here, clock.timings(), inspection=inspection)
 
     def _suppressed(self, raw: RawOutputs, decoder: Decoder, frame: Frame, clock: StageClock) -> Found:
-        """Without masks, and with tracks where instances are followed."""
+        """Return the detections before masks are assembled, with tracks where instances are followed."""
         options = self._predictor.options
         if self._follower is None:
             found = suppress(raw, decoder, options)

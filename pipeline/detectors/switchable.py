@@ -86,7 +86,7 @@ class SwitchableDetector:
 
     @inspect.setter
     def inspect(self, wanted: bool) -> None:
-        """From the next batch on."""
+        """Switch inspection on or off, from the next batch on."""
         with self._lock:
             self._wanted = dataclasses.replace(self._wanted, inspect=wanted)
 

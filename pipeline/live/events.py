@@ -57,8 +57,10 @@ class Regained:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something about a source is not as it should be, and it goes on: a damaged file, a camera that gives
-    another mode. Told once for each kind; a count in the message is that of the moment."""
+    """A problem of a source that goes on, such as a damaged file or another mode of a camera.
+
+    Emitted once for each kind; a count in the message is that of the moment.
+    """
 
     name: str
     message: str
@@ -131,7 +133,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Failed:
-    """Something did not work; the rest goes on. details: a traceback or a longer text, to be copied."""
+    """A task failed; the rest goes on. details: a traceback or a longer text, to be copied."""
 
     task: str
     message: str

@@ -73,7 +73,7 @@ class LivePainter:
 
     @display.setter
     def display(self, display: DisplaySettings) -> None:
-        """From the next frame on. The background's picture is read here, where that is another one."""
+        """Apply settings from the next frame on; another picture for the background is read here."""
         self._look = _look(display, self._look)
 
     @property
@@ -199,7 +199,7 @@ def _reduced(result: Result, shown: SelectRows | None) -> Result:
 def _draw_selected(
     picture: Image, detections: Detections, selected: int, style: OverlayStyle, badge: str
 ) -> Image:
-    """Everything dimmed but the selected instance, which lies on top of all others in its own colour."""
+    """Draw the selected instance on top in its own colour, and dim everything else."""
     if detections.track_ids is None:  # colours go by rows, and the rows are about to change
         detections = dataclasses.replace(detections, track_ids=np.arange(len(detections)))
     one = detections.select([selected])

@@ -137,7 +137,7 @@ class LiveRun:
             return self._closed_told
 
     def admit(self) -> None:
-        """Let frames be read, and report it by an event. Returns at once."""
+        """Start reading frames, and emit the event that the source is shown. Returns at once."""
         self._networks.attach(self.detector)
         self.tell_opened()
         self._admitted.set()

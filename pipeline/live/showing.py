@@ -65,8 +65,7 @@ class ActiveRun:
             run.end()
 
     def settle(self, prepare: Callable[[LiveRun], None]) -> None:
-        """Let the run that is coming take the place of the present one if its source is open; forget it if it
-        could not be opened.
+        """Replace the present run by the coming one if its source is open; drop it if that could not be opened.
 
         prepare: gets it before its first frame is read
         """

@@ -16,7 +16,7 @@ _BUCKETS = math.ceil(math.log(_MOST / _LEAST) / _RATIO) + 1
 
 @dataclass(frozen=True)
 class Distribution:
-    """Some durations, in seconds. Count, total and max are exact, percentiles within 1 %; all 0 for none."""
+    """Summary of durations in seconds. Count, total and max are exact, percentiles within 1 %; 0 if empty."""
 
     count: int = 0
     total: float = 0.0

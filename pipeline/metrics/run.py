@@ -90,7 +90,7 @@ class QueueStats:
 
 @dataclass(frozen=True)
 class MetricsSnapshot:
-    """All that was measured up to one moment.
+    """Measurements of a run up to one moment.
 
     stages:     those that did anything, in the order of `STAGES`
     drops:      frames dropped, by the name of the queue
@@ -200,7 +200,7 @@ class Metrics:
             return self._recent_fps(monotonic())
 
     def snapshot(self) -> MetricsSnapshot:
-        """All that was measured so far."""
+        """Return the measurements so far."""
         with self._lock:
             seconds = 0.0 if self._first is None else self._last - self._first
             return MetricsSnapshot(

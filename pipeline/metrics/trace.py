@@ -131,10 +131,10 @@ class RecentSpans:
             self._spans.append(span)
 
     def queue(self, name: str, depth: int) -> None:
-        """Not kept: `Metrics.snapshot` tells how full the queues are."""
+        """Ignore it: `Metrics.snapshot` has the fill of the queues."""
 
     def drop(self, name: str, count: int) -> None:
-        """Not kept: `Metrics.snapshot` counts the drops."""
+        """Ignore it: `Metrics.snapshot` counts the drops."""
 
     def snapshot(self) -> tuple[Span, ...]:
         """The spans that are kept, in the order in which they came: mostly that of their ends."""

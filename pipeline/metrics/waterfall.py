@@ -75,7 +75,7 @@ def _last_frames(spans: Sequence[Span]) -> list[Span]:
 
 
 def _limits(spans: Sequence[Span]) -> tuple[float, float]:
-    """From the first work, or the first frame's capture, to the end; waiting before that is cut off."""
+    """Return start and end of the time axis: earlier waiting is cut off."""
     begin = min((s.begin if s.kind == "work" else s.end for s in spans), default=0.0)
     return begin, max((span.end for span in spans), default=0.0)
 

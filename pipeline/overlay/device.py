@@ -65,7 +65,7 @@ def rim(masks: Tensor, width: int) -> Tensor:
 
 
 def _eroded(masks: Tensor, axis: int) -> Tensor:
-    """Each pixel that has both neighbours along the axis; beyond the edge there are none."""
+    """Erode along an axis: keep pixels with both neighbours; there are none beyond the edge."""
     size = masks.shape[axis]
     padded = F.pad(masks, (1, 1) if axis == -1 else (0, 0, 1, 1))
     return padded.narrow(axis, 0, size) & masks & padded.narrow(axis, 2, size)
@@ -104,7 +104,7 @@ def _top_boxes(corners: Tensor, numbers: Tensor, size: tuple[int, int], thicknes
 
 
 def _chunks(values: Tensor, numbers: Tensor, size: tuple[int, int]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some places at a time, with their numbers: as many as fit into memory at the frame's size."""
+    """Yield chunks of places with their numbers, as many as fit into memory at the frame's size."""
     count = max(_PIXELS_AT_ONCE // (size[0] * size[1]), 1)
     return zip(values.split(count), numbers.split(count), strict=True)
 

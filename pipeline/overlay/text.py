@@ -30,12 +30,12 @@ class Tag:
 
     @property
     def height(self) -> int:
-        """In pixels, margins included, as for `width`."""
+        """Height in pixels, margins included."""
         return self._ink.shape[0]
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Width in pixels, margins included."""
         return self._ink.shape[1]
 
     @property

@@ -1,4 +1,4 @@
-"""Each frame as an image file of its own."""
+"""Sink that writes each frame as an image file."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class LatestSink:
             self._span.add(result.frame)
 
     def close(self, complete: bool) -> SinkReport:
-        """Say that nothing more comes; the last result stays."""
+        """Close the sink; the last result can still be taken."""
         with self._lock:
             self._closed = True
             summary = f"{self._span}, {self._overwritten} replaced before they were taken"

@@ -95,7 +95,7 @@ class PartFile:
 
 
 def removed(path: Path) -> str:
-    """Tells that a file or folder that is written to, or the folder around it, is not there any more."""
+    """Return the error message for an output whose file or folder was removed while it was written."""
     gone = path if path.parent.is_dir() else path.parent
     return f"{gone} was removed or moved while it was written to; what was written is lost"
 

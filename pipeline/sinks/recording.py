@@ -122,7 +122,7 @@ class VideoRecording:
 
 
 def _exact_options(time_base: Fraction) -> dict[str, str]:
-    """For mp4 and mov: a start time as exact as the frames', and a file that survives an unclean end."""
+    """Return muxer options of mp4 and mov: an exact start time, and a file that survives an unclean end."""
     return {
         "movflags": "hybrid_fragmented+delay_moov",
         "frag_duration": str(_FRAGMENT),

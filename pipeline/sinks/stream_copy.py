@@ -142,7 +142,7 @@ class StreamCopier:
             self.dropped.append(LATE)
 
     def _timed(self, clock: Clock) -> Iterator[av.Packet[Stream]]:
-        """All packets, with the stamps that the source of the pictures gives them."""
+        """Yield the packets with their stamps on the clock of the picture source."""
         for packet in self._read():
             yield from clock.put(packet)
         yield from clock.flush()

@@ -63,5 +63,5 @@ def moved_chapters(chapters: Sequence[Chapter], origin: Fraction, end: Fraction 
 
 
 def held_chapters(chapters: Sequence[Chapter], format_name: str) -> Sequence[Chapter]:
-    """As many of them as a container of that format takes."""
+    """Return the chapters that a container of that format can hold."""
     return chapters[:_MOST_CHAPTERS] if format_name in ("mp4", "mov") else chapters

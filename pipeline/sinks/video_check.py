@@ -128,7 +128,7 @@ def _ratio(value: Fraction) -> str:
 
 
 def _kinds(kinds: Counter[str]) -> str:
-    """For example "2 audio streams and subtitles"."""
+    """Return kinds of streams as text, such as "2 audio streams and subtitles"."""
     plain = {"subtitle": "subtitles"}
     return " and ".join(
         f"{count} {kind} streams" if count > 1 else plain.get(kind, kind) for kind, count in kinds.items()

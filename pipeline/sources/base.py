@@ -60,7 +60,7 @@ class Source(Protocol):
         """
 
     def interrupt(self) -> None:
-        """From any thread, at any time: let a `read` that waits return None within a second."""
+        """Make a waiting `read` return None within a second; may be called from any thread at any time."""
 
     def close(self) -> None:
         """Release everything; more than once does no harm. Called by the thread that reads."""
@@ -89,7 +89,7 @@ class Seekable(Source, Protocol):
     """A source in which a place can be chosen."""
 
     def seek(self, time: Fraction) -> None:
-        """Let the next `read` give the frame that is shown at a time, exactly, and go on from there.
+        """Seek exactly: the next `read` returns the frame that is shown at that time.
 
         time: seconds in the source's own time stamps, as `Frame.time` has them. Before the first frame it
               stands for the first one, after the last one for the last.

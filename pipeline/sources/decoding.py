@@ -1,4 +1,4 @@
-"""From a container's packets to frames; for files and streams alike."""
+"""Decode the packets of a container into frames, for files and streams alike."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class _Decoder:
         return self._decode(packet)
 
     def flush(self) -> list[av.VideoFrame]:
-        """All that is still inside."""
+        """Return the frames that the decoder still holds."""
         ready = self._decode(None)
         with self._noting_damage():
             ready += self._marked(self._deinterlacer.flush())

@@ -12,7 +12,7 @@ _ANY_DEPTH = "**"
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """All that is in a folder and its subfolders but for hidden ones, each folder once."""
+    """Yield the entries of a folder and of its subfolders, hidden folders left out, each folder once."""
     for deeper in _folders(folder):
         yield from deeper.iterdir()
 

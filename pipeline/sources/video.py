@@ -112,7 +112,7 @@ class VideoSource:
         return replace(first, captured_at=monotonic()) if first else next(self._frames, None)
 
     def seek(self, time: Fraction) -> None:
-        """Let the next `read` give the frame that is shown at a time; the decoding up to it is done there.
+        """Seek: the next `read` decodes up to the frame that is shown at that time and returns it.
 
         The decoding begins at a key frame well before it, or at the file's start where stamps or container
         leave a doubt, so that the pictures and stamps are those of a reading from the start.
@@ -122,7 +122,7 @@ class VideoSource:
         self._frames = self._shown_from(floor(time / self._maker.time_base))
 
     def interrupt(self) -> None:
-        """From any thread: no more frames. A file on disk does not keep `read` waiting."""
+        """Make `read` return None; may be called from any thread."""
         self._interrupted.set()
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ class VideoFile:
             self._file.close()
 
     def _release(self) -> None:
-        """Let go of the decoder: its threads end, and its pictures are freed, with the last mention of it.
+        """Release the decoder; its threads end and its pictures are freed with the last reference.
 
         PyAV has no call for that, and closing the container leaves the decoder as it is. Whoever holds this
         object, or is a part of a circle that holds it, would keep all of that alive.

@@ -29,7 +29,7 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Correspondence:
-    """For each pixel of a frame, where it was in the frame before. All in pixels of the luminance picture.
+    """Positions of a frame's pixels in the frame before, in pixels of the luminance picture.
 
     x, y:   [h, w] float32, the place in the frame before; whole numbers are centres of pixels
     known:  [h, w] bool, False where the pixel was hidden, or outside of the frame
@@ -61,7 +61,7 @@ class FlowEstimator:
         self._dis.setPatchStride(5)
 
     def __call__(self, before: Luminance, now: Luminance) -> Correspondence:
-        """From two pictures of one size, [h, w] uint8, as `luminance` makes them."""
+        """Return the correspondence of two pictures [h, w] uint8 of one size, as `luminance` makes them."""
         height, width = now.shape
         back_x, back_y = self._flow(now, before)
         x: Plane = np.add(back_x, np.arange(width), dtype=np.float32)

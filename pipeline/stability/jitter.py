@@ -96,7 +96,7 @@ def _band_jitter(mask: Pixels, carried: Pixels, known: Pixels, width: int) -> fl
 
 
 def _window(now: MaskCrop, before: MaskCrop, moved: Correspondence) -> RasterWindow:
-    """All that the mask covers, and the one before it, wherever it may have gone; one pixel more."""
+    """Return the window of both masks, wherever the former one may have moved, with a margin of a pixel."""
     height, width = moved.known.shape
     left, right, up, down = moved.spread
     x1 = min(now.x, before.x - math.ceil(right)) - 1

@@ -112,7 +112,7 @@ class PairMeter:
 
     @property
     def scores(self) -> Scores | None:
-        """Both sides' last seconds, left and right; None before anything was measured."""
+        """Scores of the last seconds, left and right; None before anything was measured."""
         return (_summed(self._recent, 0), _summed(self._recent, 1)) if self._recent else None
 
     @property
@@ -122,7 +122,7 @@ class PairMeter:
         return left, right
 
     def summaries(self) -> tuple[StabilitySummary, StabilitySummary]:
-        """All figures of both sides so far."""
+        """Return the figures of both sides so far."""
         left, right = self._meters
         return left.summary(), right.summary()
 

@@ -27,7 +27,7 @@ class Assigned:
 
 
 def assign(objects: Mapping[int, MaskCrop], masks: Sequence[MaskCrop]) -> dict[int, Assigned]:
-    """For each object its detection, one to one, so that the IoU of all together is largest.
+    """Assign detections to objects one to one, maximising the sum of IoU.
 
     objects: masks of the ground truth by label; masks: those of the detections; of frames of one size.
     Objects that no detection overlaps are left out.

@@ -40,7 +40,7 @@ class CutDetector:
 
 
 class Scenes:
-    """Tells where tracks must end in a run's frames."""
+    """Detects the cuts of a run's frames, where tracks must end."""
 
     def __init__(self) -> None:
         self._is_cut = CutDetector()

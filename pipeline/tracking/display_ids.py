@@ -36,7 +36,7 @@ class TrackTimes:
                 del self._times[next(iter(self._times))]
 
     def seconds(self, track: int) -> float | None:
-        """From the first to the last time that the track was seen; None where nothing is known of it."""
+        """Return the seconds between a track's first and last appearance; None for an unknown track."""
         with self._lock:
             times = self._times.get(track)
         return None if times is None else times[1] - times[0]

@@ -112,11 +112,11 @@ class _Memory(NamedTuple):
     evidence: Floats  # [M, 2] leaky sums of the scores for either
 
     def rows(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> _Memory:
-        """Some of the tracks."""
+        """Return a selection of the tracks."""
         return _Memory._make(np.asarray(part)[which] for part in self)
 
     def joined(self, other: _Memory) -> _Memory:
-        """These tracks, then others."""
+        """Return these tracks followed by others."""
         pairs = zip(self, other, strict=True)
         return _Memory._make(np.concatenate([np.asarray(part) for part in pair]) for pair in pairs)
 

@@ -175,12 +175,12 @@ class Controller(QObject):
             self.session.playback.toggle()
 
     def step(self, count: int) -> None:
-        """Go forwards or backwards by a number of frames, and pause."""
+        """Step forwards or backwards by a number of frames, and pause."""
         if self.session.playback is not None:
             self.session.playback.step(count)
 
     def seek(self, seconds: float) -> None:
-        """Go to a time of the source, in seconds."""
+        """Seek to a time of the source, in seconds."""
         if self.session.playback is not None:
             self.session.playback.seek(seconds)
 

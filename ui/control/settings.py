@@ -25,7 +25,7 @@ _CAMERA_MODE = re.compile(r"(?P<width>[0-9]{1,5})x(?P<height>[0-9]{1,5})(?:@(?P<
 
 @dataclass(frozen=True)
 class WindowSettings:
-    """All settings that are saved between two starts.
+    """Settings that are saved between two starts.
 
     recent:      sources, newest first, without passwords; at most `MOST_RECENT`
     output:      folder for recordings and snapshots, "" for a folder within the user's videos

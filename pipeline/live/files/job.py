@@ -156,7 +156,7 @@ class AnnotationJob:
         return source
 
     def _watch(self, runner: Runner) -> RunReport | None:
-        """Tell how far it has come until it ends; None when it does not end though it was told to."""
+        """Emit progress until the run ends and return its report; None if it does not end after a cancellation."""
         deadline = math.inf
         while (report := runner.join(_TICK)) is None:
             if self._cancelled.is_set():

@@ -211,7 +211,7 @@ class _Recording:
         )
 
     def _with_drops(self, report: SinkReport) -> SinkReport:
-        """Tell how many frames are missing, unless the recording broke off anyway."""
+        """Return the outcome with the number of missing frames, unless the recording broke off anyway."""
         dropped = self._taken - self._delivery.delivered
         if not dropped or not report.whole:
             return report

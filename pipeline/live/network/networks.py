@@ -95,7 +95,7 @@ class Networks:
             return self._wanted
 
     def attach(self, detector: SwitchableDetector) -> None:
-        """From now on this detector gets the network; the one before keeps what it has."""
+        """Give the network to this detector from now on; the former one keeps its own."""
         with self._lock:
             self._detector = detector
             if self._network is not None:
@@ -108,7 +108,7 @@ class Networks:
             return self._network is None and not self._loading
 
     def want(self, settings: DetectionSettings) -> bool:
-        """Say how instances are to be found. True when `load` has to be called for it; `apply` does the rest.
+        """Set the wanted settings and return True if `load` has to be called for them; `apply` does the rest.
 
         A network that could not be used with the settings of then is tried again with whatever is wanted
         next. One that could not be read is not, whatever else is wanted, until another one was wanted.
@@ -190,7 +190,7 @@ class Networks:
             return True
 
     def ask_privacy(self, private: bool) -> None:
-        """Say that `keep_private` is going to be called with this. Holds at once, see `must_hide`."""
+        """Announce a call of `keep_private`; takes effect at once, see `must_hide`."""
         self._privacy_asked = private
 
     def keep_private(self, private: bool, show: Callable[[], None]) -> None:

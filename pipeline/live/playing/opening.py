@@ -1,4 +1,4 @@
-"""From what a user typed to a source that is watched: played, or tried again for as long as it is wanted."""
+"""Open what a user typed as a watched source: played, or reconnected until it is closed."""
 
 from __future__ import annotations
 

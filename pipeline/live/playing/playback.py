@@ -120,7 +120,7 @@ class Playback:
             self._loop = loop
 
     def play(self) -> None:
-        """Go on; at the end, from the start."""
+        """Resume playback; at the end, start over."""
         with self._changed:
             if self._at_end and self._seekable:
                 self._target = Fraction(0)

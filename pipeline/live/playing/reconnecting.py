@@ -62,12 +62,12 @@ class ReconnectingSource:
 
     @property
     def info(self) -> SourceInfo:
-        """As the source was when it was opened first."""
+        """Properties of the source when it was first opened."""
         return self._info
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Those of the newest opening, and of the stamps since the first; `on_lost` tells of the losses."""
+        """Warnings of the newest connection, and of time stamps since the first; losses go to `on_lost`."""
         source = self._source
         own = self._warnings if source is None else source.warnings
         return (*own, *self._log.messages)
@@ -87,7 +87,7 @@ class ReconnectingSource:
         return None
 
     def interrupt(self) -> None:
-        """From any thread: let `read` return None."""
+        """Make `read` return None; may be called from any thread."""
         with self._lock:
             self._interrupted.set()
             self._attempt.set()

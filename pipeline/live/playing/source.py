@@ -37,7 +37,7 @@ class PlayedSource:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Those of the source itself."""
+        """Warnings of the source."""
         return self._source.warnings
 
     def read(self) -> Frame | None:
@@ -50,7 +50,7 @@ class PlayedSource:
         return None
 
     def interrupt(self) -> None:
-        """From any thread: let `read` return None at once."""
+        """Make `read` return None at once; may be called from any thread."""
         self._control.shut()
         self._source.interrupt()
 

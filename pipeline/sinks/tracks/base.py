@@ -72,7 +72,7 @@ def category_of(result: Result, number: int) -> int:
 
 
 def categories_of(result: Result) -> list[dict[str, object]]:
-    """All classes that the network knows as COCO's categories, ids from 1."""
+    """Return the classes of the network as COCO categories, ids from 1."""
     return [{"id": number, "name": name} for number, name in enumerate(result.detections.class_names, 1)]
 
 
@@ -87,7 +87,7 @@ def frame_name(info: SourceInfo, frame: Frame) -> str:
 
 
 def refuse_boxes_and_strangers(result: Result, what: str) -> None:
-    """For a format of tracked masks, named `what`: raises ConfigError where masks or tracks are missing."""
+    """Raise ConfigError if masks or tracks are missing, for a format of tracked masks named `what`."""
     if not result.detections.has_masks:
         raise ConfigError(f"{what} holds masks, and only boxes were asked for; look for masks too")
     if result.detections.track_ids is None:

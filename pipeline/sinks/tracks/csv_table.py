@@ -64,7 +64,7 @@ class CsvTable:
         return _text(rows)
 
     def end(self) -> Iterator[str]:
-        """Nothing: the table is whole after each row."""
+        """Return no rows: the table is complete after each one."""
         return iter(())
 
     def told(self) -> str:

@@ -43,7 +43,7 @@ class MotsText:
         self._classes: dict[int, int] = {}  # track -> class
 
     def begin(self, info: SourceInfo, first: Result) -> str:
-        """Nothing; raises ConfigError without masks or tracks, or where MOTS knows none of the classes."""
+        """Return no header. Raises ConfigError without masks or tracks, or if MOTS has none of the classes."""
         refuse_boxes_and_strangers(first, "a MOTS file")
         names = first.detections.class_names
         if not any(name.casefold() in CLASSES for name in names):
@@ -75,7 +75,7 @@ class MotsText:
         return "".join(lines)
 
     def end(self) -> Iterator[str]:
-        """Nothing: the file is whole after each line."""
+        """Return no lines: the file is complete after each one."""
         return iter(())
 
     def told(self) -> str:

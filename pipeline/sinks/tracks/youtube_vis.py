@@ -79,7 +79,7 @@ class _HoldsTracks:
         self._size = (0, 0)
 
     def begin(self, info: SourceInfo, first: Result) -> str:
-        """Nothing; raises ConfigError without masks or tracks."""
+        """Return no text. Raises ConfigError without masks or tracks."""
         refuse_boxes_and_strangers(first, "a YouTube-VIS file")
         self._info = info
         self._size = first.frame.size
@@ -87,7 +87,7 @@ class _HoldsTracks:
         return ""
 
     def frame(self, result: Result, time: float) -> str:
-        """Nothing yet; see `TrackWriter.frame`. Raises SinkError on a frame of another size."""
+        """Collect a frame and return no text yet. Raises SinkError on a frame of another size."""
         if result.frame.size != self._size:
             raise SinkError(
                 f"frame {result.frame.index} is of {result.frame.size[::-1]} pixels, those before of "
@@ -136,7 +136,7 @@ class YoutubeVisResults(_HoldsTracks):
     """
 
     def end(self) -> Iterator[str]:
-        """All of it."""
+        """Yield the text of the file in parts."""
         comma = "["
         for track in self._tracks.values():
             facts = compact_json({"video_id": _VIDEO, "category_id": track.category, "score": track.score})
@@ -161,7 +161,7 @@ class YoutubeVisDataset(_HoldsTracks):
     """
 
     def end(self) -> Iterator[str]:
-        """All of it."""
+        """Yield the text of the file in parts."""
         yield f'{{"info":{compact_json({"description": self._info.name})},"licenses":[],\n"videos":['
         yield compact_json({"id": _VIDEO, **self._extent(), "file_names": self._names})
         yield f'],\n"categories":{compact_json(self._categories)},\n"annotations":['

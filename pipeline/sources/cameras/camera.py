@@ -215,7 +215,7 @@ class _Camera:
             self._stopped.wait(_PAUSE)
 
     def _offer(self, image: Image, at: float) -> None:
-        """Let a picture take the place of the one before; at: seconds of `time.monotonic()`."""
+        """Replace the waiting picture by a newer one; at: seconds of `time.monotonic()`."""
         with self._changed:
             if self._count == 0:
                 self._began = at

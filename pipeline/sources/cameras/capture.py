@@ -48,7 +48,7 @@ class Capture(Protocol):
         """Ask for a property; what became of it is seen by `get` only."""
 
     def release(self) -> None:
-        """Let go of the camera."""
+        """Release the camera."""
 
 
 Connect = Callable[[], Capture]

@@ -56,7 +56,7 @@ class Receiver:
         return self._info
 
     def frames(self) -> Generator[Frame, None, None]:
-        """All frames until the stream ends for good, or until it is interrupted.
+        """Yield frames until the stream ends for good or is interrupted.
 
         Raises SourceError when the first connection fails, StreamLostError when more of them in a row fail
         than there are attempts.

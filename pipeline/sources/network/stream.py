@@ -124,7 +124,7 @@ class StreamSource:
             return None
 
     def interrupt(self) -> None:
-        """From any thread: `read` returns None at once."""
+        """Make `read` return None at once; may be called from any thread."""
         self._interrupted.set()
         self._frames.abort()
 

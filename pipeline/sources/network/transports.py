@@ -49,7 +49,7 @@ _LOW_LATENCY = {"fpsprobesize": "3", "analyzeduration": "3000000"}
 
 
 def options_for(transport: Transport) -> dict[str, str]:
-    """All options for FFmpeg."""
+    """Return the options for FFmpeg."""
     secure = _verified() if "tls" in transport.protocols else {}
     return limits(transport.formats, transport.protocols) | _LOW_LATENCY | secure | transport.options
 

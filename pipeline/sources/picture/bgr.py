@@ -1,4 +1,4 @@
-"""From decoded pixels of any format to BGR, by what the video says about its colours."""
+"""Convert decoded pixels of any format to BGR, by the colour tags of the video."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _of_mp4(file: BufferedReader, stream: av.VideoStream) -> Crop:
 
 
 def _of_aperture(content: bytes, stream: av.VideoStream) -> Crop:
-    """From the size of what is to be seen, and how far its middle lies from that of the picture."""
+    """Return the crop for a visible size and the offset of its centre from the picture's."""
     numbers = [int.from_bytes(content[at : at + 4], signed=True) for at in range(0, 32, 4)]
     width, height, right, down = (Fraction(*numbers[at : at + 2]) for at in range(0, 8, 2))
     across, along = (stream.width - width) / 2, (stream.height - height) / 2

@@ -1,4 +1,4 @@
-"""From decoded frames to the pictures of the pipeline: BGR, upright, all of one size."""
+"""Convert decoded frames to the pictures of the pipeline: BGR, upright, all of one size."""
 
 from __future__ import annotations
 

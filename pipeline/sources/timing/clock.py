@@ -83,7 +83,7 @@ class Clock:
         yield self._moved(packet)
 
     def flush(self) -> Iterator[av.Packet[Any]]:
-        """All that waits: there is nothing more to wait for."""
+        """Yield the packets that still wait."""
         waiting = [t for t in self._tracks.values() if t.held]
         if not waiting:
             return
@@ -105,7 +105,7 @@ class Clock:
         return self._step if packet.stream_index == self._video else Fraction(0)
 
     def _undo_guess(self, packet: av.Packet[Any]) -> None:
-        """Let the last picture of a recording follow the one before it.
+        """Move the last picture of a recording right after the one before it.
 
         Where a program stream tells no presentation time, FFmpeg takes the next later decoding time, which
         may be one of any recording behind.
