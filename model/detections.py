@@ -28,6 +28,24 @@ class MaskCrop:
         """Number of pixels of the mask."""
         return int(np.count_nonzero(self.pixels))
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """The crop's own box x1, y1, x2, y2 in frame pixels; tight for a crop that is."""
+        height, width = self.pixels.shape
+        return self.x, self.y, self.x + width, self.y + height
+
+    def tight(self) -> MaskCrop:
+        """Return the same mask without empty rows and columns at its edges, in memory of its own.
+
+        An empty mask becomes 0 x 0 at (0, 0).
+        """
+        rows, columns = np.flatnonzero(self.pixels.any(axis=1)), np.flatnonzero(self.pixels.any(axis=0))
+        if not len(rows):
+            return MaskCrop(0, 0, np.zeros((0, 0), dtype=bool))
+        (top, bottom), (left, right) = rows[[0, -1]], columns[[0, -1]]
+        pixels = self.pixels[top : bottom + 1, left : right + 1]
+        return MaskCrop(self.x + int(left), self.y + int(top), pixels.copy())
+
     def paste(self, height: int, width: int) -> NDArray[np.bool_]:
         """Return the mask on the whole frame: [height, width] bool."""
         frame = np.zeros((height, width), dtype=bool)

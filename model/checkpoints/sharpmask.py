@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from model.checkpoints.file import load, outline, save
+from model.checkpoints.weights import check_shapes, check_values
 from model.errors import CheckpointError, ConfigError
 from model.sharpmask.config import SharpMaskConfig
 from model.sharpmask.network import SharpMask, build_sharpmask
@@ -72,13 +73,13 @@ def read_sharpmask(
     with torch.device("meta"):
         network = build_sharpmask(config)
     expected = network.state_dict()
-    _compare(path, _renamed(path, sketch, native), expected, config.name)
+    keys = _keys(path, sketch, native)
+    named = {keys.get(name, name): value for name, value in expected.items()}
+    check_shapes(path, _table(path, sketch, native), named, config.name)
     content = load(path)
-    weights = {ours: value for ours, (_, value) in _renamed(path, content, native).items()}
-    state = {name: _loaded(weights[name]) for name in expected}
-    bad = next((name for name, value in state.items() if not value.isfinite().all()), None)
-    if bad is not None:
-        raise CheckpointError(f"{path}: {bad}: it holds values that are not finite; the training diverged")
+    weights = _table(path, content, native)
+    check_values(path, weights)
+    state = {name: _loaded(weights[keys[name]]) for name in expected}
     network.load_state_dict(state, assign=True)
     training = content.get("training") if native else None
     if not isinstance(training, dict | None):
@@ -148,16 +149,21 @@ def _config(path: Path, sketch: Mapping[str, Any]) -> SharpMaskConfig:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def _renamed(path: Path, content: Mapping[str, Any], native: bool) -> dict[str, tuple[str, Any]]:
-    """Return the file's tensors under our names, each with its key in the file."""
+def _table(path: Path, content: Mapping[str, Any], native: bool) -> dict[str, Any]:
+    """Return the file's tensors by their keys, without surplus ones of the port."""
     table = content.get("weights" if native else "state_dict", {} if native else content)
     if not isinstance(table, dict) or not table:
         raise CheckpointError(f"{path}: it holds no table of tensors")
-    if native:
-        return {str(key): (str(key), value) for key, value in table.items()}
     named = {str(key): value for key, value in table.items()}
-    kept = {k: v for k, v in named.items() if not _SURPLUS.fullmatch(k.removeprefix("module."))}
-    return {_our_name(key.removeprefix("module.")): (key, value) for key, value in kept.items()}
+    if native:
+        return named
+    return {k: v for k, v in named.items() if not _SURPLUS.fullmatch(k.removeprefix("module."))}
+
+
+def _keys(path: Path, content: Mapping[str, Any], native: bool) -> dict[str, str]:
+    """Return the file's key of each parameter, by the parameter's name here."""
+    table = _table(path, content, native)
+    return {key if native else _our_name(key.removeprefix("module.")): key for key in table}
 
 
 def _our_name(name: str) -> str:
@@ -169,20 +175,3 @@ def _our_name(name: str) -> str:
 
 def _loaded(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
-
-
-def _compare(
-    path: Path, weights: Mapping[str, tuple[str, Any]], expected: Mapping[str, Tensor], config_name: str
-) -> None:
-    """Raise CheckpointError on the first key that is missing, of another shape, or surplus."""
-    for name, wanted in expected.items():
-        key, got = weights.get(name, (name, None))
-        fits = isinstance(got, Tensor) and got.is_floating_point() == wanted.is_floating_point()
-        if not fits or got.shape != wanted.shape:
-            found = f"got {list(got.shape)}" if isinstance(got, Tensor) else "but it is missing"
-            raise CheckpointError(f"{path}: {key}: expected {list(wanted.shape)} for {config_name}, {found}")
-    for name, (key, _) in weights.items():
-        if name not in expected:
-            raise CheckpointError(
-                f"{path}: {key}: not a part of {config_name}; are these weights of another model?"
-            )

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+
+from model.detections import MaskCrop
 
 # a pixel belongs to the mask where its probability exceeds this
 MASK_PROBABILITY = 0.2
 
 
-@dataclass(frozen=True, eq=False)
-class WindowMask:
-    """The part of a window's mask that lies within the picture.
-
-    row, column: of the part's corner in the picture; pixels: [h, w] bool, sides may be 0
-    """
-
-    row: int
-    column: int
-    pixels: np.ndarray
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        """The tight box (x1, y1, x2, y2) in pixels, its far edges excluded; all 0 for an empty mask."""
-        rows, columns = np.flatnonzero(self.pixels.any(1)), np.flatnonzero(self.pixels.any(0))
-        if not len(rows):
-            return 0, 0, 0, 0
-        return (
-            self.column + int(columns[0]),
-            self.row + int(rows[0]),
-            self.column + int(columns[-1]) + 1,
-            self.row + int(rows[-1]) + 1,
-        )
-
-    def trimmed(self) -> WindowMask:
-        """Return the same mask in its tight box, in memory of its own."""
-        x1, y1, x2, y2 = self.box
-        pixels = self.pixels[y1 - self.row : y2 - self.row, x1 - self.column : x2 - self.column]
-        return WindowMask(y1, x1, pixels.copy())
-
-
 def paste(
     logits: np.ndarray, scale: float, corner: tuple[int, int], shape: tuple[int, int], window: int,
     probability: float = MASK_PROBABILITY,
-) -> WindowMask:  # fmt: skip
-    """Return a window's mask in the picture.
+) -> MaskCrop:  # fmt: skip
+    """Return a window's mask in the picture, cropped to its pixels.
 
     logits: [m, m] float, at any resolution, of the whole window
     scale:  of the pyramid's level that the window is from
@@ -58,7 +28,7 @@ def paste(
     inside = resize @ logits @ resize.T > math.log(probability / (1 - probability))
     first, rows = _places(corner[0], scale, len(inside), shape[0])
     left, columns = _places(corner[1], scale, len(inside), shape[1])
-    return WindowMask(first, left, inside[rows, columns])
+    return MaskCrop(left, first, inside[rows, columns]).tight()
 
 
 def _places(corner: int, scale: float, side: int, limit: int) -> tuple[int, slice]:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torchvision.ops import nms
 
 from model.checkpoints.sharpmask import load_sharpmask
-from model.detections import Detections, MaskCrop, no_detections
+from model.detections import Detections, no_detections
 from model.engines.choice import EngineChoice, select_device
 from model.errors import ConfigError
 from model.options import LoadOptions, class_indices
 from model.sharpmask.config import SharpMaskConfig
 from model.sharpmask.network import SharpMask
-from model.sharpmask.paste import MASK_PROBABILITY, WindowMask
+from model.sharpmask.paste import MASK_PROBABILITY
 from model.sharpmask.proposals import Proposals, propose
 from model.sharpmask.pyramid import ZOOMS, check_scales
 
@@ -140,13 +140,9 @@ def detections(proposals: Proposals, options: ProposalOptions) -> Detections:
         scores=scores,
         classes=np.zeros(len(kept), np.int64),
         class_names=CLASS_NAMES,
-        crops=tuple(_crop(proposals.crops[n]) for n in kept),
+        crops=tuple(proposals.crops[n] for n in kept),
         box_scores=scores,
     )
-
-
-def _crop(mask: WindowMask) -> MaskCrop:
-    return MaskCrop(mask.column, mask.row, mask.pixels)
 
 
 def display_options(options: LoadOptions) -> ProposalOptions:

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.detections import MaskCrop
 from model.errors import ConfigError
 from model.sharpmask.network import DenseOutputs, SharpMask
-from model.sharpmask.paste import MASK_PROBABILITY, WindowMask, paste
+from model.sharpmask.paste import MASK_PROBABILITY, paste
 from model.sharpmask.pyramid import ZOOMS, check_scales, normalised, pyramid
 
 # windows whose masks are made at a time: enough to keep the cores busy, few enough for the caches
@@ -32,7 +33,7 @@ class Proposals:
 
     scores: np.ndarray
     windows: np.ndarray
-    crops: tuple[WindowMask, ...]
+    crops: tuple[MaskCrop, ...]
     shape: tuple[int, int]
 
     def __len__(self) -> int:
@@ -46,11 +47,9 @@ class Proposals:
     @property
     def masks(self) -> np.ndarray:
         """Masks at the picture's size: [N, H, W] bool. N x H x W bytes; `crops` holds far less."""
-        masks = np.zeros((len(self), *self.shape), bool)
-        for mask, crop in zip(masks, self.crops, strict=True):
-            height, width = crop.pixels.shape
-            mask[crop.row : crop.row + height, crop.column : crop.column + width] = crop.pixels
-        return masks
+        height, width = self.shape
+        masks = [crop.paste(height, width) for crop in self.crops]
+        return np.stack(masks) if masks else np.zeros((0, height, width), bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +117,10 @@ def _crops(
     shape: tuple[int, int],
     refine: bool,
     probability: float,
-) -> tuple[WindowMask, ...]:
+) -> tuple[MaskCrop, ...]:
     """Return the masks of the best windows, in their order."""
     config = network.config
-    crops: list[WindowMask | None] = [None] * len(best.scores)
+    crops: list[MaskCrop | None] = [None] * len(best.scores)
     for level, (dense, scale) in enumerate(zip(outputs, scales, strict=True)):
         of_level = np.flatnonzero(best.windows[:, 0] == level)
         for first in range(0, len(of_level), _CHUNK):
@@ -130,8 +129,7 @@ def _crops(
             logits = window_logits(network, dense, cells, refine).float().cpu().numpy()
             for n, cell, values in zip(chunk, cells, logits, strict=True):
                 row, column = (int(c) * config.stride - config.window // 2 for c in cell)
-                mask = paste(values, scale, (row, column), shape, config.window, probability)
-                crops[n] = mask.trimmed()
+                crops[n] = paste(values, scale, (row, column), shape, config.window, probability)
     return tuple(crop for crop in crops if crop is not None)
 
 

@@ -71,7 +71,7 @@ def _mask_for(frame: Frame, box: Box, index: int, predictor: Predictor, agreemen
     within = box - (x, y, x, y)
     pixels = (_probability(cut, within, index, predictor) > INSIDE) & _inside(within, cut.shape[:2])
     mask = MaskCrop(x, y, pixels)
-    return mask if mask.area and _iou(_extent(mask), box) >= agreement else None
+    return mask if mask.area and _iou(np.array(mask.tight().box, np.float64), box) >= agreement else None
 
 
 def _cut_out(frame: Frame, box: Box) -> tuple[int, int, Frame]:
@@ -133,14 +133,6 @@ def _inside(box: Box, size: tuple[int, ...]) -> NDArray[np.bool_]:
     x2, y2 = np.ceil(box[2:]).astype(int)
     inside[y1:y2, x1:x2] = True
     return inside
-
-
-def _extent(mask: MaskCrop) -> Box:
-    """Return x1 y1 x2 y2 of a mask that is not empty, in frame pixels."""
-    columns = np.flatnonzero(mask.pixels.any(axis=0))
-    rows = np.flatnonzero(mask.pixels.any(axis=1))
-    x, y = mask.x, mask.y
-    return np.array([x + columns[0], y + rows[0], x + columns[-1] + 1, y + rows[-1] + 1], np.float64)
 
 
 def _iou(a: Box, b: Box) -> float:

@@ -65,7 +65,7 @@ class ActiveRun:
             run.end()
 
     def settle(self, prepare: Callable[[LiveRun], None]) -> None:
-        """Replace the present run by the coming one if its source is open; drop it if that could not be opened.
+        """Replace the present run by the coming one once its source is open; drop one that cannot be opened.
 
         prepare: gets it before its first frame is read
         """

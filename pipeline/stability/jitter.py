@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.detections import MaskCrop
 from pipeline.stability.flow import Correspondence
-from pipeline.stability.raster import place, tight
+from pipeline.stability.raster import place
 
 BAND = 0.02
 """The boundary band's width, of the picture's diagonal: Cheng et al., "Boundary IoU: Improving Object-Centric
@@ -77,7 +77,7 @@ def carry(before: MaskCrop, moved: Correspondence) -> MaskCrop:
         return before
     window = _window(before, before, moved)
     carried = _carried(before, moved, window) & _part(moved.known, window)
-    return tight(MaskCrop(window.left, window.top, carried))
+    return MaskCrop(window.left, window.top, carried).tight()
 
 
 def band_width(size: float, picture: tuple[int, ...]) -> int:

@@ -18,10 +18,10 @@ def on_grid(crop: MaskCrop, image_size: tuple[int, int], grid: tuple[int, int]) 
     pixels; of an empty one there is nothing left, 0 x 0.
     """
     if grid == image_size:
-        return tight(crop)
+        return crop.tight()
     top, rows = _centres(crop.y, crop.pixels.shape[0], image_size[0], grid[0])
     left, columns = _centres(crop.x, crop.pixels.shape[1], image_size[1], grid[1])
-    return tight(MaskCrop(left, top, crop.pixels[rows[:, None], columns]))
+    return MaskCrop(left, top, crop.pixels[rows[:, None], columns]).tight()
 
 
 def _centres(start: int, length: int, frame: int, grid: int) -> tuple[int, NDArray[np.int64]]:
@@ -35,19 +35,10 @@ def _centres(start: int, length: int, frame: int, grid: int) -> tuple[int, NDArr
     return first, (2 * centres + 1) * frame // (2 * grid) - start
 
 
-def tight(crop: MaskCrop) -> MaskCrop:
-    """The same mask without empty rows and columns at its edges."""
-    pixels = np.ascontiguousarray(crop.pixels)
-    x, y, w, h = cv2.boundingRect(pixels.view(np.uint8)) if pixels.size else (0, 0, 0, 0)
-    if not w:
-        return EMPTY
-    return MaskCrop(crop.x + x, crop.y + y, pixels[y : y + h, x : x + w])
-
-
 def objects(labels: Labels) -> dict[int, MaskCrop]:
     """The mask of each value but 0, by value, of [H, W] uint8."""
     counts = cv2.calcHist([labels], [0], None, [256], [0, 256]).ravel()
-    return {int(v): tight(MaskCrop(0, 0, labels == v)) for v in np.flatnonzero(counts) if v}
+    return {int(v): MaskCrop(0, 0, labels == v).tight() for v in np.flatnonzero(counts) if v}
 
 
 def place(crop: MaskCrop, left: int, top: int, width: int, height: int) -> NDArray[np.bool_]:
@@ -59,7 +50,3 @@ def place(crop: MaskCrop, left: int, top: int, width: int, height: int) -> NDArr
     if x1 < x2 and y1 < y2:
         window[y1:y2, x1:x2] = crop.pixels[y1 - y : y2 - y, x1 - x : x2 - x]
     return window
-
-
-EMPTY = MaskCrop(0, 0, np.zeros((0, 0), dtype=bool))
-"""No pixel at all."""

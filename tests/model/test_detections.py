@@ -123,3 +123,19 @@ def test_encoding_a_small_mask_of_a_huge_frame_takes_no_memory_of_its_size():
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_tight_crop_is_the_same_mask_without_empty_edges():
+    pixels = np.zeros((6, 9), bool)
+    pixels[2:4, 3:8] = True
+    pixels[3, 5] = False
+
+    tight = MaskCrop(10, 20, pixels).tight()
+
+    assert tight.box == (13, 22, 18, 24)
+    assert (tight.paste(40, 40) == MaskCrop(10, 20, pixels).paste(40, 40)).all()
+
+
+def test_an_empty_mask_has_no_box():
+    assert MaskCrop(10, 20, np.zeros((6, 9), bool)).tight().box == (0, 0, 0, 0)
+    assert MaskCrop(10, 20, np.zeros((0, 9), bool)).tight().pixels.shape == (0, 0)

@@ -156,7 +156,7 @@ class AnnotationJob:
         return source
 
     def _watch(self, runner: Runner) -> RunReport | None:
-        """Emit progress until the run ends and return its report; None if it does not end after a cancellation."""
+        """Emit progress until the run ends; return its report, None if it goes on after a cancellation."""
         deadline = math.inf
         while (report := runner.join(_TICK)) is None:
             if self._cancelled.is_set():

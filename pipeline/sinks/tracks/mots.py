@@ -43,7 +43,7 @@ class MotsText:
         self._classes: dict[int, int] = {}  # track -> class
 
     def begin(self, info: SourceInfo, first: Result) -> str:
-        """Return no header. Raises ConfigError without masks or tracks, or if MOTS has none of the classes."""
+        """Return no header. Raises ConfigError without masks, tracks, or a class that MOTS knows."""
         refuse_boxes_and_strangers(first, "a MOTS file")
         names = first.detections.class_names
         if not any(name.casefold() in CLASSES for name in names):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from model.checkpoints.sharpmask import save_sharpmask
+from model.detections import MaskCrop
 from model.errors import ConfigError
-from model.sharpmask.paste import WindowMask
 from model.sharpmask.predictor import (
     ProposalOptions,
     ProposalPredictor,
@@ -23,7 +23,7 @@ from tests.model.sharpmask.networks import tiny
 
 def made(*masks: tuple[int, int, int, int]) -> Proposals:
     """Proposals that fill boxes x, y, width, height, best first."""
-    crops = tuple(WindowMask(y, x, np.ones((h, w), bool)) for x, y, w, h in masks)
+    crops = tuple(MaskCrop(x, y, np.ones((h, w), bool)) for x, y, w, h in masks)
     scores = np.linspace(0.9, 0.5, len(masks), dtype=np.float32)
     return Proposals(scores, np.zeros((len(masks), 3), np.int64), crops, (60, 80))
 
