@@ -126,7 +126,6 @@ def build_yolact(config: YolactConfig) -> Yolact:
     channels, norm = config.fpn_channels, config.batch_norm
     semantic_head = nn.Conv2d(channels, config.num_classes, 1)
     initialise(semantic_head)
-    start_at_rare(semantic_head, config.num_classes)
     return Yolact(
         config,
         backbone,
@@ -151,7 +150,7 @@ def _build_anchor_free(config: YolactConfig, backbone: Backbone) -> Yolact:
         )
     channels, prototypes = config.fpn_channels, config.num_prototypes
     semantic_head = nn.Conv2d(config.protonet_out_channels, config.num_classes, 1)
-    initialise(semantic_head)
+    start_at_rare(semantic_head, config.num_classes)
     return Yolact(
         config,
         backbone,

@@ -32,7 +32,7 @@ class FlooredReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: any shape, which is kept."""
-        return nn.functional.threshold(x, 0.0, _FLOOR if self.training else 0.0)
+        return nn.functional.threshold(x, 0.0, _FLOOR) if self.training else torch.relu(x)
 
 
 class CodeHead(nn.Module):

@@ -12,6 +12,8 @@ def symmetric_pad(x: Tensor, width: int) -> Tensor:
 
     No gradient passes through the mirrored pixels, as in the released networks. H and W are at least `width`.
     """
+    if width == 1 and not x.requires_grad:
+        return F.pad(x, (1, 1, 1, 1), mode="replicate")
     for dim in (-1, -2):
         size = x.shape[dim]
         before, after = x.narrow(dim, 0, width), x.narrow(dim, size - width, width)

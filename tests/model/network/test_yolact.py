@@ -216,12 +216,24 @@ def test_the_mask_iou_network_takes_one_mask_and_rates_it_for_each_class():
     ]
 
 
-def test_fresh_convolutions_outside_the_backbone_are_xavier_with_zero_bias():
+@pytest.mark.parametrize("name", ["yolact_resnet50", "yolact_plus_resnet50"])
+def test_every_fresh_convolution_outside_the_backbone_is_xavier_with_zero_bias(name: str):
     torch.manual_seed(0)
-    layer = build_yolact(SMALL).head.conf_layer
-    bound = (6 / (9 * (layer.in_channels + layer.out_channels))) ** 0.5
-    assert float(layer.bias.detach().abs().max()) == 0
-    assert 0.95 * bound < float(layer.weight.detach().abs().max()) <= bound
+    for key, layer in build_yolact(preset(name)).named_modules():
+        if not isinstance(layer, nn.Conv2d) or key.startswith("backbone."):
+            continue
+        area = layer.weight[0, 0].numel()
+        bound = (6 / (area * (layer.in_channels + layer.out_channels))) ** 0.5
+        assert layer.bias is None or not layer.bias.any(), key
+        largest = float(layer.weight.detach().abs().max())
+        assert largest <= bound * (1 + 1e-6), key
+        assert largest > 0.8 * bound, key
+
+
+def test_logits_of_a_fresh_network_without_anchors_say_that_every_class_is_rare():
+    network = build_yolact(FREE)
+    for layer in (network.semantic_head, *network.head.output):
+        assert torch.allclose(layer.bias[: FREE.num_classes].sigmoid(), torch.tensor(0.01))
 
 
 def test_a_batch_norm_makes_the_bias_before_it_needless():
