@@ -56,7 +56,13 @@ def load_instance_predictor(
     if is_sharpmask_file(path):
         from model.sharpmask.predictor import display_options, load_proposal_predictor
 
-        return load_proposal_predictor(path, display_options(options), options.get("device", "auto"))
+        return load_proposal_predictor(
+            path,
+            display_options(options),
+            options.get("device", "auto"),
+            options.get("engine", "auto"),
+            options.get("precision", "auto"),
+        )
     if is_mask_rcnn(path):
         from model.mask_rcnn import load_mask_rcnn
 

@@ -15,7 +15,7 @@ from model.checkpoints.pins import sha256_of
 from model.config import YolactConfig
 from model.config_limits import check_input_size
 from model.detection.decoding import Decoder, Decoding
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.engines.choice import EngineChoice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
 from model.errors import CheckpointError, ConfigError
@@ -39,7 +39,7 @@ class NetworkSource(Protocol):
     def config(self) -> YolactConfig:
         """The configuration, with the input size in use."""
 
-    def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
+    def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
         """Build the engine, ready for batches of `batch` images, and the decoder of its outputs.
 
         streams: batches that are computed at a time, where the engine can
@@ -78,7 +78,7 @@ class _OnTorch:
         self._with_masks = with_masks
         self.config = self._checkpoint.config
 
-    def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
+    def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
         from model.checkpoints.yolact import build_from
         from model.engines.torch_engine import TorchEngine
 
@@ -99,12 +99,12 @@ class _OnOpenVino:
         if kept is None:
             self._cache.keep_config(self._key, self.config)
 
-    def build(self, streams: int, batch: int) -> tuple[Engine, Decoder]:
-        from model.engines.openvino_engine import OpenVinoEngine
+    def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
+        from model.engines.openvino_engine import YolactOpenVino, raw_outputs
 
         mask_iou_net = self._model.mask_iou_net() if self.config.mask_iou else None
         compiler = Compiler(self._model.build, self._key, self._cache, self._float_precision, streams)
-        engine = OpenVinoEngine(compiler, self._precision, slots=streams)
+        engine = YolactOpenVino(compiler, self._precision, raw_outputs, slots=streams)
         square = (self.config.image_size, self.config.image_size)
         if not self.config.keeps_aspect_ratio:  # else the first frame decides
             engine.prepare_for((batch, 3, *square))

@@ -18,7 +18,7 @@ from model.config import YolactConfig
 from model.detection.decoding import Decoder, for_frames
 from model.detection.postprocessing import find, to_detections
 from model.detections import Detections
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.engines.choice import EngineChoice, choose, detect_machine
 from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
@@ -43,7 +43,7 @@ class Predictor:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: YolactEngine,
         decoder: Decoder,
         options: DetectOptions,
         with_masks: bool = True,

@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.engines": {"model", "numpy", "openvino", "torch"},
     "model.exporting": {"model", "nncf", "numpy", "openvino", "torch", "torchvision"},
     "model.loading": {"model", "openvino"},
+    "model.sharpmask.loading": {"model", "openvino", "torch"},
     "model.engines.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
     "model.colour_profile": {"numpy", "PIL"},

@@ -17,10 +17,10 @@ from app.benchmarks.figures import Figure, Setup, at_least, missing
 from app.benchmarks.timing import milliseconds
 from model.config import preset
 from model.detection.raw_outputs import RawOutputs
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
-from model.engines.openvino_engine import OpenVinoEngine
+from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
 from model.engines.torch_engine import TorchEngine
 from model.exporting.exported import Facts, write_openvino
 from model.exporting.int8 import quantise
@@ -55,7 +55,7 @@ def _measure(name: str, setup: Setup) -> list[Figure]:
     image = torch.randn(1, 3, height, width)
     engines = {"torch fp32": TorchEngine(network, torch.device("cpu")), **_openvino_engines(network)}
 
-    def forward(engine: Engine) -> RawOutputs:
+    def forward(engine: YolactEngine) -> RawOutputs:
         return engine.start(image)()
 
     taken = milliseconds({key: partial(forward, one) for key, one in engines.items()}, setup.seconds)
@@ -68,11 +68,11 @@ def _measure(name: str, setup: Setup) -> list[Figure]:
     return figures
 
 
-def _openvino_engines(network: Yolact) -> dict[str, Engine]:
+def _openvino_engines(network: Yolact) -> dict[str, YolactEngine]:
     model = to_openvino(network)
     parts = {"fp32": (model, "fp32"), "bf16": (model, "bf16"), "int8": (_quantised(network), "bf16")}
     return {
-        f"openvino {precision}": OpenVinoEngine(_Compile(part, floats), precision)
+        f"openvino {precision}": OpenVinoEngine(_Compile(part, floats), precision, raw_outputs)
         for precision, (part, floats) in parts.items()
     }
 
@@ -84,9 +84,10 @@ class _Compile:
         self._model = model
         self._float_precision = float_precision
 
-    def __call__(self, shape: Sequence[int]) -> openvino.CompiledModel:
+    def __call__(self, shape: Sequence[int] | None) -> openvino.CompiledModel:
         model = self._model.clone()
-        model.reshape(list(shape))
+        if shape is not None:
+            model.reshape(list(shape))
         return openvino_core().compile_model(model, "CPU", compile_options(self._float_precision, streams=1))
 
 

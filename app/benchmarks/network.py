@@ -15,7 +15,7 @@ from app.predictors import share_cores
 from model.detection.boxes import encode, encode_distances, pairwise_iou, to_corners
 from model.detection.decoding import Decoder, for_frames
 from model.detection.raw_outputs import RawOutputs
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.predictor import Predictor, load_predictor
 
 SURE = 12.0  # logit of a class that is certain; the score is 0.99999 where all others are 0 and -12
@@ -36,7 +36,7 @@ def injecting(weights: Path, **settings: Any) -> Predictor:
 class InjectingEngine:
     """Runs another engine and gives raw outputs of `scenes.injected` instead of its own."""
 
-    def __init__(self, engine: Engine, decoder: Decoder) -> None:
+    def __init__(self, engine: YolactEngine, decoder: Decoder) -> None:
         self._engine = engine
         self._decoder = decoder
         self._scene: RawOutputs | None = None

@@ -15,7 +15,7 @@ from app.terminal import progress_bar
 from model.detections import Detections
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
-from model.engines.openvino_engine import OpenVinoEngine
+from model.engines.openvino_engine import YolactOpenVino, raw_outputs
 from model.engines.torch_engine import TorchEngine
 from model.evaluation.coco_eval import CocoMetrics, CocoResults, coco_results, measure
 from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
@@ -49,7 +49,7 @@ class Reference:
     def predictor_of(self, model: openvino.Model, float_precision: str) -> Predictor:
         """An exported model in OpenVINO, whose outputs are read as those of the reference are."""
         compiled = openvino_core().compile_model(model, "CPU", compile_options(float_precision, streams=1))
-        engine = OpenVinoEngine(lambda batch: compiled, float_precision)
+        engine = YolactOpenVino(lambda shape: compiled, float_precision, raw_outputs)
         return Predictor(engine, self.predictor.decoder, _everything(), self.predictor.with_masks)
 
     def prove(self, model: openvino.Model, images: ProofSet, float_precision: str) -> Proof:

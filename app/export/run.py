@@ -9,10 +9,12 @@ from typing import Any, Literal
 from app.export.images import Prepared, ProofSet, demo_photographs, labelled_images, split
 from app.export.options import ExportOptions
 from app.export.proof import Reference
+from app.export.proposals import export_proposals
 from app.export.report import Outcome, show
 from model.atomic import draft_folder
 from model.checkpoints.catalog import resolve_weights
 from model.checkpoints.pins import sha256_of
+from model.checkpoints.sharpmask import is_sharpmask_file
 from model.checkpoints.yolact import build_from, read_checkpoint
 from model.config_limits import check_input_size
 from model.engines.choice import detect_machine
@@ -28,6 +30,9 @@ from model.network.yolact import Yolact
 
 def export(options: ExportOptions) -> None:
     """Write the file, prove it, and tell the figures. Raises SinkError when they are out of tolerance."""
+    if is_sharpmask_file(resolve_weights(options.weights)):
+        export_proposals(options)
+        return
     network, facts = _opened(options)
     tolerance = TOLERANCES[facts.precision].changed(dict(options.tolerance))
     reference = Reference(network, with_masks=options.masks)

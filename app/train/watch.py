@@ -148,8 +148,11 @@ class ProgressLine:
         reports = self._reports
         speed = sum(report.images for report in reports) / max(seconds, 1e-9)
         left = (self._iterations - done) * seconds / len(reports)
-        names = reports[-1].losses
-        means = {name: sum(report.losses[name] for report in reports) / len(reports) for name in names}
+        values: dict[str, list[float]] = {}  # an iteration has the losses of its kind of batch alone
+        for report in reports:
+            for name, value in report.losses.items():
+                values.setdefault(name, []).append(value)
+        means = {name: sum(some) / len(some) for name, some in sorted(values.items())}
         losses = " ".join(f"{name} {value:.3f}" for name, value in means.items() if value)
         return (
             f"{done}/{self._iterations}  {losses}  rate {reports[-1].learning_rate:.2g}  "

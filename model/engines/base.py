@@ -1,18 +1,25 @@
-"""Interface of engines: prepared images in, raw outputs out."""
+"""Interface of engines: prepared inputs in, a network's outputs out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
 from model.detection.raw_outputs import RawOutputs
 
+Inputs = TypeVar("Inputs", contravariant=True)
+Outputs = TypeVar("Outputs", covariant=True)
 
-class Engine(Protocol):
-    """Runs the forward pass of one network at one input size."""
+
+class Engine(Protocol[Inputs, Outputs]):
+    """Runs the forward pass of one network, or of one part of a network.
+
+    The inputs are a tensor or a tuple of tensors, the outputs what the network returns: `YolactEngine` for
+    YOLACT, `model.sharpmask.engines` for the parts of SharpMask.
+    """
 
     @property
     def name(self) -> str:
@@ -24,16 +31,20 @@ class Engine(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Device of the prepared images and the raw outputs."""
+        """Device of the inputs and the outputs."""
 
     @property
     def slots(self) -> int:
         """Number of batches that are computed at a time; more do not make it faster."""
 
-    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+    def start(self, inputs: Inputs, /) -> Callable[[], Outputs]:
         """Start a batch, without waiting where the engine can; call the result to wait for the outputs.
 
-        images: [B, 3, S, S] float32 as `model.preprocess` gives them, on `device`, unchanged until the
-        outputs are there. The outputs are float32 on `device`, and stay as they are until `slots` more
-        batches were begun. One thread at a time may call this.
+        inputs: float32 on `device`, unchanged until the outputs are there. The outputs are float32 on
+        `device`, and stay as they are until `slots` more batches were begun. One thread at a time may call
+        this.
         """
+
+
+YolactEngine: TypeAlias = Engine[Tensor, RawOutputs]
+"""Images [B, 3, S, S] as `model.preprocessing` makes them in, raw outputs out."""

@@ -78,11 +78,11 @@ class CompiledCache:
         """Keep the configuration, so that the next start does not have to open the weights."""
         self._write(self._path(key, "config"), json.dumps(config.to_dict()).encode())
 
-    def blob(self, key: ModelKey, shape: Sequence[int]) -> bytes | None:
-        """Return the compiled model kept for this shape of the input, or None."""
+    def blob(self, key: ModelKey, shape: Sequence[int] | None) -> bytes | None:
+        """Return the compiled model kept for this shape of the input (None for any), or None."""
         return self._read(self._path(key, _listed(shape)))
 
-    def keep_blob(self, key: ModelKey, shape: Sequence[int], blob: bytes) -> None:
+    def keep_blob(self, key: ModelKey, shape: Sequence[int] | None, blob: bytes) -> None:
         """Keep a compiled model as its engine exports it."""
         self._write(self._path(key, _listed(shape)), blob)
 
@@ -144,15 +144,16 @@ class Compiler:
         self._cache = cache
         self._options = compile_options(float_precision, streams)
 
-    def __call__(self, shape: Sequence[int]) -> openvino.CompiledModel:
-        """Return the model, compiled for inputs of that shape."""
+    def __call__(self, shape: Sequence[int] | None) -> openvino.CompiledModel:
+        """Return the model, compiled for inputs of that shape; None for those of any shape that it takes."""
         core = openvino_core()
         blob = self._cache.blob(self._key, shape)
         if blob is not None:
             with contextlib.suppress(RuntimeError):  # the blob is of another version of OpenVINO
                 return core.import_model(blob, "CPU", self._options)
         model = self._build().clone()
-        model.reshape(list(shape))
+        if shape is not None:
+            model.reshape(list(shape))
         compiled = core.compile_model(model, "CPU", self._options)
         self._cache.keep_blob(self._key, shape, compiled.export_model().getvalue())
         return compiled
@@ -187,8 +188,8 @@ def _code() -> list[Path]:
     return sorted(files)
 
 
-def _listed(shape: Sequence[int]) -> str:
-    return "x".join(str(side) for side in shape)
+def _listed(shape: Sequence[int] | None) -> str:
+    return "any" if shape is None else "x".join(str(side) for side in shape)
 
 
 def _digest(files: Iterable[Path]) -> str:

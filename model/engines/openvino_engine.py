@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,46 +17,75 @@ if TYPE_CHECKING:
 
 MAX_SHAPES = 6  # compiled models that are kept; each has a copy of the weights
 
-Shape = tuple[int, int, int, int]
-"""Of an input: batch size, 3, height and width in pixels."""
-Compile = Callable[[Shape], "openvino.CompiledModel"]
+Shape = tuple[int, ...]
+"""Of the first input, such as batch size, 3, height and width in pixels."""
+Compile = Callable[[Shape | None], "openvino.CompiledModel"]
+"""Returns a model compiled for inputs of that shape, or for those of any shape for None."""
+
+Inputs = TypeVar("Inputs", bound=Tensor | tuple[Tensor, ...], contravariant=True)
+Outputs = TypeVar("Outputs", covariant=True)
 
 
-class OpenVinoEngine:
+def raw_outputs(parts: Mapping[str, Tensor]) -> RawOutputs:
+    """Return a detector's outputs by their names as `RawOutputs`; `prototypes` may be absent."""
+    return RawOutputs(
+        parts["box_deltas"], parts["class_logits"], parts["mask_coefficients"], parts.get("prototypes")
+    )
+
+
+class OpenVinoEngine(Generic[Inputs, Outputs]):
     """Runs a compiled model for each shape of the input, compiled when the shape first occurs. See `Engine`.
 
-    `compile_model` returns them, such as `model.engines.compiled_cache.Compiler`. Their input is `images`,
-    their outputs the float32 parts of `RawOutputs` by name, with or without `prototypes`. Inputs and outputs
-    are not copied.
+    compile_model: such as `model.engines.compiled_cache.Compiler`
+    read:          makes the outputs of the model's float32 outputs by name, such as `raw_outputs`
+    slots:         batches that are computed at a time, in threads of OpenVINO's own: 1 for models that use
+                   all cores for each batch (lowest latency), more for models compiled with as many streams
+                   (highest throughput)
+    any_shape:     compile one model for inputs of any shape: as fast where most of the time goes into large
+                   convolutions, and nothing is compiled when a new shape comes
 
-    `slots` batches are computed at a time, in threads of OpenVINO's own: 1 for models that use all cores
-    for each batch (lowest latency), more for models compiled with as many streams (highest throughput).
+    Several inputs are given in the model's own order. Inputs and outputs are not copied.
     """
 
     name = "openvino"
     device = torch.device("cpu")
 
-    def __init__(self, compile_model: Compile, precision: str, slots: int = 1) -> None:
+    def __init__(
+        self,
+        compile_model: Compile,
+        precision: str,
+        read: Callable[[Mapping[str, Tensor]], Outputs],
+        slots: int = 1,
+        any_shape: bool = False,
+    ) -> None:
         self.precision = precision
         self.slots = slots
         self._compile = compile_model
-        self._lanes: OrderedDict[Shape, _Lane] = OrderedDict()
+        self._read = read
+        self._any_shape = any_shape
+        self._lanes: OrderedDict[Shape | None, _Lane] = OrderedDict()
 
-    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+    def start(self, inputs: Inputs, /) -> Callable[[], Outputs]:
         """See `Engine.start`."""
-        batch, channels, height, width = images.shape
-        return next(self._lane((batch, channels, height, width)).requests).start(images)
+        given = (inputs,) if isinstance(inputs, Tensor) else inputs
+        shape = None if self._any_shape else tuple(given[0].shape)
+        wait = next(self._lane(shape).requests).start(given)
+        return lambda: self._read(wait())
 
-    def prepare_for(self, shape: Shape) -> None:
+    def prepare_for(self, shape: Shape | None) -> None:
         """Compile for inputs of that shape now rather than when the first one comes."""
         self._lane(shape)
 
-    def _lane(self, shape: Shape) -> _Lane:
+    def _lane(self, shape: Shape | None) -> _Lane:
         lane = self._lanes.pop(shape, None) or _Lane(self._compile(shape), self.slots)
         self._lanes[shape] = lane  # the one used last comes last
         while len(self._lanes) > MAX_SHAPES:
             self._lanes.popitem(last=False)
         return lane
+
+
+YolactOpenVino: TypeAlias = OpenVinoEngine[Tensor, RawOutputs]
+"""Of a detector, which reads its outputs by `raw_outputs`."""
 
 
 class _Lane:
@@ -71,27 +100,25 @@ class _Request:
 
     def __init__(self, request: openvino.InferRequest) -> None:
         self._request = request
-        self._images: Tensor | None = None  # OpenVINO reads their memory and does not keep it alive
+        self._inputs: tuple[Tensor, ...] = ()  # OpenVINO reads their memory and does not keep it alive
 
-    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+    def start(self, inputs: tuple[Tensor, ...]) -> Callable[[], dict[str, Tensor]]:
         from openvino import Tensor as Shared
 
-        if self._images is not None:
+        if self._inputs:
             self._request.wait()  # the former batch may not have been waited for
-        self._images = images.contiguous()
-        self._request.set_input_tensor(Shared(self._images.numpy(), shared_memory=True))
+        self._inputs = tuple(one.contiguous() for one in inputs)
+        shared = [Shared(one.numpy(), shared_memory=True) for one in self._inputs]
+        for index, one in enumerate(shared):
+            self._request.set_input_tensor(index, one)
         self._request.start_async()
         return self._outputs
 
-    def _outputs(self) -> RawOutputs:
+    def _outputs(self) -> dict[str, Tensor]:
         self._request.wait()
         model = self._request.get_compiled_model()
-        parts = {
+        return {
             name: torch.from_numpy(self._request.get_tensor(port).data)
             for port in model.outputs
             for name in port.get_names()
-            if name in RawOutputs._fields
         }
-        return RawOutputs(
-            parts["box_deltas"], parts["class_logits"], parts["mask_coefficients"], parts.get("prototypes")
-        )

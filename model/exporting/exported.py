@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from xml.etree import ElementTree
 
 from model.atomic import draft_folder
@@ -28,6 +28,8 @@ Precision = Literal["fp32", "int8"]
 SECTION = "livemask"
 VERSION = "1"
 INT8_SUFFIX = ".int8.xml"
+NETWORK = "network"
+"""Key of the kind of network, which files of YOLACT lack."""
 
 # the facts stand at the end of the xml, behind the graph; with 10,000 class names they would still fit
 _TAIL = 4 << 20
@@ -50,26 +52,47 @@ class Facts:
 
     def to_texts(self) -> dict[str, str]:
         """Return the facts as they are stored: one text a key."""
-        return {
-            "version": VERSION,
-            "config": json.dumps(self.config.to_dict(), ensure_ascii=True),
-            "digest": self.digest,
-            "precision": self.precision,
-            "licence": self.licence,
-        }
+        return stored_texts(self.config.to_dict(), self.digest, self.precision, self.licence)
 
     @staticmethod
     def from_texts(texts: Mapping[str, str]) -> Facts:
         """Invert `to_texts`. Raises CheckpointError on missing or invalid values."""
-        if texts.get("version") != VERSION:
-            raise CheckpointError(f"it is of version {texts.get('version')!r}, expected {VERSION!r}")
-        digest, precision = texts.get("digest", ""), texts.get("precision", "")
-        if precision not in ("fp32", "int8") or not _DIGEST.fullmatch(digest):
+        digest, precision = checked_origin(texts)
+        if NETWORK in texts:
             raise CheckpointError(
-                f"its precision {precision[:20]!r} or digest {digest[:80]!r} makes no sense"
+                "it is the dense pass of a proposal network, which runs with the weights that it was made "
+                "from; keep it beside them and name those"
             )
         config = _config(texts.get("config", ""))
-        return Facts(config, digest, cast(Precision, precision), texts.get("licence", ""))
+        return Facts(config, digest, precision, texts.get("licence", ""))
+
+
+def stored_texts(config: dict[str, Any], digest: str, precision: Precision, licence: str) -> dict[str, str]:
+    """Return what every exported file says of its origin: one text a key."""
+    return {
+        "version": VERSION,
+        "config": json.dumps(config, ensure_ascii=True),
+        "digest": digest,
+        "precision": precision,
+        "licence": licence,
+    }
+
+
+def checked_origin(texts: Mapping[str, str]) -> tuple[str, Precision]:
+    """Return digest and precision of an exported file. Raises CheckpointError on invalid values."""
+    if texts.get("version") != VERSION:
+        raise CheckpointError(f"it is of version {texts.get('version')!r}, expected {VERSION!r}")
+    digest, precision = texts.get("digest", ""), texts.get("precision", "")
+    if precision not in ("fp32", "int8") or not _DIGEST.fullmatch(digest):
+        raise CheckpointError(f"its precision {precision[:20]!r} or digest {digest[:80]!r} makes no sense")
+    return digest, cast(Precision, precision)
+
+
+class StoredFacts(Protocol):
+    """Metadata of an exported file, of either kind of network."""
+
+    def to_texts(self) -> dict[str, str]:
+        """Return the facts as they are stored: one text a key."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +125,7 @@ def read_exported(path: Path) -> Exported:
             facts = Facts.from_texts(_texts_of_onnx(model))
         else:
             facts = read_facts(path)
-            model = openvino_core().read_model(path, _binary(path))
+            model = openvino_core().read_model(path, binary_of(path))
         _check(model, facts.config)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
@@ -119,13 +142,18 @@ def int8_beside(weights: Path) -> Path | None:
     """
     path = weights.with_name(weights.stem + INT8_SUFFIX)
     try:
-        facts = read_facts(path)
-        return path if facts.precision == "int8" and facts.digest == sha256_of(weights) else None
+        digest, precision = checked_origin(read_texts(path))
+        return path if precision == "int8" and digest == sha256_of(weights) else None
     except (CheckpointError, OSError):
         return None
 
 
 def read_facts(path: Path) -> Facts:
+    """Read the facts of an `.xml` file of YOLACT. Raises CheckpointError, without the path."""
+    return Facts.from_texts(read_texts(path))
+
+
+def read_texts(path: Path) -> dict[str, str]:
     """Read the metadata of an `.xml` file from its end. Raises CheckpointError, without the path."""
     try:
         with path.open("rb") as file:
@@ -145,7 +173,7 @@ def read_facts(path: Path) -> Facts:
             "not a model that LiveMask exported, or a truncated one; expected the .xml file, or the .onnx "
             "file, that `export` wrote"
         )
-    return Facts.from_texts({part.tag: part.get("value", "") for part in found})
+    return {part.tag: part.get("value", "") for part in found}
 
 
 def write_network(network: Yolact, path: Path, facts: Facts, with_masks: bool = True) -> None:
@@ -153,7 +181,7 @@ def write_network(network: Yolact, path: Path, facts: Facts, with_masks: bool = 
     write_openvino(to_openvino(network, with_masks), path, facts)
 
 
-def write_openvino(model: openvino.Model, path: Path, facts: Facts) -> None:
+def write_openvino(model: openvino.Model, path: Path, facts: StoredFacts) -> None:
     """Write a model and its facts to `path`, an `.xml`, and the `.bin` beside it, as `draft_folder` does.
 
     `model` gets the facts. Raises SinkError when they cannot be written, and OSError.
@@ -170,7 +198,8 @@ def write_openvino(model: openvino.Model, path: Path, facts: Facts) -> None:
             raise SinkError(f"{path}: cannot be written; is the disk full? ({error})") from error
 
 
-def _binary(path: Path) -> Path:
+def binary_of(path: Path) -> Path:
+    """Return the file of the weights beside an `.xml` file."""
     return path.with_suffix(".bin")
 
 

@@ -41,6 +41,10 @@ KEPT_IN_FLOAT: dict[str, str] = {
     "head.upfeature": r"head\.upfeature.*",
     "protonet": r"protonet\..*",
     "fpn": r"fpn\..*",
+    # of proposal networks
+    "score": r"network\.head\.score\..*",
+    "trunk's first stages": r"network\.trunk\.(stem|conv1|layers\.0|stages\.0)\b.*",
+    "finest skips": r"network\.refinement\.horizontal\.3\..*",
 }
 ALWAYS_KEPT = 3
 """Number of them that are always kept: they cost little time."""

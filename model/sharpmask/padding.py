@@ -16,11 +16,14 @@ def symmetric_pad(x: Tensor, width: int) -> Tensor:
         return F.pad(x, (1, 1, 1, 1), mode="replicate")
     for dim in (-1, -2):
         size = x.shape[dim]
-        before, after = x.narrow(dim, 0, width), x.narrow(dim, size - width, width)
-        if width > 1:
-            before, after = before.flip(dim), after.flip(dim)
-        x = torch.cat([before.detach(), x, after.detach()], dim)
+        before = [_line(x, dim, at).detach() for at in reversed(range(width))]
+        after = [_line(x, dim, size - 1 - at).detach() for at in range(width)]
+        x = torch.cat([*before, x, *after], dim)
     return x
+
+
+def _line(x: Tensor, dim: int, at: int) -> Tensor:
+    return x[..., at : at + 1] if dim == -1 else x[..., at : at + 1, :]
 
 
 class SymmetricConv2d(nn.Conv2d):

@@ -6,6 +6,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from model.detections import MaskCrop
 
@@ -24,8 +26,10 @@ def paste(
     corner: row and column of the window's corner in pixels of that level, without its margin; may be negative
     shape:  height and width of the picture
     """
+    # not by numpy, whose threads wait for work in a loop and keep the cores from an engine's own
     resize = resizing(logits.shape[0], max(1, math.floor(window / scale)))
-    inside = resize @ logits @ resize.T > math.log(probability / (1 - probability))
+    resized = resize @ torch.as_tensor(logits, dtype=torch.float32) @ resize.T
+    inside = resized.numpy() > math.log(probability / (1 - probability))
     first, rows = _places(corner[0], scale, len(inside), shape[0])
     left, columns = _places(corner[1], scale, len(inside), shape[1])
     return MaskCrop(left, first, inside[rows, columns]).tight()
@@ -40,8 +44,8 @@ def _places(corner: int, scale: float, side: int, limit: int) -> tuple[int, slic
 
 
 @lru_cache(maxsize=64)
-def resizing(source: int, target: int) -> np.ndarray:
-    """Return the matrix [target, source] that resizes one axis.
+def resizing(source: int, target: int) -> Tensor:
+    """Return the matrix [target, source] float32 that resizes one axis.
 
     Enlarging is linear with both ends fixed; reducing averages what each new pixel covers.
     """
@@ -59,5 +63,4 @@ def resizing(source: int, target: int) -> np.ndarray:
         covered = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
         matrix[:] = np.clip(covered, 0, None)
         matrix /= matrix.sum(1, keepdims=True)
-    matrix.flags.writeable = False
-    return matrix
+    return torch.from_numpy(matrix)

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
-from model.checkpoints.sharpmask import load_sharpmask
 from model.detections import Detections, no_detections
-from model.engines.choice import EngineChoice, select_device
+from model.engines.choice import EngineChoice
 from model.errors import ConfigError
 from model.options import LoadOptions, class_indices
 from model.sharpmask.config import SharpMaskConfig
+from model.sharpmask.engines import ProposalEngines, torch_engines
+from model.sharpmask.loading import load_engines
 from model.sharpmask.network import SharpMask
 from model.sharpmask.paste import MASK_PROBABILITY
 from model.sharpmask.proposals import Proposals, propose
@@ -80,17 +81,22 @@ class ProposalPredictor:
 
     with_masks = True
 
-    def __init__(self, network: SharpMask, options: ProposalOptions | None = None) -> None:
-        """network: in evaluation mode, from now on the predictor's own."""
-        self._network = network
+    def __init__(
+        self,
+        network: SharpMask | ProposalEngines,
+        options: ProposalOptions | None = None,
+        choice: EngineChoice | None = None,
+    ) -> None:
+        """network: in evaluation mode, from now on the predictor's own; or engines that run it."""
+        self._engines = torch_engines(network) if isinstance(network, SharpMask) else network
         self.options = options or ProposalOptions()
-        self.device = next(network.parameters()).device
-        self.choice: EngineChoice | None = None
+        self.device = self._engines.device
+        self.choice = choice
 
     @property
     def config(self) -> SharpMaskConfig:
         """The network's configuration."""
-        return self._network.config
+        return self._engines.config
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -118,7 +124,7 @@ class ProposalPredictor:
         """Return the proposals of a frame before NMS."""
         options = self.options
         return propose(
-            self._network, frame, options.scales, options.top_n, options.refine, options.probability
+            self._engines, frame, options.scales, options.top_n, options.refine, options.probability
         )
 
 
@@ -152,15 +158,15 @@ def display_options(options: LoadOptions) -> ProposalOptions:
     that proposal networks do not know.
     """
     foreign = {
-        "engine": options.get("engine", "auto") not in ("auto", "torch"),
-        "precision": options.get("precision", "auto") not in ("auto", "fp32"),
         "image_size": options.get("image_size") is not None,
         "nms": options.get("nms", "fast") not in ("fast", "exact"),
         "crop_masks": not options.get("crop_masks", True),
     }
     if any(foreign.values()):
         named = ", ".join(name for name, given in foreign.items() if given)
-        raise ConfigError(f"proposal networks run in PyTorch, with exact NMS of boxes; they know no {named}")
+        raise ConfigError(
+            f"proposal networks take whole pictures and exact NMS of boxes; they know no {named}"
+        )
     class_indices(options.get("classes"), CLASS_NAMES)
     most = options.get("max_detections", _MOST)
     return ProposalOptions(
@@ -170,14 +176,16 @@ def display_options(options: LoadOptions) -> ProposalOptions:
 
 
 def load_proposal_predictor(
-    path: Path, options: ProposalOptions | None = None, device: str = "auto"
+    path: Path,
+    options: ProposalOptions | None = None,
+    device: str = "auto",
+    engine: str = "auto",
+    precision: str = "auto",
 ) -> ProposalPredictor:
     """Return a predictor for a file of DeepMask's or SharpMask's weights in the project's own form.
 
-    Raises CheckpointError on a file that cannot be used, ConfigError on a device that is not there.
+    device, engine, precision: as for `load_predictor`. Raises CheckpointError on a file that cannot be used,
+    ConfigError on what is not available.
     """
-    where = select_device(device)
-    network = load_sharpmask(path).requires_grad_(False).to(where)
-    predictor = ProposalPredictor(network, options)
-    predictor.choice = EngineChoice("torch", where, "fp32", "the engine of proposal networks")
-    return predictor
+    engines, choice = load_engines(path, engine, device, precision)
+    return ProposalPredictor(engines, options, choice)

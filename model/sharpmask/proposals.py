@@ -13,6 +13,8 @@ from torch import Tensor
 
 from model.detections import MaskCrop
 from model.errors import ConfigError
+from model.sharpmask.bands import dense_pass
+from model.sharpmask.engines import ProposalEngines, torch_engines
 from model.sharpmask.network import DenseOutputs, SharpMask
 from model.sharpmask.paste import MASK_PROBABILITY, paste
 from model.sharpmask.pyramid import ZOOMS, check_scales, normalised, pyramid
@@ -76,7 +78,7 @@ def best_windows(score_logits: Sequence[np.ndarray], top_n: int) -> Best:
 
 
 def propose(
-    network: SharpMask,
+    network: SharpMask | ProposalEngines,
     frame: np.ndarray,
     scales: Sequence[float] = ZOOMS[0],
     top_n: int = 500,
@@ -85,6 +87,7 @@ def propose(
 ) -> Proposals:
     """Return the best `top_n` proposals of a picture, over all scales together, without NMS.
 
+    network: in evaluation mode, which PyTorch then runs where it is; or engines that run it
     frame: [H, W, 3] uint8, BGR. `refine=False` gives SharpMask's coarse masks; DeepMask has no others. Raises
     ConfigError on scales that make no sense, fewer than one window, or a frame of another form.
     """
@@ -92,15 +95,22 @@ def propose(
     if top_n < 1:
         raise ConfigError(f"top_n should be at least 1, got {top_n}")
     scales = check_scales(scales)
-    refine = refine and network.refinement is not None
+    engines = torch_engines(network) if isinstance(network, SharpMask) else network
     shape = (frame.shape[0], frame.shape[1])
     with torch.inference_mode():
-        device = next(network.parameters()).device
-        image = normalised(torch.from_numpy(np.ascontiguousarray(frame)).to(device))
-        outputs = [network(level) for level in pyramid(image, network.config, scales)]
+        outputs = dense_outputs_of(engines, frame, scales)
         best = best_windows([o.score_logits[0].cpu().numpy() for o in outputs], top_n)
-        crops = _crops(network, outputs, best, scales, shape, refine, probability)
+        crops = window_crops(engines, outputs, best, scales, shape, refine, probability)
     return Proposals(best.scores, best.windows, crops, shape)
+
+
+def dense_outputs_of(
+    engines: ProposalEngines, frame: np.ndarray, scales: Sequence[float]
+) -> list[DenseOutputs]:
+    """Return the outputs of the dense pass at each scale; frame: [H, W, 3] uint8, BGR."""
+    image = normalised(torch.from_numpy(np.ascontiguousarray(frame)).to(engines.device))
+    levels = pyramid(image, engines.config, scales)
+    return [dense_pass(engines.dense, engines.config, level) for level in levels]
 
 
 def check_frame(frame: np.ndarray) -> None:
@@ -109,43 +119,42 @@ def check_frame(frame: np.ndarray) -> None:
         raise ConfigError(f"expected a frame [H, W, 3] of uint8, got {list(frame.shape)} of {frame.dtype}")
 
 
-def _crops(
-    network: SharpMask,
+def window_crops(
+    engines: ProposalEngines,
     outputs: Sequence[DenseOutputs],
     best: Best,
     scales: Sequence[float],
     shape: tuple[int, int],
-    refine: bool,
-    probability: float,
+    refine: bool = True,
+    probability: float = MASK_PROBABILITY,
 ) -> tuple[MaskCrop, ...]:
-    """Return the masks of the best windows, in their order."""
-    config = network.config
+    """Return the masks of windows, in their order, refined where the network can; see `propose`."""
+    config = engines.config
     crops: list[MaskCrop | None] = [None] * len(best.scores)
     for level, (dense, scale) in enumerate(zip(outputs, scales, strict=True)):
         of_level = np.flatnonzero(best.windows[:, 0] == level)
         for first in range(0, len(of_level), _CHUNK):
             chunk = of_level[first : first + _CHUNK]
             cells = best.windows[chunk, 1:]
-            logits = window_logits(network, dense, cells, refine).float().cpu().numpy()
+            logits = window_logits(engines, dense, cells, refine).cpu().numpy()
             for n, cell, values in zip(chunk, cells, logits, strict=True):
                 row, column = (int(c) * config.stride - config.window // 2 for c in cell)
                 crops[n] = paste(values, scale, (row, column), shape, config.window, probability)
     return tuple(crop for crop in crops if crop is not None)
 
 
-def window_logits(network: SharpMask, dense: DenseOutputs, cells: np.ndarray, refine: bool) -> Tensor:
+def window_logits(engines: ProposalEngines, dense: DenseOutputs, cells: np.ndarray, refine: bool) -> Tensor:
     """Return mask logits [N, side, side] of windows of one scale: refined, or coarse.
 
-    cells: [N, 2] int, row and column of each window.
+    cells: [N, 2] int, row and column of each window. The result may change when masks are made again.
     """
     rows, columns = torch.from_numpy(cells).to(dense.codes.device).T
     codes = dense.codes[0, :, rows, columns].T
-    if not refine or network.refinement is None:
-        return network.coarse(codes)
-    skips = [
-        window_parts(skip, cells * 2**n, network.config.grid * 2**n) for n, skip in enumerate(dense.skips)
-    ]
-    return network.refinement(codes, skips)
+    if not refine or engines.refined is None:
+        return engines.coarse.start((codes,))()
+    grid = engines.config.grid
+    skips = (window_parts(skip, cells * 2**n, grid * 2**n) for n, skip in enumerate(dense.skips))
+    return engines.refined.start((codes, *skips))()
 
 
 def window_parts(level: Tensor, corners: np.ndarray, side: int) -> Tensor:

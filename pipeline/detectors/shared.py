@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.detection.raw_outputs import RawOutputs
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.predictor import Frame, Predictor
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def shared(left: LoadedPredictor, right: LoadedPredictor) -> tuple[LoadedPredict
 class _Remembering:
     """An engine that keeps its last outputs, which stay as they are until the next batch is begun."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: YolactEngine) -> None:
         self._engine = engine
         self.name, self.precision, self.device = engine.name, engine.precision, engine.device
         self.slots = 1
@@ -73,5 +73,5 @@ class _Reader(Predictor):
         return torch.empty(len(frames), 0, 0, 0)
 
 
-def _with_engine(kind: type[Predictor], predictor: Predictor, engine: Engine) -> Predictor:
+def _with_engine(kind: type[Predictor], predictor: Predictor, engine: YolactEngine) -> Predictor:
     return kind(engine, predictor.decoder, predictor.options, predictor.with_masks, predictor.choice)

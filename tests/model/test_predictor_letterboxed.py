@@ -12,7 +12,7 @@ import torch
 from model import Detections, load_predictor
 from model.checkpoints.yolact import save_checkpoint
 from model.detection.raw_outputs import RawOutputs
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.errors import ConfigError
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
@@ -55,7 +55,7 @@ def test_frames_of_any_sizes_in_one_list_give_what_each_gives_alone_in_their_ord
 
 
 def test_only_frames_of_one_shape_share_a_batch(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
-    engine: Engine = predictor.engine
+    engine: YolactEngine = predictor.engine
     shapes: list[tuple[int, ...]] = []
     start = engine.start
 

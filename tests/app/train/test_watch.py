@@ -44,6 +44,15 @@ def test_losses_are_averages_since_the_last_line():
     assert [text.split()[2] for text in stream.getvalue().splitlines()] == ["2.000", "5.000"]
 
 
+def test_a_loss_that_not_every_iteration_has_is_averaged_over_those_that_have_it():
+    stream = io.StringIO()
+    line = ProgressLine(20, stream)
+    for iteration in range(20):
+        losses = {"mask": 1.0} if iteration % 4 else {"score": 0.25 if iteration % 8 else 0.75}
+        line.step(StepReport(iteration, losses, 1e-3, 16, 0.1, 0.0))
+    assert "20/20  mask 1.000 score 0.550  rate 0.001" in stream.getvalue()
+
+
 def test_speed_and_the_time_that_is_left_leave_measurements_out(monkeypatch):
     now = 100.0
     monkeypatch.setattr("app.train.watch.time.perf_counter", lambda: now)

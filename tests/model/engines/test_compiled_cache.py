@@ -15,7 +15,7 @@ import torch
 
 from model.detection.raw_outputs import RawOutputs
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey, compiled_cache
-from model.engines.openvino_engine import OpenVinoEngine
+from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
 from tests.full_disk import no_file_longer_than
 from tests.small_networks import TINY
 from tests.source_tree import ROOT
@@ -55,7 +55,7 @@ def never() -> Any:
 
 
 def outputs(cache: CompiledCache, build: Build) -> RawOutputs:
-    return OpenVinoEngine(Compiler(build, KEY, cache, "fp32"), "fp32").start(IMAGES)()
+    return OpenVinoEngine(Compiler(build, KEY, cache, "fp32"), "fp32", raw_outputs).start(IMAGES)()
 
 
 def same(a: RawOutputs, b: RawOutputs) -> bool:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from model.detection.raw_outputs import RawOutputs
 from model.engines import ENGINES
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
-from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape
+from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape, raw_outputs
 from model.engines.torch_engine import TorchEngine
 from tests.small_networks import TINY, small_network
 
@@ -40,15 +40,17 @@ def compiled(converted: Callable[..., Any], tmp_path_factory: pytest.TempPathFac
     return make
 
 
-BUILDERS: dict[str, Callable[[Compiled, bool], Engine]] = {
+BUILDERS: dict[str, Callable[[Compiled, bool], YolactEngine]] = {
     "torch": lambda _, masks: TorchEngine(NETWORK, CPU, with_masks=masks),
-    "openvino": lambda compiled, masks: OpenVinoEngine(compiled(1, masks), "fp32"),
-    "openvino, three streams": lambda compiled, masks: OpenVinoEngine(compiled(3, masks), "fp32", slots=3),
+    "openvino": lambda compiled, masks: OpenVinoEngine(compiled(1, masks), "fp32", raw_outputs),
+    "openvino, three streams": lambda compiled, masks: OpenVinoEngine(
+        compiled(3, masks), "fp32", raw_outputs, slots=3
+    ),
 }
 
 
 @pytest.fixture(params=BUILDERS)
-def engine(request: pytest.FixtureRequest, compiled: Compiled) -> Engine:
+def engine(request: pytest.FixtureRequest, compiled: Compiled) -> YolactEngine:
     return BUILDERS[request.param](compiled, True)
 
 
@@ -72,7 +74,7 @@ def test_every_engine_has_its_contract_tested():
 
 
 @pytest.mark.parametrize("images", [1, 3])
-def test_an_engine_says_what_the_network_says(engine: Engine, images: int):
+def test_an_engine_says_what_the_network_says(engine: YolactEngine, images: int):
     raw = engine.start(batch(0, images))()
 
     assert difference(raw, truth(batch(0, images))) < TOLERANCE
@@ -81,12 +83,14 @@ def test_an_engine_says_what_the_network_says(engine: Engine, images: int):
     assert engine.device == CPU
 
 
-def test_images_need_not_lie_in_memory_in_order(engine: Engine):
+def test_images_need_not_lie_in_memory_in_order(engine: YolactEngine):
     images = batch(1).to(memory_format=torch.channels_last)
     assert difference(engine.start(images)(), truth(images)) < TOLERANCE
 
 
-def test_outputs_stay_as_they_are_until_as_many_more_batches_were_begun_as_there_are_slots(engine: Engine):
+def test_outputs_stay_until_as_many_more_batches_were_begun_as_there_are_slots(
+    engine: YolactEngine,
+):
     raw = engine.start(batch(0))()
     others = [engine.start(batch(i)) for i in range(1, engine.slots)]
     for pending in others:
@@ -95,7 +99,7 @@ def test_outputs_stay_as_they_are_until_as_many_more_batches_were_begun_as_there
     assert difference(raw, truth(batch(0))) < TOLERANCE
 
 
-def test_as_many_batches_as_there_are_slots_may_be_on_their_way(engine: Engine):
+def test_as_many_batches_as_there_are_slots_may_be_on_their_way(engine: YolactEngine):
     for round_ in range(3):
         seeds = range(round_ * 10, round_ * 10 + engine.slots)
         pending = [engine.start(batch(seed)) for seed in seeds]
@@ -103,7 +107,7 @@ def test_as_many_batches_as_there_are_slots_may_be_on_their_way(engine: Engine):
             assert difference(wait(), truth(batch(seed))) < TOLERANCE
 
 
-def test_a_batch_that_nobody_waits_for_is_forgotten(engine: Engine):
+def test_a_batch_that_nobody_waits_for_is_forgotten(engine: YolactEngine):
     for seed in range(5):
         engine.start(batch(seed, images=2))
     gc.collect()
@@ -111,7 +115,7 @@ def test_a_batch_that_nobody_waits_for_is_forgotten(engine: Engine):
     assert difference(engine.start(batch(9))(), truth(batch(9))) < TOLERANCE
 
 
-def test_another_thread_may_wait_for_the_outputs(engine: Engine):
+def test_another_thread_may_wait_for_the_outputs(engine: YolactEngine):
     with ThreadPoolExecutor(1) as pool:
         raw = pool.submit(engine.start(batch(3))).result()
     assert difference(raw, truth(batch(3))) < TOLERANCE
@@ -147,7 +151,7 @@ def test_openvino_keeps_only_so_many_batch_sizes_and_takes_any(compiled: Compile
         made.append(shape[0])
         return compile_model(shape)
 
-    engine = OpenVinoEngine(watched, "fp32")
+    engine = OpenVinoEngine(watched, "fp32", raw_outputs)
     sizes = [*range(1, MAX_SHAPES + 2), 2]
 
     for size in sizes:
@@ -158,7 +162,7 @@ def test_openvino_keeps_only_so_many_batch_sizes_and_takes_any(compiled: Compile
 
 
 def test_what_openvino_computes_in_16_bits_is_near(compiled: Compiled):
-    engine = OpenVinoEngine(compiled(precision="bf16"), "bf16")
+    engine = OpenVinoEngine(compiled(precision="bf16"), "bf16", raw_outputs)
     images = batch(7)
     expected = truth(images)
     largest = max(float(part.abs().max()) for part in expected if part is not None)

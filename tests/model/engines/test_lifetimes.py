@@ -18,7 +18,7 @@ import faulthandler, gc, sys
 from pathlib import Path
 import torch
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
-from model.engines.openvino_engine import OpenVinoEngine
+from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
 from model.exporting.openvino_model import to_openvino, without_masks
 from tests.confident_network import confident_network
 
@@ -33,7 +33,7 @@ def build():
     return models[-1].clone()
 
 def engine(streams):
-    return OpenVinoEngine(Compiler(build, key, cache, "fp32", streams), "fp32", streams)
+    return OpenVinoEngine(Compiler(build, key, cache, "fp32", streams), "fp32", raw_outputs, streams)
 
 images = torch.randn(1, 3, 64, 64)
 streams = int(sys.argv[2])

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from model.engines.choice import detect_machine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey, compiled_cache
-from model.engines.openvino_engine import OpenVinoEngine
+from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
 from model.exporting.openvino_model import to_openvino
 from tests.confident_network import confident_network
 
@@ -34,7 +34,7 @@ cache = CompiledCache(Path(sys.argv[1]), "here")
 
 def engine(digest):
     key = ModelKey(digest * 32, "tiny.pt", None, True, "fp32")
-    made = OpenVinoEngine(Compiler(lambda: to_openvino(network), key, cache, "fp32"), "fp32")
+    made = OpenVinoEngine(Compiler(lambda: to_openvino(network), key, cache, "fp32"), "fp32", raw_outputs)
     made.start(torch.zeros(1, 3, 64, 64))()
     return made
 

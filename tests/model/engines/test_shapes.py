@@ -13,9 +13,9 @@ from torch import Tensor
 
 from model import load_predictor
 from model.checkpoints.yolact import save_checkpoint
-from model.engines.base import Engine
+from model.engines.base import YolactEngine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
-from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape
+from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape, raw_outputs
 from model.engines.torch_engine import TorchEngine
 from model.exporting.openvino_model import to_openvino
 from tests.small_networks import FREE, free_network
@@ -36,7 +36,7 @@ def images(shape: Shape) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def agree(engine: Engine, shape: Shape) -> None:
+def agree(engine: YolactEngine, shape: Shape) -> None:
     raw = engine.start(images(shape))()
     with torch.inference_mode():
         expected = NETWORK(images(shape))
@@ -59,7 +59,7 @@ def test_openvino_takes_one_shape_after_another_and_finds_them_in_the_cache_at_t
 ):
     cache = CompiledCache(tmp_path, "")
     for source in (build, never):
-        engine = OpenVinoEngine(Compiler(source, KEY, cache, "fp32"), "fp32")
+        engine = OpenVinoEngine(Compiler(source, KEY, cache, "fp32"), "fp32", raw_outputs)
         for shape in SHAPES:
             agree(engine, shape)
     assert sorted(entry.suffix for entry in tmp_path.iterdir()) == [".1x3x64x96", ".1x3x96x64", ".2x3x32x128"]
@@ -72,7 +72,7 @@ def test_a_model_is_converted_once_for_all_shapes(tmp_path: Path, build: Callabl
         built.append(1)
         return build()
 
-    engine = OpenVinoEngine(Compiler(counted, KEY, CompiledCache(tmp_path, ""), "fp32"), "fp32")
+    engine = OpenVinoEngine(Compiler(counted, KEY, CompiledCache(tmp_path, ""), "fp32"), "fp32", raw_outputs)
     for shape in SHAPES:
         agree(engine, shape)
     assert built == [1]
@@ -89,7 +89,7 @@ def test_the_shape_used_longest_ago_is_given_up_first():
         made.append(shape)
         return Compiled()
 
-    engine = OpenVinoEngine(compile_model, "fp32")
+    engine = OpenVinoEngine(compile_model, "fp32", raw_outputs)
     sides = range(32, 32 * (MAX_SHAPES + 1), 32)
     for side in sides:
         engine.prepare_for((1, 3, side, 64))
