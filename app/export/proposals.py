@@ -48,7 +48,7 @@ _SIDE = 480  # of the photographs that it is calibrated and proven on, the longe
 
 @dataclass(frozen=True)
 class DenseAgreement:
-    """How far an exported dense pass agrees with PyTorch in float32.
+    """Agreement of an exported dense pass with PyTorch in float32.
 
     score_error_mean: mean distance of the objectness of all windows, 0..1
     mask_iou_mean:    mean IoU of the refined masks of the best windows
