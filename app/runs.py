@@ -9,8 +9,8 @@ from threading import Event
 from app.annotate.inputs import VideoInput
 from app.terminal import frames_bar
 from app.threads import streams_for_files
-from model.batch_memory import check_frames
 from model.errors import ConfigError, LiveMaskError, is_out_of_memory
+from model.memory import check_frames
 from pipeline.metrics.performance import progress_text
 from pipeline.metrics.run import Metrics
 from pipeline.runner import OpenSource, Runner, RunReport

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.batch_memory import check_batch
 from model.checkpoints.catalog import resolve_weights
 from model.config import YolactConfig
 from model.detection.decoding import Decoder, for_frames
@@ -24,6 +23,7 @@ from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
 from model.input_shape import InputShape, input_shape
 from model.loading import open_weights, weights_facts
+from model.memory import check_batch
 from model.options import MIN_MASK_REGION, DetectOptions, class_indices
 from model.preprocessing import preprocess
 

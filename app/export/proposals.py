@@ -36,8 +36,8 @@ from model.exporting.proposal_models import DensePassFacts, dense_model, read_de
 from model.sharpmask.engines import ProposalEngines, dense_outputs, torch_engines
 from model.sharpmask.network import DenseOutputs, SharpMask
 from model.sharpmask.predictor import DISPLAY_SCALES, DISPLAY_WINDOWS
-from model.sharpmask.proposals import best_windows, dense_outputs_of, window_crops
-from model.sharpmask.pyramid import normalised, scaled
+from model.sharpmask.proposals import best_windows, dense_levels, window_crops
+from model.sharpmask.pyramid import normalised, pyramid
 from pipeline.sources.images import read_image
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def _compared(
 ) -> tuple[float, float, float]:
     """Return the errors of scores, the IoU of masks and the share of windows in common, of one picture."""
     shape = (frame.shape[0], frame.shape[1])
-    outputs = [dense_outputs_of(engines, frame, DISPLAY_SCALES) for engines in (reference, exported)]
-    scores = [[o.score_logits[0].numpy() for o in some] for some in outputs]
+    outputs = [dense_levels(engines, frame, DISPLAY_SCALES) for engines in (reference, exported)]
+    scores = [[level.score_logits for level in levels] for levels in outputs]
     error = np.mean(np.abs(np.subtract(*(_probabilities(some) for some in scores))))
     ours, theirs = (best_windows(some, DISPLAY_WINDOWS) for some in scores)
     masks = [
-        window_crops(engines, some, ours, DISPLAY_SCALES, shape)
-        for engines, some in zip((reference, exported), outputs, strict=True)
+        window_crops(engines, levels, ours, DISPLAY_SCALES, shape)
+        for engines, levels in zip((reference, exported), outputs, strict=True)
     ]
     ious = [mask_iou(a, b) if a.area else 1.0 for a, b in zip(*masks, strict=True)]
     common = {*map(tuple, ours.windows.tolist())} & {*map(tuple, theirs.windows.tolist())}
@@ -162,8 +162,8 @@ class _Framed:
     def __iter__(self) -> Iterator[torch.Tensor]:
         for path in self.paths:
             image = normalised(torch.from_numpy(_picture(path)))
-            for scale in DISPLAY_SCALES:
-                yield scaled(image, scale, self.network.config.window // 2)
+            for picture in pyramid(image, self.network.config, DISPLAY_SCALES):
+                yield picture.whole()
 
 
 def _picture(path: Path) -> np.ndarray:

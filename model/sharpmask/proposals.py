@@ -13,11 +13,11 @@ from torch import Tensor
 
 from model.detections import MaskCrop
 from model.errors import ConfigError
-from model.sharpmask.bands import dense_pass
 from model.sharpmask.engines import ProposalEngines, torch_engines
 from model.sharpmask.network import DenseOutputs, SharpMask
 from model.sharpmask.paste import MASK_PROBABILITY, paste
 from model.sharpmask.pyramid import ZOOMS, check_scales, normalised, pyramid
+from model.sharpmask.tiles import dense_pass
 
 # windows whose masks are made at a time: enough to keep the cores busy, few enough for the caches
 _CHUNK = 32
@@ -98,19 +98,54 @@ def propose(
     engines = torch_engines(network) if isinstance(network, SharpMask) else network
     shape = (frame.shape[0], frame.shape[1])
     with torch.inference_mode():
-        outputs = dense_outputs_of(engines, frame, scales)
-        best = best_windows([o.score_logits[0].cpu().numpy() for o in outputs], top_n)
-        crops = window_crops(engines, outputs, best, scales, shape, refine, probability)
+        levels = dense_levels(engines, frame, scales, top_n)
+        best = best_windows([level.score_logits for level in levels], top_n)
+        crops = window_crops(engines, levels, best, scales, shape, refine, probability)
     return Proposals(best.scores, best.windows, crops, shape)
 
 
-def dense_outputs_of(
-    engines: ProposalEngines, frame: np.ndarray, scales: Sequence[float]
-) -> list[DenseOutputs]:
-    """Return the outputs of the dense pass at each scale; frame: [H, W, 3] uint8, BGR."""
+@dataclass(frozen=True, eq=False)
+class DenseLevel:
+    """Outputs of the dense pass at one scale, with the codes of its best windows alone.
+
+    score_logits: [h, w] float32
+    windows:      [n] int64, row times w plus column of the windows that have codes, ascending
+    codes:        [n, K] float32
+    skips:        see `Refinement.skips`
+    """
+
+    score_logits: np.ndarray
+    windows: np.ndarray
+    codes: Tensor
+    skips: tuple[Tensor, ...]
+
+    def codes_of(self, cells: np.ndarray) -> Tensor:
+        """Return the codes [N, K] of windows, [N, 2] int, row and column."""
+        places = np.searchsorted(self.windows, cells[:, 0] * self.score_logits.shape[1] + cells[:, 1])
+        return self.codes[torch.from_numpy(places).to(self.codes.device)]
+
+
+def dense_levels(
+    engines: ProposalEngines, frame: np.ndarray, scales: Sequence[float], top_n: int | None = None
+) -> list[DenseLevel]:
+    """Return the outputs of the dense pass at each scale.
+
+    frame: [H, W, 3] uint8, BGR. top_n: windows of a scale that get codes, at most; None for all.
+    """
     image = normalised(torch.from_numpy(np.ascontiguousarray(frame)).to(engines.device))
-    levels = pyramid(image, engines.config, scales)
-    return [dense_pass(engines.dense, engines.config, level) for level in levels]
+    pictures = pyramid(image, engines.config, scales)
+    return [_level(dense_pass(engines.dense, engines.config, picture), top_n) for picture in pictures]
+
+
+def _level(outputs: DenseOutputs, top_n: int | None) -> DenseLevel:
+    logits = outputs.score_logits[0].cpu().numpy()
+    codes = outputs.codes[0].flatten(1).T
+    windows = np.arange(logits.size)
+    if top_n is not None and top_n < logits.size:
+        _, rows, columns = best_windows([logits], top_n).windows.T
+        windows = np.sort(rows * logits.shape[1] + columns)
+        codes = codes[torch.from_numpy(windows).to(codes.device)]
+    return DenseLevel(logits, windows, codes, outputs.skips)
 
 
 def check_frame(frame: np.ndarray) -> None:
@@ -121,7 +156,7 @@ def check_frame(frame: np.ndarray) -> None:
 
 def window_crops(
     engines: ProposalEngines,
-    outputs: Sequence[DenseOutputs],
+    levels: Sequence[DenseLevel],
     best: Best,
     scales: Sequence[float],
     shape: tuple[int, int],
@@ -131,29 +166,28 @@ def window_crops(
     """Return the masks of windows, in their order, refined where the network can; see `propose`."""
     config = engines.config
     crops: list[MaskCrop | None] = [None] * len(best.scores)
-    for level, (dense, scale) in enumerate(zip(outputs, scales, strict=True)):
-        of_level = np.flatnonzero(best.windows[:, 0] == level)
+    for number, (level, scale) in enumerate(zip(levels, scales, strict=True)):
+        of_level = np.flatnonzero(best.windows[:, 0] == number)
         for first in range(0, len(of_level), _CHUNK):
             chunk = of_level[first : first + _CHUNK]
             cells = best.windows[chunk, 1:]
-            logits = window_logits(engines, dense, cells, refine).cpu().numpy()
+            logits = window_logits(engines, level, cells, refine).cpu().numpy()
             for n, cell, values in zip(chunk, cells, logits, strict=True):
                 row, column = (int(c) * config.stride - config.window // 2 for c in cell)
                 crops[n] = paste(values, scale, (row, column), shape, config.window, probability)
     return tuple(crop for crop in crops if crop is not None)
 
 
-def window_logits(engines: ProposalEngines, dense: DenseOutputs, cells: np.ndarray, refine: bool) -> Tensor:
+def window_logits(engines: ProposalEngines, level: DenseLevel, cells: np.ndarray, refine: bool) -> Tensor:
     """Return mask logits [N, side, side] of windows of one scale: refined, or coarse.
 
     cells: [N, 2] int, row and column of each window. The result may change when masks are made again.
     """
-    rows, columns = torch.from_numpy(cells).to(dense.codes.device).T
-    codes = dense.codes[0, :, rows, columns].T
+    codes = level.codes_of(cells)
     if not refine or engines.refined is None:
         return engines.coarse.start((codes,))()
     grid = engines.config.grid
-    skips = (window_parts(skip, cells * 2**n, grid * 2**n) for n, skip in enumerate(dense.skips))
+    skips = (window_parts(skip, cells * 2**n, grid * 2**n) for n, skip in enumerate(level.skips))
     return engines.refined.start((codes, *skips))()
 
 

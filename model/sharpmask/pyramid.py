@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,24 +63,75 @@ def scaled_sides(height: int, width: int, scale: float) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def scaled(image: Tensor, scale: float, margin: int) -> Tensor:
-    """Return a normalised picture at a scale, with `margin` pixels of grey on each side.
+@dataclass(frozen=True, eq=False)
+class FramedPicture:
+    """A picture at a scale, with `margin` pixels of grey on each side, made in parts as they are needed.
 
-    image: [1, 3, H, W] float. Bilinear, corners on corners, without antialiasing.
+    image: [1, 3, H, W] float, normalised. Resizing is bilinear, corners on corners, without antialiasing.
     """
-    height, width = scaled_sides(image.shape[-2], image.shape[-1], scale)
-    if (height, width) != tuple(image.shape[-2:]):
-        image = F.interpolate(image, size=(height, width), mode="bilinear", align_corners=True)
-    grey = (GREY - _column(MEAN, image)) / _column(STD, image)
-    framed = grey.expand(1, 3, height + 2 * margin, width + 2 * margin).clone()
-    framed[..., margin : margin + height, margin : margin + width] = image
-    return framed
+
+    image: Tensor
+    scale: float
+    margin: int
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels, with both margins."""
+        return self._sides[0] + 2 * self.margin
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels, with both margins."""
+        return self._sides[1] + 2 * self.margin
+
+    @property
+    def _sides(self) -> tuple[int, int]:
+        return scaled_sides(self.image.shape[-2], self.image.shape[-1], self.scale)
+
+    def part(self, top: int, bottom: int, left: int, right: int) -> Tensor:
+        """Return the pixels [1, 3, bottom - top, right - left] of a part."""
+        image, (height, width) = self.image, self._sides
+        rows = _inside(top - self.margin, bottom - self.margin, height)
+        columns = _inside(left - self.margin, right - self.margin, width)
+        y, x = rows[0] + self.margin - top, columns[0] + self.margin - left
+        grey = (GREY - _column(MEAN, image)) / _column(STD, image)
+        framed = grey.expand(1, 3, bottom - top, right - left).clone()
+        inner = framed[..., y : y + rows[1] - rows[0], x : x + columns[1] - columns[0]]
+        if (height, width) == tuple(image.shape[-2:]):
+            inner.copy_(image[..., slice(*rows), slice(*columns)])
+        elif tuple(inner.shape[-2:]) == (height, width):
+            inner.copy_(F.interpolate(image, size=(height, width), mode="bilinear", align_corners=True))
+        else:
+            for channel in range(3):  # one after another, which takes less memory
+                of_rows = _resized_part(image[:, channel], -2, height, *rows)
+                inner[:, channel] = _resized_part(of_rows, -1, width, *columns)
+        return framed
+
+    def whole(self) -> Tensor:
+        """Return all pixels."""
+        return self.part(0, self.height, 0, self.width)
 
 
-def pyramid(image: Tensor, config: SharpMaskConfig, scales: Sequence[float]) -> Iterator[Tensor]:
-    """Yield the framed picture at each scale, one at a time: the finest takes much memory."""
-    for scale in scales:
-        yield scaled(image, scale, config.window // 2)
+def _inside(start: int, stop: int, size: int) -> tuple[int, int]:
+    """Return the part of a range that lies in 0 to `size`; both ends are the same where none does."""
+    first = min(max(0, start), size)
+    return first, max(first, min(stop, size))
+
+
+def _resized_part(image: Tensor, dim: int, size: int, start: int, stop: int) -> Tensor:
+    """Return the places `start` to `stop` of a dimension that is resized to `size`, corners on corners."""
+    source = image.shape[dim]
+    step = (source - 1) / (size - 1) if size > 1 else 0.0
+    at = torch.arange(start, stop, device=image.device, dtype=torch.float32) * step
+    low = at.floor().long().clamp(max=source - 1)
+    high = (low + 1).clamp(max=source - 1)
+    shape = [-1 if d == image.ndim + dim else 1 for d in range(image.ndim)]
+    return torch.lerp(image.index_select(dim, low), image.index_select(dim, high), (at - low).view(shape))
+
+
+def pyramid(image: Tensor, config: SharpMaskConfig, scales: Sequence[float]) -> tuple[FramedPicture, ...]:
+    """Return the framed picture at each scale; image: [1, 3, H, W] float, normalised."""
+    return tuple(FramedPicture(image, scale, config.window // 2) for scale in scales)
 
 
 def _cells(side: int, stride: int) -> int:

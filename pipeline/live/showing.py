@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from model.errors import SinkError
+from model.memory import give_back_memory
 from pipeline.metrics.run import MetricsSnapshot, Span
 from pipeline.sinks.latest import LatestSink
 from pipeline.stability.pair_score import Scores
@@ -197,14 +195,3 @@ class RunView:
         """Return the seconds for which a track of the present source was seen; None for an unknown track."""
         run = self._active.run
         return None if run is None else run.painter.tracks.seconds(track)
-
-
-def give_back_memory() -> None:
-    """Return free memory of the C library to the system; nothing is done where it is not glibc.
-
-    Each thread takes memory from an arena of its own, and glibc keeps what is freed there. A run has threads
-    of its own, and frees pictures by the hundred: without this, one after another adds to what is kept.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(AttributeError, OSError):
-            ctypes.CDLL(None).malloc_trim(0)

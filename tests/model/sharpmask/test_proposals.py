@@ -10,7 +10,7 @@ import torch
 
 from model.errors import ConfigError
 from model.sharpmask.proposals import best_windows, propose, window_parts
-from model.sharpmask.pyramid import ZOOMS, levels, scaled
+from model.sharpmask.pyramid import ZOOMS, FramedPicture, levels
 from tests.model.sharpmask.networks import TINY, tiny
 from tests.source_tree import ROOT
 
@@ -87,7 +87,7 @@ def test_a_windows_part_of_a_map_ends_in_zeros_where_the_map_does():
 def test_a_framed_picture_is_grey_around():
     image = torch.zeros(1, 3, 4, 6)
 
-    framed = scaled(image, 0.5, margin=2)
+    framed = FramedPicture(image, 0.5, margin=2).whole()
 
     assert framed.shape == (1, 3, 6, 7)
     assert framed[0, :, 2:4, 2:5].abs().max() == 0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model.batch_memory import available_memory, check_batch, check_frames
 from model.errors import ConfigError
+from model.memory import available_memory, check_batch, check_frames
 
 GB = 10**9
 

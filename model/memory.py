@@ -1,8 +1,11 @@
-"""Check that a batch fits into memory, before anything is allocated for it."""
+"""Memory: check that a batch fits before it is allocated; return what was freed to the system."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import sys
 from pathlib import Path
 
 from model.errors import ConfigError
@@ -54,3 +57,14 @@ def check_frames(batch: int, streams: int, size: tuple[int, int], free: int | No
         f"batches of {batch} frames of {size[1]} x {size[0]} need about {batch * one / 1e9:.1f} GB of "
         f"memory, and {free / 1e9:.1f} GB are free; a batch of {max(free // one, 1)} fits"
     )
+
+
+def give_back_memory() -> None:
+    """Return free memory of the C library to the system; nothing is done where it is not glibc.
+
+    Each thread takes memory from an arena of its own, and glibc keeps what is freed there: what frees many
+    large blocks, such as the pictures of a run, calls this behind itself.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)
