@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
+from model.checkpoints.sharpmask import load_sharpmask
 from model.detections import Detections, no_detections
 from model.engines.choice import EngineChoice
 from model.errors import ConfigError
@@ -86,17 +90,31 @@ class ProposalPredictor:
         network: SharpMask | ProposalEngines,
         options: ProposalOptions | None = None,
         choice: EngineChoice | None = None,
+        load_network: Callable[[], SharpMask] | None = None,
     ) -> None:
-        """network: in evaluation mode, from now on the predictor's own; or engines that run it."""
-        self._engines = torch_engines(network) if isinstance(network, SharpMask) else network
+        """network: in evaluation mode, from now on the predictor's own; or engines that run it
+        load_network: returns the network where engines run it, for `network`
+        """
+        self.engines = torch_engines(network) if isinstance(network, SharpMask) else network
+        self._load_network = (lambda: network) if isinstance(network, SharpMask) else load_network
         self.options = options or ProposalOptions()
-        self.device = self._engines.device
+        self.device = self.engines.device
         self.choice = choice
+
+    @property
+    def network(self) -> SharpMask:
+        """The network in PyTorch, in evaluation mode, to look into; it may be read from its file for that.
+
+        Raises ConfigError where the predictor has engines alone.
+        """
+        if self._load_network is None:
+            raise ConfigError("this predictor has engines alone; make it with `load_proposal_predictor`")
+        return self._load_network()
 
     @property
     def config(self) -> SharpMaskConfig:
         """The network's configuration."""
-        return self._engines.config
+        return self.engines.config
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -107,6 +125,12 @@ class ProposalPredictor:
     def score_threshold(self) -> float:
         """Objectness that a proposal must exceed, 0..1."""
         return self.options.score_threshold
+
+    def with_options(self, **changes: Any) -> ProposalPredictor:
+        """Return a predictor on the same network with other options. Raises ConfigError on wrong values."""
+        other = copy.copy(self)
+        other.options = dataclasses.replace(self.options, **changes)
+        return other
 
     @overload
     def __call__(self, frames: Frame) -> Detections: ...
@@ -124,19 +148,24 @@ class ProposalPredictor:
         """Return the proposals of a frame before NMS."""
         options = self.options
         return propose(
-            self._engines, frame, options.scales, options.top_n, options.refine, options.probability
+            self.engines, frame, options.scales, options.top_n, options.refine, options.probability
         )
 
 
-def detections(proposals: Proposals, options: ProposalOptions) -> Detections:
-    """Return proposals as detections of the class `object`: non-empty masks, after NMS, best first."""
+def shown_rows(proposals: Proposals, options: ProposalOptions) -> NDArray[np.int64]:
+    """Return the rows [D] of the proposals that become detections: non-empty masks, after NMS, best first."""
     kept = np.flatnonzero(
         (proposals.scores > options.score_threshold) & (proposals.boxes[:, 2] > proposals.boxes[:, 0])
     )
     if options.nms_iou is not None and len(kept):
         boxes = torch.from_numpy(proposals.boxes[kept]).float()
         kept = kept[nms(boxes, torch.from_numpy(proposals.scores[kept]), options.nms_iou).numpy()]
-    kept = kept[: options.max_detections]
+    return kept[: options.max_detections]
+
+
+def detections(proposals: Proposals, options: ProposalOptions) -> Detections:
+    """Return the proposals of `shown_rows` as detections of the class `object`."""
+    kept = shown_rows(proposals, options)
     if not len(kept):
         return no_detections(proposals.shape, CLASS_NAMES)
     scores = proposals.scores[kept].astype(np.float32)
@@ -188,4 +217,9 @@ def load_proposal_predictor(
     ConfigError on what is not available.
     """
     engines, choice = load_engines(path, engine, device, precision)
-    return ProposalPredictor(engines, options, choice)
+
+    @cache
+    def network() -> SharpMask:
+        return load_sharpmask(path).requires_grad_(False).to(choice.device)
+
+    return ProposalPredictor(engines, options, choice, network)

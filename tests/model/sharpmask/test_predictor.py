@@ -93,3 +93,15 @@ def test_there_are_two_zooms():
 
 def test_a_predictor_has_the_default_options():
     assert ProposalPredictor(tiny()).options == ProposalOptions()
+
+
+def test_other_options_are_another_predictor_on_the_same_network():
+    before = ProposalPredictor(tiny())
+
+    after = before.with_options(top_n=3, nms_iou=None)
+
+    assert (after.options.top_n, after.options.nms_iou) == (3, None)
+    assert before.options == ProposalOptions()
+    assert after.network is before.network
+    with pytest.raises(ConfigError):
+        before.with_options(top_n=0)
