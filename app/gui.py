@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from app.options import add_class_argument, add_weights_argument
 
 if TYPE_CHECKING:
-    from model.predictor import Predictor
+    from model.instance_predictor import LoadedPredictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,15 +51,15 @@ class CoreSharing:
     def __init__(self) -> None:
         self._own: int | None = None  # PyTorch's threads, as they were before any were taken away
 
-    def __call__(self, predictor: Predictor) -> None:
+    def __call__(self, predictor: LoadedPredictor) -> None:
         """Make ready for this network."""
         import torch
 
-        from app.predictors import share_cores
+        from app.predictors import runs_in_openvino, share_cores
 
         if self._own is None:
             self._own = torch.get_num_threads()
-        elif predictor.engine.name != "openvino":
+        elif not runs_in_openvino(predictor):
             torch.set_num_threads(self._own)
         share_cores(predictor)
 

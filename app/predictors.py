@@ -9,7 +9,6 @@ import torch
 
 from model.instance_predictor import load_instance_predictor
 from model.options import LoadOptions
-from model.predictor import Predictor
 from pipeline.settings import DetectionSettings
 
 if TYPE_CHECKING:
@@ -47,19 +46,23 @@ class Predictors:
         more: LoadOptions = {**self._more, "streams": streams, "batch": batch}
         options: LoadOptions = {**self._settings.load_options(), **more}
         predictor = load_instance_predictor(self._settings.weights, **options)
-        if isinstance(predictor, Predictor):
-            share_cores(predictor)
+        share_cores(predictor)
         if predictor.choice is not None and not self._quiet and not self._loaded:
             print(f"{self._label}{predictor.choice}", file=sys.stderr)
         return predictor
 
 
-def share_cores(predictor: Predictor) -> None:
+def runs_in_openvino(predictor: LoadedPredictor) -> bool:
+    """Return whether OpenVINO runs the predictor's network."""
+    return predictor.choice is not None and predictor.choice.engine == "openvino"
+
+
+def share_cores(predictor: LoadedPredictor) -> None:
     """Give the cores to OpenVINO's threads where it runs the network; call it before any frame comes.
 
     PyTorch then only prepares frames and reads outputs, in steps so short that threads of its own would
     cost more time in waiting for each other, at OpenVINO's expense, than they save. The setting is the
     whole process's, which is why a command makes it and not the model.
     """
-    if predictor.engine.name == "openvino":
+    if runs_in_openvino(predictor):
         torch.set_num_threads(1)

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections
+
+if TYPE_CHECKING:
+    from model.sharpmask.inspection import ProposalInspection
 
 Image = NDArray[np.uint8]
 
@@ -71,7 +75,8 @@ class Result:
 
     timings:    seconds of work by stage so far (`metrics.STAGES`), waiting left out
     annotated:  [H, W, 3] uint8 BGR, the frame with the detections drawn on it; None before the overlay
-    inspection: where it was asked for
+    inspection: of a network with prototypes, where it was asked for
+    proposals:  the same of a network that proposes objects
     selected:   index of the selected detection; None without one
     other:      what was found in the same frame by other settings or another model, to be compared; None
                 without a comparison
@@ -84,3 +89,4 @@ class Result:
     inspection: Inspection | None = None
     selected: int | None = None
     other: Detections | None = None
+    proposals: ProposalInspection | None = None

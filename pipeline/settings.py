@@ -62,6 +62,20 @@ class DetectionSettings:
 
 
 @dataclass(frozen=True)
+class ProposalSettings:
+    """Settings of networks that propose objects; others have no use for them.
+
+    windows: number of windows, the best of all scales together, that are given masks; 1 or more
+    nms_iou: of two proposals whose boxes overlap more, 0..1, the better one is shown; None shows both
+    refine:  False for the coarse masks
+    """
+
+    windows: int = 50
+    nms_iou: float | None = 0.5
+    refine: bool = True
+
+
+@dataclass(frozen=True)
 class ComparisonSettings:
     """Another way to find instances, shown to the right of a line; a field that is None is as on the left.
     So the weights' own thresholds are compared with a common one by having them on the left.

@@ -50,17 +50,29 @@ class DetectorBuilder:
 
         follow:  how instances are followed from frame to frame, None for not at all
         style:   what a GPU draws of YOLACT's results, all but text; None draws nothing
-        inspect: results carry an `Inspection` where the network makes masks, which is the CPU's work
+        inspect: results carry an `Inspection` where the network makes masks, which is the CPU's work, or a
+                 `ProposalInspection` where it proposes objects
 
         Raises ConfigError on a choice in `follow` that there is not.
         """
         before, self._follow = self._follow, follow
         if not isinstance(predictor, Predictor):
-            return PlainDetector(predictor, self._metrics, self._of_detections(follow, before))
+            return self._plain(predictor, self._of_detections(follow, before), inspect)
         follower = self._of_found(follow, before, predictor.decoder)
         if predictor.device.type == "cuda" and not inspect:
             return self._on_gpu(predictor, style, follower)
         return HostDetector(predictor, self._metrics, inspect, follower)
+
+    def _plain(
+        self, predictor: InstancePredictor, follower: DetectionsFollower | None, inspect: bool
+    ) -> PlainDetector:
+        if inspect:
+            from model.sharpmask.predictor import ProposalPredictor
+            from pipeline.detectors.inspecting import ProposalInspector
+
+            if isinstance(predictor, ProposalPredictor):
+                return ProposalInspector(predictor, self._metrics, follower)
+        return PlainDetector(predictor, self._metrics, follower)
 
     def _of_found(
         self, follow: FollowOptions | None, before: FollowOptions | None, decoder: Decoder

@@ -18,10 +18,9 @@ from pipeline.tracking.options import FollowOptions
 # torch is loaded with the first network: frames are shown before that
 if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
-    from model.predictor import Predictor
     from pipeline.detectors.build import DetectorBuilder
 
-Adopt = Callable[["Predictor"], None]
+Adopt = Callable[["LoadedPredictor"], None]
 """Makes ready for a network in the thread that uses it: PyTorch's threads are counted by thread."""
 
 
@@ -81,7 +80,7 @@ class SwitchableDetector:
 
     @property
     def inspect(self) -> bool:
-        """True if results carry an `Inspection`, where the left network makes masks. Costs a copy a frame."""
+        """True if results carry what the left network computes on the way; see `DetectorBuilder.build`."""
         return self._wanted.inspect
 
     @inspect.setter
@@ -194,11 +193,10 @@ class _Slot:
         if side.predictor is None:
             self.detector = _Nothing()
             return
-        from model.predictor import Predictor
         from pipeline.detectors.build import DetectorBuilder
 
         self._builder = self._builder or DetectorBuilder(self._metrics)
-        if self._adopt is not None and isinstance(side.predictor, Predictor):
+        if self._adopt is not None:
             self._adopt(side.predictor)
         self.detector = self._builder.build(side.predictor, side.follow, inspect=inspect)
 

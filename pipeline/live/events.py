@@ -93,6 +93,7 @@ class Loaded:
                  classes that it does not know
     class_thresholds: the weights' own score threshold, 0..1, of each class; empty where that is not known
     keeps_aspect_ratio: frames are resized as a whole and padded, not stretched to a square
+    proposes:    it finds objects of any class by windows of `image_size` pixels, and has no prototypes
     """
 
     weights: Path
@@ -103,6 +104,7 @@ class Loaded:
     settings: DetectionSettings = field(default_factory=DetectionSettings)
     class_thresholds: tuple[float, ...] = ()
     keeps_aspect_ratio: bool = False
+    proposes: bool = False
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class LivePainter:
         return _drawn(result.frame.image, other, same, look, "")
 
     def _private(self, result: Result) -> Result:
-        result = dataclasses.replace(self._privacy(result), other=None)
+        result = dataclasses.replace(self._privacy(result), other=None, proposals=None)
         self._hidden_reason = self._privacy.reason
         return result
 

@@ -26,7 +26,7 @@ from pipeline.live.network.networks import Networks
 from pipeline.live.playing.opening import Opener, OpenSource
 from pipeline.live.showing import ActiveRun, Part, RunView, require_run
 from pipeline.live.warnings import failed
-from pipeline.settings import ComparisonSettings, DetectionSettings, DisplaySettings
+from pipeline.settings import ComparisonSettings, DetectionSettings, DisplaySettings, ProposalSettings
 from pipeline.sources import SourceOptions
 from pipeline.sources import open_source as open_any_source
 
@@ -132,6 +132,10 @@ class LiveSession(RunView):
             self._loader.put("network", self._load_network)
         self._control.put("detection", self._apply_detection)
 
+    def propose(self, settings: ProposalSettings) -> None:
+        """Apply settings of proposals, from the next frame on."""
+        self._control.put("proposals", lambda: self._apply_detection(settings))
+
     def display(self, settings: DisplaySettings) -> None:
         """Apply display settings. Until it is done, privacy hides every frame as a whole."""
         self._networks.ask_privacy(settings.privacy)
@@ -161,7 +165,7 @@ class LiveSession(RunView):
             run.show_again()
 
     def inspect(self, wanted: bool) -> None:
-        """Set whether results carry prototypes and coefficients, which takes some time."""
+        """Set whether results carry prototypes, or scores of proposals, which takes some time."""
         self._control.put("inspection", lambda: self._apply_inspection(wanted))
 
     def record(self, folder: Path, with_json: bool = False) -> None:
@@ -223,8 +227,8 @@ class LiveSession(RunView):
         run.painter.split = self._split
         run.show(self._display)
 
-    def _apply_detection(self) -> None:
-        self._networks.apply()
+    def _apply_detection(self, proposals: ProposalSettings | None = None) -> None:
+        self._networks.apply(proposals)
         self._show_again()
 
     def _apply_display(self, settings: DisplaySettings) -> None:
@@ -253,7 +257,8 @@ class LiveSession(RunView):
     def _start_job(self, source: str, output: Path) -> None:
         if self._job is not None and self._job.alive:
             raise ConfigError("a file is being annotated already; wait for its end, or cancel it")
-        order = AnnotationRequest(source, output, self._networks.wanted, self._display)
+        networks = self._networks
+        order = AnnotationRequest(source, output, networks.wanted, self._display, networks.proposals)
         self._job = AnnotationJob(order, self._load, self._open_source, self._emit)
         self._job.start()
         if self._closing.is_set():  # `close` may have come too early for it

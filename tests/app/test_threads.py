@@ -24,7 +24,7 @@ def three_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize(("engine", "threads"), [("openvino", 1), ("torch", 3)])
 def test_pytorch_leaves_the_cores_to_openvino_where_that_runs_the_network(engine: str, threads: int):
-    predictor: Any = SimpleNamespace(engine=SimpleNamespace(name=engine))
+    predictor: Any = SimpleNamespace(choice=SimpleNamespace(engine=engine))
     share_cores(predictor)
     assert torch.get_num_threads() == threads
 
@@ -34,6 +34,6 @@ def test_pytorchs_threads_come_back_with_its_own_engine():
     sharing = CoreSharing()
     counts = []
     for engine in ("torch", "openvino", "openvino", "torch", "openvino"):
-        sharing(cast("Any", SimpleNamespace(engine=SimpleNamespace(name=engine))))
+        sharing(cast("Any", SimpleNamespace(choice=SimpleNamespace(engine=engine))))
         counts.append(torch.get_num_threads())
     assert counts == [3, 1, 1, 3, 1]

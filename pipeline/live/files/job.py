@@ -22,12 +22,13 @@ from pipeline.live.network.fitting import (
     tracking_options,
     wanted_rows,
     with_known_classes,
+    with_proposal_settings,
 )
 from pipeline.live.playing.opening import OpenSource
 from pipeline.live.warnings import failed
 from pipeline.metrics.run import Metrics
 from pipeline.runner import Runner, RunReport, RunState
-from pipeline.settings import DetectionSettings, DisplaySettings
+from pipeline.settings import DetectionSettings, DisplaySettings, ProposalSettings
 from pipeline.sinks.base import Sink, SinkReport
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.stages import Paint
@@ -49,6 +50,7 @@ class AnnotationRequest:
     output: Path
     detection: DetectionSettings
     display: DisplaySettings
+    proposals: ProposalSettings = dataclasses.field(default_factory=ProposalSettings)
 
 
 class AnnotationJob:
@@ -134,10 +136,11 @@ class AnnotationJob:
         detection = self._request.detection
         # the rate at which a file is processed means nothing when it is played later
         display = dataclasses.replace(self._request.display, show_fps=False)
-        network = configured(self._load(detection), detection, display.privacy)
+        network = with_proposal_settings(self._load(detection), self._request.proposals)
+        network = configured(network, detection, display.privacy)
         detection = with_known_classes(detection, network.class_names)
         follow = tracking_options(detection, display.privacy)
-        own = own_thresholds(network.config)
+        own = own_thresholds(network)
         shown = partial(wanted_rows, detection, private=display.privacy, own=own)
         painter = LivePainter(display, shown)
         if painter.picture_problem:

@@ -15,8 +15,8 @@ from pipeline.settings import ComparisonSettings, DetectionSettings
 
 if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
-    from model.predictor import Predictor
     from pipeline.detectors.switchable import SwitchableDetector
+    from pipeline.live.network.fitting import LiveNetwork
 
 TOPIC = "comparison"
 
@@ -47,7 +47,7 @@ class _Broken:
 class _Left:
     """The left side. detector: of the source that is shown."""
 
-    network: Predictor
+    network: LiveNetwork
     settings: DetectionSettings
     private: bool
     detector: SwitchableDetector | None
@@ -89,7 +89,7 @@ class LiveComparison:
 
     def set_left(
         self,
-        network: Predictor,
+        network: LiveNetwork,
         settings: DetectionSettings,
         private: bool,
         detector: SwitchableDetector | None,
@@ -185,10 +185,10 @@ def _reconfigured(
     network: LoadedPredictor, loaded_with: DetectionSettings, settings: DetectionSettings
 ) -> LoadedPredictor | None:
     """A network of the right side's own with these settings; None where it has to be loaded for them."""
-    from model.predictor import Predictor
+    from model.mask_rcnn import MaskRcnnPredictor
 
-    if isinstance(network, Predictor):
+    if not isinstance(network, MaskRcnnPredictor):
         return configured(network, settings, private=False)
-    # any other kind takes its settings when it is loaded, but for those that follow what it finds
+    # it takes its settings when it is loaded, but for those that follow what it finds
     same = replace(settings, stabilise=loaded_with.stabilise) == loaded_with
     return network if same else None

@@ -11,20 +11,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name
+from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name, resolve_weights
 from model.config import DEFAULT_THRESHOLD, YolactConfig
 from model.detections import Detections
 from model.options import DetectOptions, class_indices
 from model.user_folders import expanded
-from pipeline.settings import DetectionSettings
+from pipeline.live.events import Loaded
+from pipeline.settings import DetectionSettings, ProposalSettings
 from pipeline.tracking.options import FollowOptions
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from model.instance_predictor import LoadedPredictor
     from model.predictor import Predictor
+    from model.sharpmask.predictor import ProposalPredictor
 
+    LiveNetwork: TypeAlias = Predictor | ProposalPredictor
 
-LoadNetwork = Callable[[DetectionSettings], "Predictor"]
+LoadNetwork = Callable[[DetectionSettings], "LiveNetwork"]
 LoadAnyNetwork = Callable[[DetectionSettings], "LoadedPredictor"]
 
 P = TypeVar("P")
@@ -62,13 +67,21 @@ PRIVATE_THRESHOLD = 0.05
 """People are looked for down to this score, so that hardly any is left to be seen."""
 
 
-def load_network(settings: DetectionSettings) -> Predictor:
-    """Load a predictor by the settings; imports PyTorch. Raises what `load_predictor` raises.
+def load_network(settings: DetectionSettings) -> LiveNetwork:
+    """Load YOLACT or a proposal network by the settings; imports PyTorch.
 
-    Their classes are left to `configured`, when it is known which ones there are.
+    Their classes are left to `configured`, when it is known which ones there are. Raises what
+    `load_predictor` and `load_instance_predictor` raise.
     """
+    from model.checkpoints.sharpmask import is_sharpmask_file
     from model.predictor import load_predictor
 
+    if is_sharpmask_file(resolve_weights(settings.weights)):
+        from model.sharpmask.predictor import ProposalPredictor
+
+        network = load_any_network(_of_one_class(settings))
+        assert isinstance(network, ProposalPredictor)
+        return network
     return load_predictor(settings.weights, **replace(settings, classes=None).load_options())
 
 
@@ -79,7 +92,7 @@ def load_any_network(settings: DetectionSettings) -> LoadedPredictor:
     return load_instance_predictor(settings.weights, **settings.load_options())
 
 
-def configured(network: Predictor, settings: DetectionSettings, private: bool) -> Predictor:
+def configured(network: LiveNetwork, settings: DetectionSettings, private: bool) -> LiveNetwork:
     """The network with the settings that need no other one.
 
     private: it finds more than is wanted, so that no person is missed: every class, low scores, as many as
@@ -87,8 +100,12 @@ def configured(network: Predictor, settings: DetectionSettings, private: bool) -
              leaves it out again.
 
     Classes that it does not know are left out, see `with_known_classes`. Raises ConfigError on what makes no
-    sense for this network.
+    sense for this network. A proposal network knows no person, so that privacy hides the whole picture.
     """
+    from model.predictor import Predictor
+
+    if not isinstance(network, Predictor):
+        return _configured_proposals(network, settings)
     options = _options(with_known_classes(settings, network.class_names), network.config)
     wanted = network.with_options(**options)
     if not private:
@@ -100,6 +117,33 @@ def configured(network: Predictor, settings: DetectionSettings, private: bool) -
         nms="fast" if settings.nms == "class-agnostic" else settings.nms,
         min_mask_region=0.0,
     )
+
+
+def _configured_proposals(network: ProposalPredictor, settings: DetectionSettings) -> ProposalPredictor:
+    from model.sharpmask.predictor import display_options
+
+    options = display_options(_of_one_class(settings).load_options())
+    return network.with_options(
+        score_threshold=options.score_threshold, max_detections=options.max_detections
+    )
+
+
+def _of_one_class(settings: DetectionSettings) -> DetectionSettings:
+    """The settings for a network of one class, whose NMS is class-agnostic in any case."""
+    nms = "exact" if settings.nms == "class-agnostic" else settings.nms
+    return replace(settings, classes=None, nms=nms)
+
+
+def with_proposal_settings(network: LiveNetwork, settings: ProposalSettings) -> LiveNetwork:
+    """The network with these settings if it proposes objects; any other as it is.
+
+    Raises ConfigError on values that make no sense.
+    """
+    from model.predictor import Predictor
+
+    if isinstance(network, Predictor):
+        return network
+    return network.with_options(top_n=settings.windows, nms_iou=settings.nms_iou, refine=settings.refine)
 
 
 def tracking_options(settings: DetectionSettings, private: bool) -> FollowOptions:
@@ -124,9 +168,13 @@ def with_known_classes(settings: DetectionSettings, class_names: Sequence[str]) 
     return replace(settings, classes=known or None)
 
 
-def own_thresholds(config: YolactConfig) -> dict[str, float]:
-    """The weights' own score threshold, 0..1, of each class by its name."""
-    return dict(zip(config.class_names, DetectOptions().thresholds(config), strict=True))
+def own_thresholds(network: LiveNetwork) -> dict[str, float]:
+    """The weights' own score threshold, 0..1, of each class by its name; 0 for proposals of objects."""
+    from model.predictor import Predictor
+
+    if not isinstance(network, Predictor):
+        return dict.fromkeys(network.class_names, 0.0)
+    return dict(zip(network.class_names, DetectOptions().thresholds(network.config), strict=True))
 
 
 def wanted_rows(
@@ -148,6 +196,33 @@ def wanted_rows(
     if settings.classes is not None:
         wanted &= np.array([name in settings.classes for name in detections.names], dtype=bool)
     return np.flatnonzero(wanted)[: settings.max_detections]
+
+
+def description(network: LiveNetwork, settings: DetectionSettings) -> Loaded:
+    """Return the event about a network that is used with these settings."""
+    from model.predictor import Predictor
+
+    facts = Loaded(
+        weights_path(settings),
+        str(network.choice),
+        network.class_names,
+        network.config.image_size,
+        0,
+        settings,
+        tuple(own_thresholds(network).values()),
+        proposes=True,
+    )
+    if not isinstance(network, Predictor):
+        return facts
+    engine, config = network.engine, network.config
+    choice = network.choice or f"{engine.name} {engine.precision} on {engine.device}"
+    return replace(
+        facts,
+        choice=str(choice),
+        prototypes=config.num_prototypes,
+        keeps_aspect_ratio=config.keeps_aspect_ratio,
+        proposes=False,
+    )
 
 
 def weights_path(settings: DetectionSettings) -> Path:

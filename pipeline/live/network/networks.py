@@ -14,26 +14,27 @@ from numpy.typing import NDArray
 
 from model.detections import Detections
 from model.errors import ConfigError
-from model.options import DetectOptions
 from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded, Loading
 from pipeline.live.network.comparison import ComparisonStatus, LiveComparison
 from pipeline.live.network.fitting import (
     LoadNetwork,
     configured,
+    description,
     own_thresholds,
     tracking_options,
     wanted_rows,
     warm_up,
     weights_path,
     with_known_classes,
+    with_proposal_settings,
 )
 from pipeline.live.warnings import failed
-from pipeline.settings import DetectionSettings
+from pipeline.settings import DetectionSettings, ProposalSettings
 
 if TYPE_CHECKING:
-    from model.predictor import Predictor
     from pipeline.detectors.switchable import SwitchableDetector
+    from pipeline.live.network.fitting import LiveNetwork
 
 
 class Networks:
@@ -60,9 +61,10 @@ class Networks:
         self._tried: DetectionSettings | None = None  # loaded last, or about to be
         self._loading = False
         self._failed = False
-        self._network: Predictor | None = None
+        self._network: LiveNetwork | None = None
         self._network_settings = settings  # those that it was loaded with
         self._applied = settings  # those that frames are looked at with
+        self._proposals = ProposalSettings()
         self._thresholds: Mapping[str, float] = {}  # of its own, by class
         self._privacy_asked = private
         self._private = private  # whether the detector looks for everybody
@@ -107,6 +109,12 @@ class Networks:
         with self._lock:
             return self._network is None and not self._loading
 
+    @property
+    def proposals(self) -> ProposalSettings:
+        """The settings of networks that propose objects."""
+        with self._lock:
+            return self._proposals
+
     def want(self, settings: DetectionSettings) -> bool:
         """Set the wanted settings and return True if `load` has to be called for them; `apply` does the rest.
 
@@ -123,12 +131,15 @@ class Networks:
             self._tried = settings
             return True
 
-    def apply(self) -> None:
+    def apply(self, proposals: ProposalSettings | None = None) -> None:
         """Look at frames as is wanted now, with the network that there is.
+
+        proposals: the settings of networks that propose objects, from now on; None for those before
 
         Raises ConfigError on what this network cannot do, unless another one is on its way.
         """
         with self._lock:
+            self._proposals = proposals or self._proposals
             if self._network is None:
                 return
             try:
@@ -238,7 +249,7 @@ class Networks:
             if self._network is not None:
                 self._use(self._network, self._network_settings, self._applied)
 
-    def _replace(self, network: Predictor, settings: DetectionSettings) -> Loaded | None:
+    def _replace(self, network: LiveNetwork, settings: DetectionSettings) -> Loaded | None:
         """Use a network that was loaded; returns what is in use then, None when another one will be."""
         with self._lock:
             if self._wanted.needs_reload(settings):  # another choice was made meanwhile
@@ -246,32 +257,17 @@ class Networks:
                 return self.loaded if is_back else None
             self._use(network, settings, self._wanted)
             self._network, self._network_settings = network, settings
-            self._loaded = _description(network, self._applied)
+            self._loaded = description(network, self._applied)
             return self._loaded
 
-    def _use(self, network: Predictor, loaded_with: DetectionSettings, settings: DetectionSettings) -> None:
+    def _use(self, network: LiveNetwork, loaded_with: DetectionSettings, settings: DetectionSettings) -> None:
+        network = with_proposal_settings(network, self._proposals)
         predictor = configured(network, settings, self._private)
         follow = tracking_options(settings, self._private)
         settings = with_known_classes(settings, network.class_names)
-        self._applied, self._thresholds = settings, own_thresholds(network.config)
+        self._applied, self._thresholds = settings, own_thresholds(network)
         if self._detector is not None:
             self._detector.use(predictor, follow)
         if self._comparison is not None:
             left = settings.with_network_of(loaded_with)
             self._comparison.set_left(network, left, self._private, self._detector)
-
-
-def _description(network: Predictor, settings: DetectionSettings) -> Loaded:
-    engine = network.engine
-    choice = network.choice or f"{engine.name} {engine.precision} on {engine.device}"
-    config = network.config
-    return Loaded(
-        weights_path(settings),
-        str(choice),
-        config.class_names,
-        config.image_size,
-        config.num_prototypes,
-        settings,
-        DetectOptions().thresholds(config),
-        config.keeps_aspect_ratio,
-    )

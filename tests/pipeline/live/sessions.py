@@ -15,6 +15,7 @@ import torch
 from model.detection.decoding import Decoding
 from model.options import DetectOptions
 from model.predictor import Predictor
+from model.sharpmask.predictor import ProposalOptions, ProposalPredictor
 from pipeline.frame import Result
 from pipeline.live.events import Event
 from pipeline.live.playing.playback import Playback
@@ -22,6 +23,7 @@ from pipeline.live.session import LiveSession
 from pipeline.settings import DetectionSettings, DisplaySettings
 from pipeline.sources import SourceOptions
 from pipeline.sources.base import Source
+from tests.model.sharpmask.networks import tiny
 from tests.pipeline.small_engines import LinearEngine, anchors
 from tests.small_networks import SPARSE
 
@@ -69,7 +71,10 @@ class NeverRuns(LinearEngine):
 
 
 class Loads:
-    """Gives a small network for any settings but those that name `missing` weights; remembers them."""
+    """Gives a small network for any settings but those that name `missing` weights; remembers them.
+
+    Weights that are named `objects` are of a network that proposes objects.
+    """
 
     def __init__(self, class_names: tuple[str, ...] = ("person", "dog", "bird")) -> None:
         self.asked: list[DetectionSettings] = []
@@ -79,12 +84,14 @@ class Loads:
         self.go_on.set()
         self.engine: type[LinearEngine] = LinearEngine
 
-    def __call__(self, settings: DetectionSettings) -> Predictor:
+    def __call__(self, settings: DetectionSettings) -> Predictor | ProposalPredictor:
         self.asked.append(settings)
         self.begun.release()
         assert self.go_on.wait(PATIENCE)
         if settings.weights == "missing":
             raise FileNotFoundError("no such weights")
+        if settings.weights == "objects":
+            return ProposalPredictor(tiny(), ProposalOptions(scales=(0.5, 1.0)))
         return small_network(self.class_names, self.engine)
 
 

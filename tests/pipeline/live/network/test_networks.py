@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from pathlib import Path
 from time import monotonic
 
 import numpy as np
 import pytest
 
+from model.checkpoints.sharpmask import save_sharpmask
 from model.detections import Detections
 from model.errors import ConfigError
 from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded
 from pipeline.live.network.fitting import (
     configured,
+    load_network,
     own_thresholds,
     tracking_options,
     wanted_rows,
     with_known_classes,
+    with_proposal_settings,
 )
 from pipeline.live.network.networks import Networks
-from pipeline.settings import DetectionSettings
+from pipeline.settings import DetectionSettings, ProposalSettings
+from tests.model.sharpmask.networks import tiny
 from tests.pipeline.live.sessions import small_network
 
 NAMES = ("person", "dog", "bird")
@@ -91,7 +96,7 @@ def test_classes_that_the_weights_do_not_know_are_left_out() -> None:
 
 def test_of_more_than_is_wanted_each_class_is_shown_over_its_own_threshold() -> None:
     found = detections(("person", 0.5), ("dog", 0.5), ("bird", 0.5), ("person", 0.4), ("dog", 0.2))
-    own = own_thresholds(small_network(thresholds=OWN).config)
+    own = own_thresholds(small_network(thresholds=OWN))
     assert wanted_rows(DetectionSettings(), found, own=own).tolist() == [0, 1, 4]
     assert wanted_rows(DetectionSettings(score_threshold=0.45), found, own=own).tolist() == [0, 1, 2]
 
@@ -200,3 +205,15 @@ def test_a_strength_that_there_is_not_is_refused() -> None:
     for private in (False, True):
         with pytest.raises(ConfigError, match="strnog"):
             tracking_options(DetectionSettings(stabilise="strnog"), private)
+
+
+def test_weights_say_by_their_content_that_they_propose_objects(tmp_path: Path) -> None:
+    save_sharpmask(tmp_path / "a.pt", tiny())
+    settings = DetectionSettings(str(tmp_path / "a.pt"), nms="class-agnostic", classes=("person",))
+    network = load_network(settings)
+    assert network.class_names == ("object",)
+    wanted = with_proposal_settings(network, ProposalSettings(7, None, refine=False))
+    wanted = configured(wanted, dataclasses.replace(settings, max_detections=3), private=False)
+    options = wanted.options
+    assert (options.top_n, options.nms_iou, options.refine, options.max_detections) == (7, None, False, 3)
+    assert own_thresholds(network) == {"object": 0.0}
