@@ -15,14 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-CLIP = "assets/demo.mp4"  # as it is shown in the window
+CLIP, PHOTO = "assets/demo.mp4", "assets/photos/sheep.jpg"  # as they are shown in the window
 FOLDER = ROOT / "assets" / "window"
 SIZE = 1280, 800
 PATIENCE = 120.0  # seconds
 
 
 def main() -> None:
-    """Open the clip, and save the window as it plays, with prototypes, and with privacy."""
+    """Save the window with the clip, then prototypes, privacy, and proposals in the photograph."""
     os.environ["LIVEMASK_HOME"] = tempfile.mkdtemp()
     os.chdir(ROOT)
     from PyQt6.QtTest import QTest
@@ -62,6 +62,17 @@ def main() -> None:
     controller.set_display(privacy=True)
     pause_at(3.2)
     save("privacy")
+    controller.set_display(privacy=False)
+    controller.set_detection(weights="sharpmask_lite_objects")
+    controller.open(PHOTO)
+    dock = window.docks["proposals"]
+    dock.show()
+    wait(lambda: controller.result is not None and controller.result.proposals is not None)
+    dock.panel.masks.setCurrentIndex(dock.panel.masks.row_of("both"))
+    controller.select(controller.result, 0)
+    wait(lambda: controller.result is not None and controller.result.selected is not None)
+    wait(lambda: False, 3)
+    save("proposals")
     window.close()
 
 

@@ -54,4 +54,8 @@ PANELS: dict[str, PanelSpec] = {
         "Prototypes", "ui.panels.prototypes:PrototypesPanel", "bottom", False, "T",
         "The prototypes of this frame, and how they add up to a mask",
     ),
+    "proposals": PanelSpec(
+        "Proposals", "ui.panels.proposals:ProposalsPanel", "bottom", False, "Ctrl+7",
+        "Scores, coarse and refined masks of a network that proposes objects",
+    ),
 }  # fmt: skip

@@ -107,6 +107,7 @@ class DetectionPanel(Sections):
         self._working.end()
         self._in_use.show_text(loaded_text(event))
         self._size.own = event.image_size
+        self._size.setEnabled(not event.proposes)
         self._classes.show_names(event.class_names, own_thresholds(event))
         self._show_thresholds()
 
@@ -119,6 +120,9 @@ class DetectionPanel(Sections):
 
 def loaded_text(event: Loaded) -> str:
     """Return a description of the network in use."""
+    if event.proposes:
+        windows = f"windows of {event.image_size} px"
+        return f"In use: {event.weights.name}, objects of any class, {windows}.\n{event.choice}"
     names = "1 class" if len(event.class_names) == 1 else f"{len(event.class_names)} classes"
     side = " on its longer side" if event.keeps_aspect_ratio else ""
     return f"In use: {event.weights.name}, {names}, input {event.image_size} px{side}.\n{event.choice}"

@@ -1,10 +1,12 @@
-"""A layout of two parts, beside each other in a wide panel and below each other in a high one."""
+"""Layouts that go by the shape of a panel: of two parts, and of cells in columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PyQt6.QtCore import QEvent, QObject, QSize
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QBoxLayout, QFrame, QLayout, QScrollArea, QWidget
+from PyQt6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QLayout, QScrollArea, QWidget
 
 _WIDE = 1.3  # width / height above which the parts are beside each other
 _LEAST = QSize(200, 200)  # pixels; enough for a table of all stages
@@ -47,6 +49,57 @@ class Flow(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Return a size that shows some of the content."""
         return QSize(360, 260)
+
+
+class Columns(QWidget):
+    """Lay out cells row by row, in as many columns as fit. Hidden cells take no room.
+
+    least: width of a cell in pixels
+    most:  number of columns
+    """
+
+    def __init__(self, cells: Sequence[QWidget], least: int, most: int) -> None:
+        super().__init__()
+        self._cells, self._least, self._most = tuple(cells), least, most
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._shown = tuple(range(len(cells)))
+        self._columns = 0  # that the cells lie in
+        self._arrange(most)
+
+    def show_cells(self, numbers: Sequence[int]) -> None:
+        """Show the cells of these numbers, and hide the others."""
+        for number, cell in enumerate(self._cells):
+            cell.setVisible(number in numbers)
+        if tuple(numbers) != self._shown:
+            self._shown, self._columns = tuple(numbers), 0
+        self._arrange(self._fitting())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Choose the number of columns."""
+        self._arrange(self._fitting())
+        super().resizeEvent(event)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the width of one cell, whatever the present number of columns."""
+        return QSize(self._least, self._grid.minimumSize().height())
+
+    def _fitting(self) -> int:
+        gap = self._grid.horizontalSpacing()
+        return max(1, min(self._most, (self.width() + gap) // (self._least + gap)))
+
+    def _arrange(self, columns: int) -> None:
+        columns = max(1, min(columns, len(self._shown)))
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for cell in self._cells:
+            self._grid.removeWidget(cell)
+        for place, number in enumerate(self._shown):
+            self._grid.addWidget(self._cells[number], place // columns, place % columns)
+        for column in range(self._most):
+            self._grid.setColumnStretch(column, int(column < columns))
+        self.updateGeometry()
 
 
 class _Scrolled(QScrollArea):

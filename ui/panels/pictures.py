@@ -52,9 +52,15 @@ class CaptionedImage(QWidget):
         self._image: QImage | None = None
         self._aspect = 1.0
 
-    def show_image(self, image: QImage | None, aspect: float = 1.0) -> None:
-        """Show an image at an aspect (width / height) that may differ from its own; None for nothing."""
+    def show_image(self, image: QImage | None, aspect: float = 1.0, name: str = "") -> None:
+        """Show an image at an aspect (width / height) that may differ from its own; None for nothing.
+
+        name: replaces the one before, if given
+        """
         self._image, self._aspect = image, aspect
+        if name and name != self._name:
+            self._name = name
+            self.setAccessibleName(name)
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802

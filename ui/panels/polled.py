@@ -6,6 +6,7 @@ from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QShowEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from pipeline.live.events import Loaded
 from ui.control.controller import Controller
 
 
@@ -65,3 +66,33 @@ class PolledPanel(QScrollArea):
         if self.timer.isActive():
             self.timer.stop()
             self.end()
+
+
+class InspectingPanel(PolledPanel):
+    """A panel of what a network computes on the way to its detections.
+
+    Results carry it while the panel is visible and the network in use computes it, and only then.
+    """
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(controller, parent)
+        self._asks = False
+        controller.bridge.loaded.connect(self._ask)
+
+    def fits(self, loaded: Loaded | None) -> bool:
+        """Return True if the network in use, None without one, computes what the panel shows."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Request what is shown, which comes with the next frame."""
+        self._ask()
+
+    def end(self) -> None:
+        """Request it no more."""
+        self._ask()
+
+    def _ask(self) -> None:
+        wanted = self.timer.isActive() and self.fits(self.controller.loaded)
+        if wanted != self._asks:
+            self._asks = wanted
+            self.controller.inspect(wanted)

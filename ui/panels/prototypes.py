@@ -15,15 +15,17 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout
 
 from pipeline.frame import Inspection, Result
 from pipeline.live.assembly import ORDERS, Assembly, Explanation, add_up, explain, instance_of, overlap
+from pipeline.live.events import Loaded
 from ui.control.controller import Controller
 from ui.panels.flow import Flow
 from ui.panels.pictures import CaptionedImage, diverging, grey
-from ui.panels.polled import PolledPanel
+from ui.panels.polled import InspectingPanel
 from ui.panels.prototype_grid import PrototypeGrid, Tile
 
 NO_FRAME = "Open a camera or a file to see the prototypes of its frames."
 NO_PICTURE = "No picture is shown at the moment."
 NO_PROTOTYPES = "No prototypes yet: they come with the first frame that goes through a network."
+OTHER_NETWORK = "The network in use has no prototypes: the panel Proposals shows how it finds objects."
 NO_INSTANCE = (
     "No instance is found in this frame, so only its prototypes are shown. Go to a frame with an instance to "
     "see how they add up to its mask."
@@ -32,7 +34,7 @@ NO_INSTANCE = (
 Maps = NDArray[np.float32]
 
 
-class PrototypesPanel(PolledPanel):
+class PrototypesPanel(InspectingPanel):
     """Show the K prototypes with an instance's coefficients, and the steps from their sum to its mask."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
@@ -53,13 +55,9 @@ class PrototypesPanel(PolledPanel):
         self.steps = {name: CaptionedImage(name) for name in STEPS}
         self._lay_out()
 
-    def begin(self) -> None:
-        """Request prototypes, which come with the next frame."""
-        self.controller.inspect(True)
-
-    def end(self) -> None:
-        """Request no more prototypes."""
-        self.controller.inspect(False)
+    def fits(self, loaded: Loaded | None) -> bool:
+        """Return True for networks with prototypes, and as long as none is loaded."""
+        return loaded is None or not loaded.proposes
 
     def refresh(self) -> None:
         """Show the prototypes of the current result, unless they are shown already."""
@@ -108,6 +106,8 @@ class PrototypesPanel(PolledPanel):
             picture.show_image(None)
 
     def _why_nothing(self) -> str:
+        if not self.fits(self.controller.loaded):
+            return OTHER_NETWORK
         if self._shown is not None:
             return NO_PROTOTYPES
         return NO_FRAME if self.controller.opened is None else NO_PICTURE

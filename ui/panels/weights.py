@@ -7,13 +7,14 @@ from pathlib import Path
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, CatalogEntry, current_name
+from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, PROPOSALS, CatalogEntry, current_name
 from pipeline.live.events import Failed, Progress, Saved
 from ui.control.controller import Controller
 from ui.panels.fields import ChoiceField
 from ui.panels.widgets import ProgressRow, WrappedLabel
 
 DOWNLOAD = "download"  # the task of events about a download
+CHOICES = {**CATALOG, **PROPOSALS}  # Mask R-CNN is for comparisons only
 
 
 class WeightsPicker(QWidget):
@@ -46,7 +47,7 @@ class WeightsPicker(QWidget):
     def show_value(self, value: str | None) -> None:
         """Show a value of the field."""
         name = current_name(value or DEFAULT_WEIGHTS)
-        if name not in CATALOG:
+        if name not in CHOICES:
             self._file = name
         self._list()
         self.choice.show_value(name)
@@ -60,8 +61,8 @@ class WeightsPicker(QWidget):
 
     def _list(self) -> None:
         """List the weights anew: some may have been installed."""
-        there = [entry for entry in CATALOG.values() if _is_there(entry)]
-        absent = [entry for entry in CATALOG.values() if not _is_there(entry)]
+        there = [entry for entry in CHOICES.values() if _is_there(entry)]
+        absent = [entry for entry in CHOICES.values() if not _is_there(entry)]
         self.choice.clear()
         for heading, entries in (("Installed", there), ("Not installed", absent)):
             if entries:
@@ -74,11 +75,11 @@ class WeightsPicker(QWidget):
 
     def _choose(self, field: str, name: str) -> None:
         self._about(name)
-        if name not in CATALOG or _is_there(CATALOG[name]):
+        if name not in CHOICES or _is_there(CHOICES[name]):
             self.edited.emit(field, None if name == DEFAULT_WEIGHTS else name)
 
     def _about(self, name: str) -> None:
-        entry = CATALOG.get(name)
+        entry = CHOICES.get(name)
         self.words.show_text(name if entry is None else entry_text(entry))
         wanted = entry is not None and entry.state == "not downloaded"
         self.download.setVisible(wanted and not self._downloading)

@@ -18,6 +18,7 @@ from ui.control.class_text import OWN
 from ui.panels.classes import NONE_TICKED, ClassList
 from ui.panels.detection import NOT_LOADED, DetectionPanel
 from ui.panels.fallback import USE_DEFAULT, USE_LOADED
+from ui.panels.input_size import InputSize
 from ui.panels.score import OWN_FOR_EACH
 from ui.panels.weights import WeightsPicker
 from ui.panels.widgets import CompactList, WrappedLabel
@@ -279,3 +280,15 @@ def test_what_somebody_has_begun_to_choose_stays_while_other_settings_change(pan
     assert weights.choice.value == absent
     assert weights.download.isVisible()
     assert NONE_TICKED in classes.words.words
+
+
+def test_a_network_that_proposes_objects_is_described_by_its_windows_and_has_no_input_size(panel, session):
+    session.emit(replace(LOADED, class_names=("object",), image_size=160, proposes=True))
+    assert f"In use: small.pt, objects of any class, windows of 160 px.\n{CHOICE}" in texts(panel)
+    assert not panel.findChild(InputSize).isEnabled()
+    session.emit(LOADED)
+    assert panel.findChild(InputSize).isEnabled()
+
+
+def texts(panel):
+    return [label.words for label in panel.findChildren(WrappedLabel)]

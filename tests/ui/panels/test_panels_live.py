@@ -12,6 +12,7 @@ from tests.ui.live_window import finds, in_view
 from ui.control.controller import Controller
 from ui.control.settings import WindowSettings
 from ui.panels.performance import PerformancePanel
+from ui.panels.proposals import CHOOSE, ProposalsPanel
 from ui.panels.prototypes import PrototypesPanel
 from ui.view.video_view import VideoView
 
@@ -89,3 +90,25 @@ def test_the_run_is_told_as_it_goes_on(controller, view, qtbot):
 
 def stages(panel):
     return [panel.table.item(i, 0).text() for i in range(panel.table.rowCount())]
+
+
+@pytest.mark.slow
+def test_proposals_are_shown_for_the_shipped_weights_and_no_more_for_others(controller, view, qtbot):
+    controller.session.playback.pause()
+    panel = ProposalsPanel(controller)
+    qtbot.addWidget(panel)
+    panel.show()
+    assert panel.said.words == CHOOSE
+    failures = []
+    controller.bridge.failed.connect(failures.append)
+    controller.set_detection(weights="sharpmask_lite_objects")
+    qtbot.waitUntil(lambda: panel.steps[-1].isVisible(), timeout=PATIENCE)
+    assert "the best proposal" in panel.said.words
+    controller.select(controller.result, 1)
+    qtbot.waitUntil(lambda: "The selected proposal" in panel.said.words, timeout=PATIENCE)
+    controller.set_detection(weights=None)
+    qtbot.waitUntil(lambda: panel.said.words == CHOOSE, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "person" in controller.result.detections.names, timeout=PATIENCE)
+    assert controller.result.inspection is None
+    assert controller.result.proposals is None
+    assert failures == []

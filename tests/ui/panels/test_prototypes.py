@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,17 @@ from PyQt6.QtWidgets import QLabel
 
 from model.detections import no_detections
 from pipeline.frame import Inspection
+from pipeline.live.events import Loaded
 from tests.ui.standin_session import SIZE, result_of
 from ui.panels.pictures import diverging, grey, sign_colour
-from ui.panels.prototypes import NO_FRAME, NO_INSTANCE, NO_PICTURE, NO_PROTOTYPES, PrototypesPanel
+from ui.panels.prototypes import (
+    NO_FRAME,
+    NO_INSTANCE,
+    NO_PICTURE,
+    NO_PROTOTYPES,
+    OTHER_NETWORK,
+    PrototypesPanel,
+)
 
 
 @pytest.fixture
@@ -62,6 +71,16 @@ def test_what_is_missing_is_told(panel, controller, session, qtbot):
     panel.refresh()
     assert panel.said.text() == NO_INSTANCE
     assert [tile.text for tile in panel.grid.tiles] == [str(i) for i in range(8)]
+
+
+def test_a_network_without_prototypes_is_not_looked_into(panel, controller, session):
+    panel.show()
+    session.opens()
+    session.emit(Loaded(Path("objects.pt"), "torch fp32 on cpu", ("object",), 160, 0, proposes=True))
+    controller.result = result_of()
+    panel.refresh()
+    assert panel.said.text() == OTHER_NETWORK
+    assert session.asked[-1] == ("inspect", False)
 
 
 def test_steps_to_a_mask_are_shown_only_where_there_is_one(panel, controller):

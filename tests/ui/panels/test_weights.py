@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PyQt6.QtCore import Qt
 
-from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS
+from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, PROPOSALS
 from pipeline.live.events import Failed, Progress, Saved
 from ui.panels.weights import WeightsPicker
 
@@ -45,8 +45,9 @@ def test_the_whole_catalogue_is_listed_with_what_is_installed_first(weights, hom
     weights.show_value(None)
     box = weights.choice
     texts = [box.itemText(row) for row in range(box.count())]
-    assert texts[:6] == ["Installed", DEFAULT_WEIGHTS, "livemask_n", "livemask_m", ABSENT, "Not installed"]
-    assert set(texts) == {"Installed", "Not installed", *CATALOG}
+    shipped = [DEFAULT_WEIGHTS, "livemask_n", "livemask_m"]
+    assert texts[:7] == ["Installed", *shipped, ABSENT, *PROPOSALS, "Not installed"]
+    assert set(texts) == {"Installed", "Not installed", *CATALOG, *PROPOSALS}
     assert box.value == DEFAULT_WEIGHTS
 
 
