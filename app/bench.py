@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "forward": ("app.benchmarks.forward", "the forward pass in PyTorch and OpenVINO"),
     "annotate": ("app.benchmarks.annotating", "a video file through the whole pipeline"),
     "overlay": ("app.benchmarks.overlay", "drawing"),
+    "proposals": ("app.benchmarks.proposals", "proposal networks, the published ones beside our own"),
     "nms": ("app.benchmarks.nms", "Fast NMS against exact NMS"),
     "startup": ("app.benchmarks.startup", "how soon the first frame and --help are there"),
     "accuracy": ("app.benchmarks.accuracy", "what int8 costs in mask AP"),

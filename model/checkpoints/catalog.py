@@ -139,7 +139,15 @@ PROPOSALS: dict[str, CatalogEntry] = {
         licence="research only",
         bundled="sharpmask_lite_objects.pt",
         note="SharpMask on the default network's backbone: objects of any class; licence: see its card",
-    )
+    ),
+    "deepmask_port": CatalogEntry(
+        name="deepmask_port",
+        config="deepmask_port",
+        licence="none stated",
+        address="https://www.robots.ox.ac.uk/~qwang/DeepMask.pth.tar",
+        approximate_size=69_000_000,
+        note="DeepMask, ResNet-50, trained on COCO by the authors of the PyTorch port (whose code is MIT)",
+    ),
 }
 
 

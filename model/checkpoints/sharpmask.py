@@ -13,7 +13,7 @@ from torch import Tensor
 from model.checkpoints.file import load, outline, save
 from model.checkpoints.weights import check_shapes, check_values
 from model.errors import CheckpointError, ConfigError
-from model.sharpmask.config import SharpMaskConfig
+from model.sharpmask.config import DEEPMASK_PORT, SHARPMASK_RESNET50, SharpMaskConfig
 from model.sharpmask.network import SharpMask, build_sharpmask
 
 FORMAT = "livemask sharpmask"
@@ -50,9 +50,10 @@ _TORCH7_START = b"\x04\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00V 1"
 def load_sharpmask(path: str | Path, config: SharpMaskConfig | None = None) -> SharpMask:
     """Return the network of a file: float32, on the CPU, in evaluation mode.
 
-    The project's own files say what they are; a file under the port's names (a table of tensors, or one under
-    `state_dict`, with or without `module.` before each name) needs `config`. Raises CheckpointError naming
-    the first key that is missing, of another shape or not a part of the network.
+    The project's own files say what they are. A file under the port's names (a table of tensors, or one under
+    `state_dict`, with or without `module.` before each name) is of `config`; without it, one that refines is
+    taken for `sharpmask_resnet50` and any other for the port's own `deepmask_port`. Raises CheckpointError
+    naming the first key that is missing, of another shape or not a part of the network.
     """
     return read_sharpmask(path, config)[0]
 
@@ -67,7 +68,7 @@ def read_sharpmask(
     path = Path(path)
     sketch = _sketch(path)
     native = sketch.get("format") == FORMAT
-    config = config or (_config(path, sketch) if native else None)
+    config = config or _config_of(path, sketch)
     if config is None:
         raise CheckpointError(f"{path}: the file does not say which network it is of; name its configuration")
     with torch.device("meta"):
@@ -88,18 +89,19 @@ def read_sharpmask(
 
 
 def read_sharpmask_config(path: str | Path) -> SharpMaskConfig:
-    """Return the configuration that a file of the project's own names. Raises CheckpointError on others."""
+    """Return the configuration of a file, see `load_sharpmask`. Raises CheckpointError on other files."""
     path = Path(path)
-    sketch = _sketch(path)
-    if sketch.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: not a file of a proposal network in this project's own form")
-    return _config(path, sketch)
+    config = _config_of(path, _sketch(path))
+    if config is None:
+        raise CheckpointError(f"{path}: not a file of a proposal network")
+    return config
 
 
 def is_sharpmask_file(path: Path) -> bool:
-    """Return whether a file says of itself that it is a proposal network's in the project's own form."""
+    """Return whether a file is a proposal network's, in the project's own form or under the port's names."""
     try:
-        return _sketch(path).get("format") == FORMAT
+        sketch = _sketch(path)
+        return sketch.get("format") == FORMAT or _published_config(sketch) is not None
     except CheckpointError:
         return False
 
@@ -137,6 +139,19 @@ def _sketch(path: Path) -> Mapping[str, Any]:
     if not isinstance(sketch, dict):
         raise CheckpointError(f"{path}: expected a table of tensors, got {type(sketch).__name__}")
     return sketch
+
+
+def _config_of(path: Path, sketch: Mapping[str, Any]) -> SharpMaskConfig | None:
+    return _config(path, sketch) if sketch.get("format") == FORMAT else _published_config(sketch)
+
+
+def _published_config(sketch: Mapping[str, Any]) -> SharpMaskConfig | None:
+    """Return the configuration of a file under the port's names; None where it is none."""
+    table = sketch.get("state_dict", sketch)
+    names = {str(key).removeprefix("module.") for key in table} if isinstance(table, Mapping) else set()
+    if not {"trunk.0.0.1.weight", "scoreBranch.4.weight"} <= names:
+        return None
+    return SHARPMASK_RESNET50 if "netvs.0.weight" in names else DEEPMASK_PORT
 
 
 def _config(path: Path, sketch: Mapping[str, Any]) -> SharpMaskConfig:

@@ -10,6 +10,7 @@ from model.errors import ConfigError
 TrunkName = Literal["resnet50", "vgg_a", "csp"]
 StageName = Literal["mask", "refine"]
 HeadName = Literal["original", "A", "B", "C"]
+PaddingName = Literal["symmetric", "reflect"]
 
 STAGES: tuple[StageName, ...] = ("mask", "refine")
 """Of training: masks and scores first, then the refinement with everything else frozen."""
@@ -35,6 +36,7 @@ class SharpMaskConfig:
     head:           how much mask and score share: `original` the first paper's two branches; of the second
                     paper's, A shares the trunk, B the 1x1 convolution too, C everything up to the code
     refine_width:   channels of the first mask encoding; each refinement module halves them. 0: DeepMask
+    padding:        of the 3x3 convolutions of a ResNet-50; `reflect` is what the PyTorch port trained with
     pretrained:     address of published weights, or ""
     licence:        of those weights, as far as it is stated
     """
@@ -49,12 +51,15 @@ class SharpMaskConfig:
     mask_side: int = 56
     head: HeadName = "C"
     refine_width: int = 0
+    padding: PaddingName = "symmetric"
     pretrained: str = ""
     licence: str = ""
 
     def __post_init__(self) -> None:
         if self.trunk not in TRUNK_CHANNELS or self.head not in ("original", "A", "B", "C"):
             raise ConfigError(f"{self.name}: there is no trunk {self.trunk!r} with a head {self.head!r}")
+        if self.padding not in ("symmetric", "reflect"):
+            raise ConfigError(f"{self.name}: there is no padding {self.padding!r}: symmetric or reflect")
         if not 1 <= self.pools <= len(TRUNK_CHANNELS[self.trunk]):
             raise ConfigError(f"{self.name}: pools should be 1 to 4, got {self.pools}")
         if self.window <= 0 or self.window % self.stride:
@@ -114,10 +119,13 @@ class SharpMaskConfig:
             raise ConfigError(f"not a configuration of a proposal network: {error}") from error
 
 
-_PORT = "http://www.robots.ox.ac.uk/~qwang/DeepMask.pth.tar"
+_PORT = "https://www.robots.ox.ac.uk/~qwang/DeepMask.pth.tar"
 _PORT_LICENCE = "code MIT, none stated for the weights"
 
-DEEPMASK_RESNET50 = SharpMaskConfig("deepmask_resnet50", pretrained=_PORT, licence=_PORT_LICENCE)
+DEEPMASK_RESNET50 = SharpMaskConfig("deepmask_resnet50")
+DEEPMASK_PORT = replace(
+    DEEPMASK_RESNET50, name="deepmask_port", padding="reflect", pretrained=_PORT, licence=_PORT_LICENCE
+)
 SHARPMASK_RESNET50 = SharpMaskConfig("sharpmask_resnet50", refine_width=32)
 DEEPMASK_VGG = SharpMaskConfig("deepmask_vgg", trunk="vgg_a", window=224, features=512, head="original")
 SHARPMASK_LITE = SharpMaskConfig(
@@ -128,13 +136,14 @@ SHARPMASK_PRESETS: dict[str, SharpMaskConfig] = {
     config.name: config
     for config in (
         DEEPMASK_RESNET50,
+        DEEPMASK_PORT,
         SHARPMASK_RESNET50,
         SHARPMASK_LITE,
         replace(SHARPMASK_LITE, name="deepmask_lite", refine_width=0),
         DEEPMASK_VGG,
         # heads of the second paper
-        replace(DEEPMASK_RESNET50, name="deepmask_resnet50_a", head="A", pretrained="", licence=""),
-        replace(DEEPMASK_RESNET50, name="deepmask_resnet50_b", head="B", pretrained="", licence=""),
+        replace(DEEPMASK_RESNET50, name="deepmask_resnet50_a", head="A"),
+        replace(DEEPMASK_RESNET50, name="deepmask_resnet50_b", head="B"),
         # trunks of its table
         SharpMaskConfig("w160_p4_d8_vgg", trunk="vgg_a", features=0),
         SharpMaskConfig("w160_p4_d39", features=0),

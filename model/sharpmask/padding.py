@@ -26,6 +26,13 @@ def _line(x: Tensor, dim: int, at: int) -> Tensor:
     return x[..., at : at + 1] if dim == -1 else x[..., at : at + 1, :]
 
 
+class ReflectConv2d(nn.Conv2d):
+    """A 3x3 convolution whose input is padded by reflection, without the edge itself: b | a b c."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = True) -> None:
+        super().__init__(in_channels, out_channels, 3, stride, padding=1, bias=bias, padding_mode="reflect")
+
+
 class SymmetricConv2d(nn.Conv2d):
     """A square convolution of odd side whose input is padded symmetrically."""
 

@@ -34,8 +34,9 @@ CLASS_NAMES = ("object",)
 SHOWN = 20  # proposals that are shown by default, after NMS
 DISPLAY_IOU = 0.5
 _MOST = 100  # detections, of networks that know classes
-# for display: four scales an octave apart in the middle of the pyramid, and windows that are given masks
-DISPLAY_SCALES = (0.25, 0.5, 1.0, 2.0**0.5)
+# for display: scales that share the pyramid's range, coarser steps for large objects first (of four scales
+# these had the best average recall on photographs), and windows that are given masks
+DISPLAY_SCALES = (2.0**-2, 2.0**-1.25, 2.0**-0.5, 2.0**0.5)
 DISPLAY_WINDOWS = 50
 
 

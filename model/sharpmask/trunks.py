@@ -12,8 +12,8 @@ from torchvision.models.resnet import Bottleneck
 from torchvision.ops import FrozenBatchNorm2d
 
 from model.network.backbones.csp import CspNet
-from model.sharpmask.config import SharpMaskConfig
-from model.sharpmask.padding import SymmetricConv2d
+from model.sharpmask.config import PaddingName, SharpMaskConfig
+from model.sharpmask.padding import ReflectConv2d, SymmetricConv2d
 
 _RESNET50_DEPTHS = (3, 4, 6)
 # channels of VGG-A's convolutions between its poolings
@@ -33,9 +33,9 @@ class Trunk(nn.Module):
 
 
 class ResNetTrunk(Trunk):
-    """ResNet-50 to the end of stage `pools` - 1, torchvision's blocks, with symmetric padding."""
+    """ResNet-50 to the end of stage `pools` - 1, torchvision's blocks, with the configuration's padding."""
 
-    def __init__(self, pools: int) -> None:
+    def __init__(self, pools: int, padding: PaddingName) -> None:
         super().__init__()
         self.conv1 = SymmetricConv2d(3, 64, 7, stride=2, bias=False)
         self.bn1 = FrozenBatchNorm2d(64)
@@ -45,7 +45,7 @@ class ResNetTrunk(Trunk):
         channels = 64
         for stage, depth in enumerate(_RESNET50_DEPTHS[: pools - 1]):
             planes = 64 * 2**stage
-            self.layers.append(_stage(channels, planes, depth, stride=1 if stage == 0 else 2))
+            self.layers.append(_stage(channels, planes, depth, 1 if stage == 0 else 2, padding))
             channels = planes * Bottleneck.expansion
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -58,7 +58,7 @@ class ResNetTrunk(Trunk):
         return tuple(levels)
 
 
-def _stage(in_channels: int, planes: int, depth: int, stride: int) -> nn.Sequential:
+def _stage(in_channels: int, planes: int, depth: int, stride: int, padding: PaddingName) -> nn.Sequential:
     out_channels = planes * Bottleneck.expansion
     downsample = nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), FrozenBatchNorm2d(out_channels)
@@ -66,7 +66,10 @@ def _stage(in_channels: int, planes: int, depth: int, stride: int) -> nn.Sequent
     blocks = [Bottleneck(in_channels, planes, stride, downsample, norm_layer=FrozenBatchNorm2d)]
     blocks += [Bottleneck(out_channels, planes, norm_layer=FrozenBatchNorm2d) for _ in range(depth - 1)]
     for block in blocks:
-        block.conv2 = SymmetricConv2d(planes, planes, 3, block.stride, bias=False)
+        if padding == "reflect":
+            block.conv2 = ReflectConv2d(planes, planes, block.stride, bias=False)
+        else:
+            block.conv2 = SymmetricConv2d(planes, planes, 3, block.stride, bias=False)
     return nn.Sequential(*blocks)
 
 
@@ -116,9 +119,13 @@ class CspTrunk(Trunk):
         return tuple(levels)
 
 
-TRUNKS: dict[str, Callable[[int], Trunk]] = {"resnet50": ResNetTrunk, "vgg_a": VggTrunk, "csp": CspTrunk}
+TRUNKS: dict[str, Callable[[SharpMaskConfig], Trunk]] = {
+    "resnet50": lambda config: ResNetTrunk(config.pools, config.padding),
+    "vgg_a": lambda config: VggTrunk(config.pools),
+    "csp": lambda config: CspTrunk(config.pools),
+}
 
 
 def build_trunk(config: SharpMaskConfig) -> Trunk:
     """Return the configuration's trunk with random weights."""
-    return TRUNKS[config.trunk](config.pools)
+    return TRUNKS[config.trunk](config)

@@ -60,6 +60,7 @@ def test_a_run_is_gone_on_with_by_its_own_settings(data: Path, tmp_path: Path):
     [
         (["--stage", "refine"], "needs --weights of the mask stage"),
         (["--stage", "mask", "--iterations", "1", "--weights", "{tiny}"], "is a tiny, not a sharpmask_lite"),
+        (["--config", "deepmask_lite", "--stage", "refine", "--weights", "{deep}"], "no refinement to train"),
         (["--config", "sharpmask_resnet50", "--stage", "mask", "--init", "livemask_s"], "leave --init out"),
     ],
     ids=lambda value: value[1] if isinstance(value, list) else "",
@@ -67,8 +68,10 @@ def test_a_run_is_gone_on_with_by_its_own_settings(data: Path, tmp_path: Path):
 def test_what_cannot_be_trained_is_refused(
     data: Path, tmp_path: Path, arguments: list[str], told: str, capsys
 ):
-    save_sharpmask(tmp_path / "tiny.pt", tiny())
-    named = [argument.format(tiny=tmp_path / "tiny.pt") for argument in arguments]
+    files = {"tiny": tmp_path / "tiny.pt", "deep": tmp_path / "deep.pt"}
+    save_sharpmask(files["tiny"], tiny())
+    save_sharpmask(files["deep"], tiny(SHARPMASK_PRESETS["deepmask_lite"]))
+    named = [argument.format(**files) for argument in arguments]
     config = [] if "--config" in named else ["--config", "sharpmask_lite"]
 
     assert train(tmp_path / "run", *config, *named, "--data", data) != EXIT_OK

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.checkpoints.sharpmask import is_sharpmask_file, load_sharpmask
 from model.errors import ConfigError
 from model.sharpmask.config import SHARPMASK_PRESETS, SharpMaskConfig
 from model.sharpmask.heads import build_head
@@ -147,3 +153,26 @@ def test_the_published_deepmask_is_computed_as_published():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.stdout.splitlines()[-1:] == ["parity"], done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not PARITY.exists(), reason="the reference values lie beside the project; not there")
+def test_the_ports_own_file_is_recognised_and_computed_with_its_padding(tmp_path: Path):
+    spec = importlib.util.spec_from_file_location("check_sharpmask", PARITY)
+    assert spec is not None
+    assert spec.loader is not None
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    reference = np.load(PARITY.parent / "deepmask.npz")
+    shapes = json.loads((PARITY.parent / "deepmask.keys.json").read_text())
+    table = {f"module.{key}": value for key, value in check.weights(shapes).items()}
+    torch.save({"state_dict": table}, tmp_path / "DeepMask.pth.tar")
+
+    network = load_sharpmask(tmp_path / "DeepMask.pth.tar")
+
+    assert network.config.name == "deepmask_port"
+    picture = cv2.imread(str(PARITY.parent / "image_240x320.png"))
+    with torch.inference_mode():
+        out = network.patch(check.patch(np.ascontiguousarray(picture[:, :, ::-1]), 20, 60, 192))
+    np.testing.assert_allclose(out.score_logits[0], reference["reflect_score_logit"], rtol=1e-4)
+    np.testing.assert_allclose(out.mask_logits[0], reference["reflect_mask_logits"], atol=1e-3)
+    assert is_sharpmask_file(tmp_path / "DeepMask.pth.tar")

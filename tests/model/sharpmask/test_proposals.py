@@ -65,6 +65,17 @@ def test_pictures_smaller_than_a_window_have_proposals(size: tuple[int, int]):
     assert found.masks.shape == (3, *size)
 
 
+def test_a_4k_picture_is_taken():
+    frame = np.zeros((2160, 3840, 3), np.uint8)
+    frame[900:1200, 1500:1900] = 255
+
+    found = propose(tiny(), frame, scales=(0.0625, 0.25), top_n=3)
+
+    assert found.shape == (2160, 3840)
+    assert len(found) == 3
+    assert (found.boxes[:, 2:] <= (3840, 2160)).all()
+
+
 def test_a_coarse_mask_is_what_deepmask_gives():
     sharp = tiny()
     deep = tiny(replace(TINY, refine_width=0))
