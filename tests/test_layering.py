@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.colour_profile": {"numpy", "PIL"},
     "model.orientation": {"PIL"},
     "model.detection.regions": {"numpy", "cv2"},
+    "model.evaluation.matched_masks": {"model", "numpy", "cv2", "pycocotools"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
     "pipeline.tracking.bytetrack": {"pipeline", "numpy", "supervision", "trackers"},
     "pipeline.stability.truth": {"model", "numpy", "scipy"},

@@ -25,6 +25,7 @@ from model.evaluation.coco_eval import (
     measure,
 )
 from model.evaluation.ground_truth import GroundTruth
+from model.evaluation.matched_masks import MatchedMasks, matched_masks
 from model.evaluation.operating_point import OperatingPoint, Reliability, operating_point, reliability
 from model.evaluation.scored_matches import scored_matches
 from model.predictor import Predictor
@@ -70,6 +71,7 @@ class Measurement:
     metrics:           average precision of all that was detected
     operating_point:   what those detections are worth that are shown
     reliability:       how far their scores are probabilities
+    matched_masks:     how well the masks of matched boxes fit, None without masks
     images_per_second: reading, detecting and encoding together, by wall clock
     milliseconds:      median time of one call of the predictor, from a frame to its detections
     skipped:           images that could not be read, and why
@@ -80,6 +82,7 @@ class Measurement:
     metrics: CocoMetrics
     operating_point: OperatingPoint
     reliability: Reliability
+    matched_masks: MatchedMasks | None
     images_per_second: float
     milliseconds: float
     skipped: tuple[str, ...]
@@ -116,6 +119,7 @@ def measure_run(
         metrics=measure(task.truth, results, task.classes, task.resamples),
         operating_point=operating_point(matches, [own[name] for name in matches.names]),
         reliability=reliability(matches),
+        matched_masks=matched_masks(task.truth, results, task.classes),
         images_per_second=len(watch.seconds) / elapsed,
         milliseconds=1000 * statistics.median(watch.seconds),
         skipped=tuple(watch.skipped),

@@ -45,6 +45,8 @@ _FIGURES = {
 _INTERVALS = {"ap50": "ap50_interval", "ap50_large": "ap50_large_interval"}
 # of the detections that are shown: how many match, how much is found, photographs with a phantom
 _SHOWN = ("precision", "recall", "phantoms")
+# of masks whose boxes match an object
+_FIT = ("mask IoU", "boundary IoU")
 _SHOWN_HEADS = (
     "class", "threshold", "detections", "matches", "precision", "objects", "recall", "F1", "images without",
     "with phantom", "phantoms",
@@ -176,12 +178,15 @@ def _per_class(metrics: CocoMetrics, names: Sequence[str]) -> Table:
 def _comparison(title: str, measurements: Sequence[Measurement]) -> Table:
     kinds = _kinds(measurements[0].metrics)
     heads = [f"{kind} {_FIGURES[field]}" for kind in reversed(kinds) for field in _CLASS_FIGURES]
+    heads += _FIT if measurements[0].matched_masks else ()
     rows = []
     for measurement in measurements:
         by_kind = _kinds(measurement.metrics)
         cells = [
             percent(getattr(by_kind[kind], field)) for kind in reversed(kinds) for field in _CLASS_FIGURES
         ]
+        if fit := measurement.matched_masks:
+            cells += [percent(fit.iou), percent(fit.boundary_iou)]
         shown = measurement.operating_point.all
         cells += [percent(shown.precision), percent(shown.recall), str(shown.phantoms)]
         times = (f"{measurement.milliseconds:.1f}", f"{measurement.images_per_second:.1f}")

@@ -69,15 +69,16 @@ def scored_matches(ground_truth: COCO, results: CocoResults, classes: ClassMatch
         kind, records = "box", results.boxes
     # thresholds are compared with the class probability, also where masks are ranked by another score
     ranked = [{**record, "score": box["score"]} for record, box in zip(records, results.boxes, strict=True)]
-    evaluator = _evaluated(ground_truth, ranked, kind, classes)
+    evaluator = evaluated(ground_truth, ranked, kind, classes)
     covered, objects, empty = _labels(ground_truth, classes)
     columns = _columns(evaluator, classes, covered)
     return ScoredMatches(kind, tuple(classes.category_ids), *columns, objects, empty, covered)
 
 
-def _evaluated(
+def evaluated(
     ground_truth: COCO, records: Sequence[Record], kind: Literal["mask", "box"], classes: ClassMatch
 ) -> COCOeval:
+    """Return COCO's matches of detections and objects, of any size, at `MATCH_IOU`: its `evalImgs`."""
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = COCOeval(
             ground_truth, loaded_results(ground_truth, records), {"mask": "segm", "box": "bbox"}[kind]
