@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.values import at_least_one, fraction, input_size, name_list, track_formats
-from model.checkpoints.catalog import CATALOG, DEFAULT_WEIGHTS, current_name, resolve_weights
+from model.checkpoints.catalog import (
+    CATALOG,
+    DEFAULT_PROPOSALS,
+    DEFAULT_WEIGHTS,
+    current_name,
+    resolve_weights,
+)
 from model.config import DEFAULT_THRESHOLD, preset
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
@@ -79,6 +85,15 @@ def add_detection_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="drop stray regions of a mask that are smaller than this share of its largest one, 0 to 1; "
         "0 keeps all (default: %(default)s)",
+    )
+    group.add_argument(
+        "--sharpen",
+        nargs="?",
+        const=DEFAULT_PROPOSALS,
+        metavar="WEIGHTS",
+        help="refine the masks of objects of middling size by these weights of SharpMask, on features of the "
+        "network itself: on a CPU, not in int8. A word behind it is taken for the weights "
+        "(default: off; without WEIGHTS %(const)s)",
     )
     add_class_argument(group, "look for these classes only (default: all)")
 
@@ -216,6 +231,8 @@ def refuse_early(detection: DetectionSettings) -> None:
     Raises ConfigError and CheckpointError.
     """
     resolve_weights(detection.weights)
+    if detection.sharpen is not None:
+        resolve_weights(detection.sharpen)
     known = CATALOG.get(current_name(detection.weights or DEFAULT_WEIGHTS))
     if known is not None:  # a file of one's own says itself what it allows
         options = DetectOptions(detection.score_threshold, detection.max_detections, detection.nms)

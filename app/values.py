@@ -10,6 +10,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from model.checkpoints.catalog import DEFAULT_PROPOSALS
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
 from model.options import NMS_KINDS
@@ -60,6 +61,13 @@ def track_formats(text: str) -> tuple[str, ...]:
             f"expected any of {known} with commas between them, got {unknown[0]!r}"
         )
     return names
+
+
+def sharpening(text: str) -> str | None:
+    """Weights that sharpen masks: a name or a file; `on` for the usual ones, `off` for none."""
+    if text == "off":
+        return None
+    return DEFAULT_PROPOSALS if text == "on" else _something("on, off, or weights of SharpMask", text)
 
 
 def frame_rate(text: str) -> str:
@@ -135,7 +143,9 @@ def combined(sweeps: Sequence[Sweep]) -> dict[str, dict[str, Any]]:
 
 
 def _shown(value: Any) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    if value is None or value is False:
+        return "off"
+    return "on" if value is True else str(value)
 
 
 def changes(text: str) -> dict[str, Any]:
@@ -183,6 +193,7 @@ COMPARABLE: dict[str, Callable[[str], Any]] = {
     "device": partial(_something, "the name of a device"),
     "engine": partial(_one_of, ENGINES),
     "precision": partial(_one_of, PRECISIONS),
+    "sharpen": sharpening,
 }
 # field of ProposalMeasuring -> how one value of it is read
 PROPOSAL_COMPARABLE: dict[str, Callable[[str], Any]] = {
@@ -193,5 +204,8 @@ PROPOSAL_COMPARABLE: dict[str, Callable[[str], Any]] = {
 CHANGEABLE: dict[str, Callable[[str], Any]] = {
     "weights": partial(_something, "a file or a name that `models list` shows"),
     "stabilise": partial(_one_of, STABILISE_KINDS),
-    **{key: COMPARABLE[key] for key in ("nms", "score_threshold", "image_size", "precision", "engine")},
+    **{
+        key: COMPARABLE[key]
+        for key in ("nms", "score_threshold", "image_size", "precision", "engine", "sharpen")
+    },
 }

@@ -54,11 +54,19 @@ def weights_facts(path: Path, image_size: int | None) -> WeightsFacts:
 
 
 def open_weights(
-    weights: WeightsFacts, choice: EngineChoice, machine: Machine, image_size: int | None, with_masks: bool
+    weights: WeightsFacts,
+    choice: EngineChoice,
+    machine: Machine,
+    image_size: int | None,
+    with_masks: bool,
+    with_levels: bool = False,
 ) -> NetworkSource:
-    """Open weights for the chosen engine. Raises CheckpointError and ConfigError."""
+    """Open weights for the chosen engine. Raises CheckpointError and ConfigError.
+
+    with_levels: for `RawOutputs.levels`, of checkpoints that are not run in int8
+    """
     if choice.engine == "torch":
-        return _OnTorch(weights.path, choice, image_size, with_masks)
+        return _OnTorch(weights.path, choice, image_size, with_masks, with_levels)
     floats = choice.precision
     if floats == "int8":  # precision of the layers that are not int8
         floats = "bf16" if machine.fast_bf16 else "fp32"
@@ -67,15 +75,18 @@ def open_weights(
     elif choice.precision == "int8" and weights.int8 is not None:
         model = _ExportedModel(weights.int8, weights.path, image_size, with_masks)
     else:
-        model = _CheckpointModel(weights.path, image_size, with_masks)
+        model = _CheckpointModel(weights.path, image_size, with_masks, with_levels)
     return _OnOpenVino(model, choice.precision, floats)
 
 
 class _OnTorch:
-    def __init__(self, path: Path, choice: EngineChoice, image_size: int | None, with_masks: bool) -> None:
+    def __init__(
+        self, path: Path, choice: EngineChoice, image_size: int | None, with_masks: bool, with_levels: bool
+    ) -> None:
         self._checkpoint = _read(path, image_size)
         self._choice = choice
         self._with_masks = with_masks
+        self._with_levels = with_levels
         self.config = self._checkpoint.config
 
     def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
@@ -83,7 +94,8 @@ class _OnTorch:
         from model.engines.torch_engine import TorchEngine
 
         network = build_from(self._checkpoint)
-        engine = TorchEngine(network, self._choice.device, self._choice.precision, self._with_masks)
+        device, precision = self._choice.device, self._choice.precision
+        engine = TorchEngine(network, device, precision, self._with_masks, with_levels=self._with_levels)
         return engine, engine.network
 
 
@@ -127,15 +139,17 @@ class _Model(Protocol):
 class _CheckpointModel:
     """A model converted from a checkpoint's network."""
 
-    def __init__(self, path: Path, image_size: int | None, with_masks: bool) -> None:
+    def __init__(self, path: Path, image_size: int | None, with_masks: bool, with_levels: bool) -> None:
         self._path = path
         self._image_size = image_size
         self._with_masks = with_masks
+        self._with_levels = with_levels
         self._checkpoint: Checkpoint | None = None
 
     def key(self, precision: str) -> ModelKey:
         digest = sha256_of(self._path)
-        return ModelKey(digest, self._path.name, self._image_size, self._with_masks, precision)
+        kind = f"{precision}, levels" if self._with_levels else precision
+        return ModelKey(digest, self._path.name, self._image_size, self._with_masks, kind)
 
     def config(self) -> YolactConfig:
         self._checkpoint = _read(self._path, self._image_size)
@@ -147,7 +161,7 @@ class _CheckpointModel:
 
         # the checkpoint read for the configuration is used once and then freed
         checkpoint, self._checkpoint = self._checkpoint or _read(self._path, self._image_size), None
-        return to_openvino(build_from(checkpoint), self._with_masks)
+        return to_openvino(build_from(checkpoint), self._with_masks, self._with_levels)
 
     def mask_iou_net(self) -> MaskIoUNet:
         return _mask_iou_net(self._checkpoint or _read(self._path, self._image_size))

@@ -177,6 +177,7 @@ def load_mask_rcnn(
     streams: int = 1,
     batch: int = 1,
     min_mask_region: float = MIN_MASK_REGION,
+    sharpen: str | None = None,
 ) -> MaskRcnnPredictor:
     """Return a predictor for weights of Mask R-CNN; the keywords are those of `load_predictor`.
 
@@ -186,7 +187,7 @@ def load_mask_rcnn(
     `streams`, `batch` and `min_mask_region` change nothing. Raises ConfigError on settings that the model
     does not know, CheckpointError on a file that cannot be used.
     """
-    _refuse_foreign(nms, crop_masks, engine, precision)
+    _refuse_foreign(nms, crop_masks, engine, precision, sharpen)
     _check_range(score_threshold, max_detections, image_size)
     where = select_device(device)
     config, state = read_mask_rcnn(path)
@@ -201,7 +202,7 @@ def load_mask_rcnn(
     return predictor
 
 
-def _refuse_foreign(nms: str, crop_masks: bool, engine: str, precision: str) -> None:
+def _refuse_foreign(nms: str, crop_masks: bool, engine: str, precision: str, sharpen: str | None) -> None:
     if engine not in ("auto", "torch") or precision not in ("auto", "fp32"):
         raise ConfigError(
             f"Mask R-CNN runs on the torch engine in fp32, got engine {engine}, precision {precision}"
@@ -212,6 +213,8 @@ def _refuse_foreign(nms: str, crop_masks: bool, engine: str, precision: str) -> 
         )
     if not crop_masks:
         raise ConfigError("Mask R-CNN predicts masks within boxes: they cannot be left uncropped")
+    if sharpen is not None:
+        raise ConfigError("Mask R-CNN has no features that masks could be sharpened by; leave sharpen out")
 
 
 def _check_range(score_threshold: float | None, max_detections: int, image_size: int | None = None) -> None:

@@ -27,6 +27,7 @@ class LoadOptions(TypedDict, total=False):
     nms: str
     classes: Sequence[str] | None
     min_mask_region: float
+    sharpen: str | None
     crop_masks: bool
     with_masks: bool
     streams: int

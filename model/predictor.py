@@ -18,7 +18,7 @@ from model.detection.decoding import Decoder, for_frames
 from model.detection.postprocessing import find, to_detections
 from model.detections import Detections
 from model.engines.base import YolactEngine
-from model.engines.choice import EngineChoice, choose, detect_machine
+from model.engines.choice import EngineChoice, choose, choose_with_levels, detect_machine
 from model.engines.choice import select_device as select_device
 from model.errors import ConfigError
 from model.input_shape import InputShape, input_shape
@@ -28,7 +28,10 @@ from model.options import MIN_MASK_REGION, DetectOptions, class_indices
 from model.preprocessing import preprocess
 
 if TYPE_CHECKING:
+    from model.detection.postprocessing import Found
+    from model.detection.raw_outputs import RawOutputs
     from model.network.yolact import Yolact
+    from model.sharpmask.sharpener import Sharpener
 
 Frame = NDArray[np.uint8]
 
@@ -39,6 +42,7 @@ class Predictor:
     engine:     returns prototypes unless `with_masks` is False
     decoder:    of the engine's outputs, on its device
     choice:     the choice of the engine and its reason, set by `load_predictor`
+    sharpener:  refines cropped masks; the engine returns levels then
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Predictor:
         options: DetectOptions,
         with_masks: bool = True,
         choice: EngineChoice | None = None,
+        sharpener: Sharpener | None = None,
     ) -> None:
         options.check(decoder.config)
         self.engine = engine
@@ -55,6 +60,7 @@ class Predictor:
         self.options = options
         self.with_masks = with_masks
         self.choice = choice
+        self.sharpener = sharpener
 
     @property
     def config(self) -> YolactConfig:
@@ -82,7 +88,11 @@ class Predictor:
         Raises ConfigError when one is out of range.
         """
         options = dataclasses.replace(self.options, **changes)
-        return Predictor(self.engine, self.decoder, options, self.with_masks, self.choice)
+        return Predictor(self.engine, self.decoder, options, self.with_masks, self.choice, self.sharpener)
+
+    def without_sharpener(self) -> Predictor:
+        """Return a predictor on the same engine whose masks are the network's own."""
+        return Predictor(self.engine, self.decoder, self.options, self.with_masks, self.choice)
 
     @torch.no_grad()
     def prepare(self, frames: Sequence[Frame]) -> torch.Tensor:
@@ -133,13 +143,25 @@ class Predictor:
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
         raw, decoder = for_frames(self.engine.start(self.prepare(frames))(), self.decoder, sizes[0])
         if self.device.type != "cpu":
-            found = find(raw, decoder, self.options)
-            return to_detections(found, sizes, self.config.class_names, self.options)
-        alone = [find(raw.image(number), decoder, self.options) for number in range(len(frames))]
+            return self.finish(find(raw, decoder, self.options), raw, sizes)
+        alone = [raw.image(number) for number in range(len(frames))]
         return [
-            to_detections(found, [size], self.config.class_names, self.options)[0]
-            for found, size in zip(alone, sizes, strict=True)
+            self.finish(find(one, decoder, self.options), one, [size])[0]
+            for one, size in zip(alone, sizes, strict=True)
         ]
+
+    def finish(
+        self, found: Found, raw: RawOutputs, image_sizes: Sequence[tuple[int, int]]
+    ) -> list[Detections]:
+        """Return the detections of each image with their masks at the frame's size, sharpened if wanted.
+
+        found, raw: of the same images, whose (height, width) lead to one input shape
+        """
+        windows = None
+        if self.sharpener is not None and self.options.crop_masks and found.masks is not None:
+            content = input_shape(self.config, image_sizes[0]).content
+            windows = self.sharpener.windows(found, raw, content)
+        return to_detections(found, image_sizes, self.config.class_names, self.options, windows)
 
 
 def _kind(value: object) -> str:
@@ -166,6 +188,7 @@ def load_predictor(
     streams: int = 1,
     batch: int = 1,
     min_mask_region: float = MIN_MASK_REGION,
+    sharpen: str | None = None,
 ) -> Predictor:
     """Load a predictor. weights: a file, a name of the catalogue, or None for the default weights.
 
@@ -181,6 +204,8 @@ def load_predictor(
     score_threshold: what a detection scores more than, 0..1; None for the weights' own for each class
     image_size: side of the network's input in pixels, the longer one where the aspect ratio is kept; None for
                 the weights' own. A smaller one is faster, a larger one finds smaller objects
+    sharpen:    weights of a SharpMask, a file or a name of the catalogue, that refines the masks of objects
+                of middling size on the network's own features: on a CPU, not in int8; None for none
     The rest is described at `DetectOptions` and `Predictor`.
 
     Raises ConfigError on settings that make no sense, and on a batch that memory cannot hold, CheckpointError
@@ -190,8 +215,13 @@ def load_predictor(
         raise ConfigError(f"streams and batch must be 1 or more, got {streams} and {batch}")
     facts = weights_facts(resolve_weights(weights), image_size)
     machine = detect_machine()
-    choice = choose(engine, device, precision, facts, machine)
-    source = open_weights(facts, choice, machine, image_size, with_masks)
+    if sharpen is None:
+        choice = choose(engine, device, precision, facts, machine)
+    else:
+        choice = choose_with_levels(engine, device, precision, facts, machine)
+    sharpener = None if sharpen is None else _sharpener(sharpen, facts.path)
+    with_levels = sharpen is not None and with_masks
+    source = open_weights(facts, choice, machine, image_size, with_masks, with_levels)
     if choice.device.type == "cpu":
         check_batch(batch, streams, source.config.image_size)
     options = DetectOptions(
@@ -203,7 +233,13 @@ def load_predictor(
         min_mask_region=min_mask_region,
     )
     options.check(source.config)
-    return Predictor(*source.build(streams, batch), options, with_masks, choice)
+    return Predictor(*source.build(streams, batch), options, with_masks, choice, sharpener)
+
+
+def _sharpener(sharpen: str, weights: Path) -> Sharpener:
+    from model.sharpmask.sharpener import load_sharpener  # here, since other starts need no torchvision
+
+    return load_sharpener(sharpen, weights)
 
 
 def make_predictor(

@@ -13,7 +13,7 @@ Colour = tuple[int, int, int]
 Background = Literal["kept", "blurred", "colour", "picture"]
 BACKGROUNDS: tuple[Background, ...] = ("kept", "blurred", "colour", "picture")
 
-_OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size")
+_OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size", "sharpen")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class DetectionSettings:
     score_threshold: what a detection scores more than, None for the weights' own of each class
     classes:   names to look for, None for all that the weights know; those that they lack are left out
     min_mask_region: share, 0..1, of the largest region of a mask that its others have at least
+    sharpen:   proposal weights that refine masks, None for none
     stabilise: how masks are kept still, see `pipeline.tracking.options`; it rests while people are hidden
     """
 
@@ -36,6 +37,7 @@ class DetectionSettings:
     nms: str = "fast"
     classes: tuple[str, ...] | None = None
     min_mask_region: float = MIN_MASK_REGION
+    sharpen: str | None = None
     stabilise: str = "off"
 
     def load_options(self) -> LoadOptions:
@@ -50,6 +52,7 @@ class DetectionSettings:
             nms=self.nms,
             classes=self.classes,
             min_mask_region=self.min_mask_region,
+            sharpen=self.sharpen,
         )
 
     def needs_reload(self, before: DetectionSettings) -> bool:

@@ -150,6 +150,7 @@ def _facts(settings: DetectionSettings, predictor: LoadedPredictor) -> tuple[Any
         chosen,
         predictor.config.image_size,
         settings.nms,
+        settings.sharpen,
         _thresholds(predictor),
         settings.stabilise,
     )
@@ -175,6 +176,8 @@ def _described(
         value = getattr(predictor.choice, key)
     elif key == "score_threshold" and value is None:
         value = "of the weights"
+    elif key == "sharpen" and value is None:
+        value = "off"
     return f"{key.replace('_', ' ')} {value}"
 
 

@@ -15,7 +15,7 @@ from app.options import DataOptions
 from app.terminal import Table, percent, progress_bar, show
 from app.values import PROPOSAL_COMPARABLE, Sweep, combined
 from model.atomic import write_bytes
-from model.checkpoints.catalog import resolve_weights
+from model.checkpoints.catalog import DEFAULT_PROPOSALS, resolve_weights
 from model.checkpoints.sharpmask import is_sharpmask_file
 from model.detections import Detections
 from model.errors import ConfigError, DataError, SourceError
@@ -61,7 +61,7 @@ class _Pass:
 def measure_proposals(measuring: ProposalMeasuring) -> None:
     """Measure average recall once, or once for each combination that is compared, and print tables."""
     runs = measuring.runs
-    path = resolve_weights(measuring.weights or "sharpmask_lite_objects")
+    path = resolve_weights(measuring.weights or DEFAULT_PROPOSALS)
     if not is_sharpmask_file(path):
         raise ConfigError(f"{path} is no proposal network; --proposals measures DeepMask and SharpMask")
     labels = labelled_images(measuring.data)

@@ -131,10 +131,11 @@ TWO_STAGE: dict[str, CatalogEntry] = {
 }
 
 
+DEFAULT_PROPOSALS = "sharpmask_lite_objects"
 # weights of DeepMask and SharpMask, which find objects of no class
 PROPOSALS: dict[str, CatalogEntry] = {
-    "sharpmask_lite_objects": CatalogEntry(
-        name="sharpmask_lite_objects",
+    DEFAULT_PROPOSALS: CatalogEntry(
+        name=DEFAULT_PROPOSALS,
         config="sharpmask_lite",
         licence="research only",
         bundled="sharpmask_lite_objects.pt",

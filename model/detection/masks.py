@@ -123,9 +123,20 @@ def enlarge(
 ) -> MaskCrop:
     """Resize one mask to the frame and threshold it at 0.5, computed only where it can hold pixels.
 
-    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels). The
-    result equals bilinear resizing of the whole mask with half-pixel centres: a product with an interpolation
-    matrix on either side, of which only the rows and columns of the crop are computed.
+    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels). See `resized`.
+    """
+    x, y, probabilities = resized(mask, bounds, frame_height, frame_width)
+    return MaskCrop(x, y, (probabilities > 0.5).numpy())
+
+
+def resized(
+    mask: Tensor, bounds: tuple[float, float, float, float], frame_height: int, frame_width: int
+) -> tuple[int, int, Tensor]:
+    """Return the part of a mask that can hold pixels at the frame's size: its corner x, y, and [h, w] float.
+
+    mask, bounds: as of `enlarge`. The result equals bilinear resizing of the whole mask with half-pixel
+    centres: a product with an interpolation matrix on either side, of which only the rows and columns of the
+    crop are computed.
     """
     x1, y1, x2, y2 = bounds
     rows = _reach(y1, y2, mask.shape[0], frame_height)
@@ -133,8 +144,7 @@ def enlarge(
     sources = tuple(slice(max(int(low) - 1, 0), int(high) + 2) for low, high in ((y1, y2), (x1, x2)))
     vertical = _interpolation(frame_height, mask.shape[0])[rows, sources[0]]
     horizontal = _interpolation(frame_width, mask.shape[1])[columns, sources[1]]
-    pixels = (vertical @ mask[sources] @ horizontal.T) > 0.5
-    return MaskCrop(columns.start, rows.start, pixels.numpy())
+    return columns.start, rows.start, vertical @ mask[sources] @ horizontal.T
 
 
 def _reach(low: float, high: float, cells: int, pixels: int) -> slice:

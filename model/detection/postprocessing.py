@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor
 from model.config import YolactConfig
 from model.detection.boxes import decode, decode_distances
 from model.detection.decoding import Decoder, for_frames
-from model.detection.masks import assemble, crop_bounds, enlarge, in_place, inside
+from model.detection.mask_windows import MaskWindow, at_frame_size
+from model.detection.masks import assemble, crop_bounds, in_place, inside
 from model.detection.nms import NMS, doubles, rows_at
 from model.detection.raw_outputs import RawOutputs
 from model.detection.regions import without_small_regions
@@ -23,6 +24,8 @@ from model.input_shape import input_shape
 from model.network.anchors import within_content
 from model.network.heads import MaskIoUNet
 from model.options import MIN_MASK_REGION, DetectOptions
+
+Windows: TypeAlias = Sequence[MaskWindow | None]
 
 _ROUNDING = 1e-3  # far more than the softmax rounds
 
@@ -194,15 +197,19 @@ def to_detections(
     image_sizes: Sequence[tuple[int, int]],
     class_names: tuple[str, ...],
     options: DetectOptions | None = None,
+    windows: Sequence[Windows] | None = None,
 ) -> list[Detections]:
     """Run the part on the host: download the detections and resize masks to the frame.
+
+    windows: of each image, for its valid detections in their order, what sharpens their masks
 
     Small regions of cropped masks are removed, see `DetectOptions`; without options none are.
     """
     host = _map(found, lambda part: part.cpu())
     least = options.min_mask_region if options is not None and options.crop_masks else 0.0
-    images = zip(range(len(host.scores)), image_sizes, strict=True)
-    return [_record(host, image, size, class_names, least) for image, size in images]
+    each = windows or [()] * len(host.scores)
+    images = zip(range(len(host.scores)), image_sizes, each, strict=True)
+    return [_record(host, image, size, class_names, least, of_image) for image, size, of_image in images]
 
 
 def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
@@ -251,20 +258,30 @@ def _rescored(found: Found, cropped: Tensor, mask_iou_net: MaskIoUNet) -> Found:
 
 
 def _record(
-    found: Found, image: int, image_size: tuple[int, int], class_names: tuple[str, ...], min_region: float
+    found: Found,
+    image: int,
+    image_size: tuple[int, int],
+    class_names: tuple[str, ...],
+    min_region: float,
+    windows: Windows,
 ) -> Detections:
     height, width = image_size
     here = found.valid[image]
     limits = torch.tensor([width, height, width, height], dtype=found.boxes.dtype)
     boxes = found.boxes[image][here] * limits
+    boxes = torch.minimum(boxes.clamp(min=0), limits)
     crops = None
     if found.masks is not None and found.bounds is not None:
         pairs = zip(found.masks[image][here], found.bounds[image][here].tolist(), strict=True)
         whole = ((without_small_regions(mask.numpy(), min_region), bounds) for mask, bounds in pairs)
-        crops = tuple(enlarge(torch.from_numpy(mask), tuple(b), height, width) for mask, b in whole)
+        each = windows or [None] * len(boxes)
+        crops = tuple(
+            at_frame_size(torch.from_numpy(mask), tuple(bounds), tuple(box), image_size, window)
+            for (mask, bounds), box, window in zip(whole, boxes.tolist(), each, strict=True)
+        )
     return Detections(
         image_size=(height, width),
-        boxes=torch.minimum(boxes.clamp(min=0), limits).numpy().astype(np.float32),
+        boxes=boxes.numpy().astype(np.float32),
         scores=found.scores[image][here].numpy(),
         classes=found.classes[image][here].numpy(),
         class_names=class_names,

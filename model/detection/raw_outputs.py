@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+LEVELS = ("level_2", "level_4", "level_8", "level_16")
+
 
 class RawOutputs(NamedTuple):
     """Outputs of the network, all float32; rows are ordered level, y, x, anchor."""
@@ -16,6 +18,17 @@ class RawOutputs(NamedTuple):
     prototypes: Tensor | None  # [B, Hp, Wp, K], not negative; None in boxes-only mode
     semantic_logits: Tensor | None = None  # [B, C, h3, w3], in training mode only
     box_distribution: Tensor | None = None  # [B, A, 4, bins] logits, anchor-free in training mode only
+    # the backbone's features of the whole input, [B, C, h, w] at the stride in the name; all four or none
+    level_2: Tensor | None = None
+    level_4: Tensor | None = None
+    level_8: Tensor | None = None
+    level_16: Tensor | None = None
+
+    @property
+    def levels(self) -> tuple[Tensor, ...] | None:
+        """The backbone's features, finest first; None unless the engine was asked for them."""
+        levels = tuple(part for name in LEVELS if (part := getattr(self, name)) is not None)
+        return levels or None
 
     def image(self, number: int) -> RawOutputs:
         """Return the outputs of one image of the batch, B = 1; the memory is shared.

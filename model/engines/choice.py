@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -109,6 +109,22 @@ def choose(
         )
         raise ConfigError(f"{asked}: this does not go together; available here: {there or 'nothing'}")
     raise ConfigError(f"{asked}: this does not go together here: {'; '.join(passed_over)}")
+
+
+def choose_with_levels(
+    engine: str, device: str, precision: str, weights: WeightsFacts, machine: Machine
+) -> EngineChoice:
+    """Return the fastest option that gives the backbone's levels: on the CPU, of a checkpoint, not in int8.
+
+    Raises ConfigError where something else is named, as `choose` does.
+    """
+    if device not in ("auto", "cpu") or precision == "int8" or weights.exported is not None:
+        raise ConfigError(
+            "masks are sharpened on the CPU, on features of a checkpoint's network in floating point; got "
+            f"{weights.path.name}, device {device}, precision {precision}"
+        )
+    choice = choose(engine, "cpu", precision, replace(weights, int8=None), machine)
+    return replace(choice, reason="the fastest that gives features to sharpen masks by")
 
 
 def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) -> list[Availability]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from model.detection.raw_outputs import RawOutputs
+from model.detection.raw_outputs import LEVELS, RawOutputs
 
 if TYPE_CHECKING:
     import openvino
@@ -27,10 +27,11 @@ Outputs = TypeVar("Outputs", covariant=True)
 
 
 def raw_outputs(parts: Mapping[str, Tensor]) -> RawOutputs:
-    """Return a detector's outputs by their names as `RawOutputs`; `prototypes` may be absent."""
-    return RawOutputs(
+    """Return a detector's outputs by their names as `RawOutputs`; prototypes and levels may be absent."""
+    own = RawOutputs(
         parts["box_deltas"], parts["class_logits"], parts["mask_coefficients"], parts.get("prototypes")
     )
+    return own._replace(**{name: parts[name] for name in LEVELS if name in parts})
 
 
 class OpenVinoEngine(Generic[Inputs, Outputs]):

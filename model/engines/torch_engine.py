@@ -29,6 +29,7 @@ class TorchEngine:
     `network` is that copy, the decoder of the outputs: anchors and mask IoU network are on the device and
     always float32. `cuda_graphs` records the pass once for each batch size and then replays it,
     which saves the launches; outputs are copied out of the graph's memory. It was never run on a GPU.
+    `with_levels` asks for `RawOutputs.levels`.
 
     Raises ConfigError when the device does not compute in that precision.
     """
@@ -42,6 +43,7 @@ class TorchEngine:
         precision: str = "fp32",
         with_masks: bool = True,
         cuda_graphs: bool = False,
+        with_levels: bool = False,
     ) -> None:
         _check(network, device, precision, cuda_graphs)
         self.device = device
@@ -50,6 +52,7 @@ class TorchEngine:
         self.network = _ready(network, device, _DTYPES[precision])
         self._dtype = _DTYPES[precision]
         self._with_masks = with_masks
+        self._with_levels = with_levels
         self._graphs: OrderedDict[int, _Graph] | None = OrderedDict() if cuda_graphs else None
 
     @torch.inference_mode()
@@ -60,7 +63,7 @@ class TorchEngine:
 
     def _forward(self, images: Tensor) -> RawOutputs:
         ready = images.to(self._dtype, memory_format=torch.channels_last)
-        outputs: RawOutputs = self.network(ready, with_masks=self._with_masks)
+        outputs: RawOutputs = self.network(ready, with_masks=self._with_masks, with_levels=self._with_levels)
         return outputs
 
     def _replay(self, graphs: OrderedDict[int, _Graph], images: Tensor) -> RawOutputs:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from model.config import YolactConfig
+from model.detection.raw_outputs import LEVELS, RawOutputs
 from model.engines.openvino_core import refuse_telemetry
 from model.exporting.conversion import converted, exported, fold_constants, name_convolutions
 from model.input_shape import PADDED_TO
@@ -23,15 +25,16 @@ OUTPUTS = (*BOX_OUTPUTS, PROTOTYPES)
 """The outputs by name, in the order and layout of `RawOutputs`."""
 
 
-def to_openvino(network: Yolact, with_masks: bool = True) -> openvino.Model:
+def to_openvino(network: Yolact, with_masks: bool = True, with_levels: bool = False) -> openvino.Model:
     """Convert the network, in evaluation mode and with its batch norms folded away.
 
     The input `images` is [B, 3, S, S] float32 as `preprocess` returns it, with any B and the network's own S;
     where the aspect ratio is kept it is [B, 3, h, w] with any multiples of 32. The outputs are float32 and
-    named `OUTPUTS`; without masks `prototypes` is left out. A convolution is named after its module, such as
+    named `OUTPUTS`; without masks `prototypes` is left out, with levels (and masks) `LEVELS` follow. A
+    convolution is named after its module, such as
     `head.bbox_layer`, and numbered where a module is used more than once.
     """
-    program = exported_program(network)
+    program = exported_program(network, with_levels)
     model = converted(program, trace_again=bool(network.config.backbone.deformable_interval))
     model.reshape([-1, 3, *input_sides(network.config)])
     fold_constants(model)
@@ -51,7 +54,19 @@ def without_masks(model: openvino.Model) -> openvino.Model:
     return kept
 
 
-def exported_program(network: Yolact) -> torch.export.ExportedProgram:
+class _WithLevels(nn.Module):
+    """A network that returns the backbone's levels, too."""
+
+    def __init__(self, network: Yolact) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> RawOutputs:
+        outputs: RawOutputs = self.network(images, with_levels=True)
+        return outputs
+
+
+def exported_program(network: Yolact, with_levels: bool = False) -> torch.export.ExportedProgram:
     """Trace the network by `torch.export`, with a batch of any size, for OpenVINO."""
     from model.network.yolact import (
         fuse_batch_norms,  # here, so that reading what was exported needs no torchvision
@@ -60,7 +75,8 @@ def exported_program(network: Yolact) -> torch.export.ExportedProgram:
     fused = fuse_batch_norms(network).cpu().to(memory_format=torch.contiguous_format)
     # two images: a batch of one would be taken for a constant
     example = torch.zeros(2, 3, *example_sides(network.config))
-    return exported(fused, (example,), (dynamic_sides(network.config),))
+    whole = _WithLevels(fused) if with_levels else fused
+    return exported(whole, (example,), (dynamic_sides(network.config),))
 
 
 def input_sides(config: YolactConfig) -> tuple[int, int]:
@@ -84,6 +100,6 @@ def dynamic_sides(config: YolactConfig) -> dict[int, Any]:
 
 def _name(model: openvino.Model, modules: list[str]) -> None:
     model.input(0).set_names({INPUT})
-    for output, name in zip(model.outputs, OUTPUTS, strict=False):
+    for output, name in zip(model.outputs, (*OUTPUTS, *LEVELS), strict=False):
         output.set_names({name})
     name_convolutions(model, modules)

@@ -60,16 +60,21 @@ class Yolact(nn.Module):
         self.config = dataclasses.replace(self.config, image_size=image_size)
         self.anchors = square_boxes(self.config).to(self.anchors.device)
 
-    def forward(self, images: Tensor, with_masks: bool = True) -> RawOutputs:
+    def forward(self, images: Tensor, with_masks: bool = True, with_levels: bool = False) -> RawOutputs:
         """Return the raw outputs for images.
 
         images: [B, 3, S, S] float, normalised RGB (`preprocess`), S = `config.image_size`; where the aspect
                 ratio is kept [B, 3, h, w], both multiples of 32
 
-        Without masks the protonet is skipped (paper, appendix A.1). Raises ValueError on another size.
+        Without masks the protonet is skipped (paper, appendix A.1). With levels `RawOutputs.levels` are kept,
+        which takes a backbone that offers them. Raises ValueError on another size.
         """
         self._check(images)
-        return self.interpret(self.backbone(images), with_masks)
+        if not with_levels:
+            return self.interpret(self.backbone(images), with_masks)
+        stem, c2, *features = self.backbone.levels(images)
+        raw = self.interpret((c2, *features), with_masks)
+        return raw._replace(level_2=stem, level_4=c2, level_8=features[0], level_16=features[1])
 
     def interpret(self, features: tuple[Tensor, ...], with_masks: bool = True) -> RawOutputs:
         """Return the raw outputs for features that the backbone has computed."""

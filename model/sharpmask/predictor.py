@@ -191,6 +191,7 @@ def display_options(options: LoadOptions) -> ProposalOptions:
         "image_size": options.get("image_size") is not None,
         "nms": options.get("nms", "fast") not in ("fast", "exact"),
         "crop_masks": not options.get("crop_masks", True),
+        "sharpen": options.get("sharpen") is not None,
     }
     if any(foreign.values()):
         named = ", ".join(name for name, given in foreign.items() if given)

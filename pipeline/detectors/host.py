@@ -10,7 +10,7 @@ import torch
 
 from model.detection.decoding import Decoder, for_frames
 from model.detection.mask_parts import mask_parts
-from model.detection.postprocessing import Found, add_masks, suppress, to_detections
+from model.detection.postprocessing import Found, add_masks, suppress
 from model.detection.raw_outputs import RawOutputs
 from model.predictor import Predictor
 from pipeline.detectors.base import Pending, StageClock
@@ -80,7 +80,7 @@ class HostDetector:
         options = self._predictor.options
         found = self._suppressed(raw, decoder, frame, clock)
         found = add_masks(found, raw, decoder, options, keep_coefficients=self._inspect)
-        (here,) = to_detections(found, [frame.size], self._predictor.config.class_names, options)
+        (here,) = self._predictor.finish(found, raw, [frame.size])
         inspection = self._inspection(found, raw)
         clock.lap("masks")
         return Result(frame, here, clock.timings(), inspection=inspection)

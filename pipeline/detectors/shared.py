@@ -74,4 +74,5 @@ class _Reader(Predictor):
 
 
 def _with_engine(kind: type[Predictor], predictor: Predictor, engine: YolactEngine) -> Predictor:
-    return kind(engine, predictor.decoder, predictor.options, predictor.with_masks, predictor.choice)
+    parts = predictor.decoder, predictor.options, predictor.with_masks, predictor.choice
+    return kind(engine, *parts, predictor.sharpener)

@@ -9,7 +9,7 @@ import pytest
 
 from app.annotate.options import AnnotateOptions, TrackingOptions
 from app.options import add_detection_arguments, add_drawing_arguments, add_tracking_arguments, record
-from app.values import track_formats
+from app.values import combined, sweep, track_formats
 from model.errors import ConfigError
 from model.predictor import load_predictor
 from pipeline.settings import DetectionSettings, DisplaySettings
@@ -29,7 +29,7 @@ def test_every_argument_reaches_the_predictor_under_its_own_name() -> None:
         *("--weights", "w.pt", "--device", "cuda:1", "--score-threshold", "0.5", "--top-k", "7"),
         *("--engine", "torch", "--precision", "bf16"),
         *("--nms", "exact", "--classes", "person, traffic light", "--image-size", "320"),
-        *("--min-mask-region", "0.25"),
+        *("--min-mask-region", "0.25", "--sharpen", "s.pt"),
     )
     assert options == {
         "weights": "w.pt",
@@ -41,6 +41,7 @@ def test_every_argument_reaches_the_predictor_under_its_own_name() -> None:
         "nms": "exact",
         "classes": ("person", "traffic light"),
         "min_mask_region": 0.25,
+        "sharpen": "s.pt",
         "image_size": 320,
     }
 
@@ -49,6 +50,16 @@ def test_without_arguments_the_predictor_gets_its_own_defaults() -> None:
     signature = inspect.signature(load_predictor)
     for name, value in parsed().items():
         assert signature.parameters[name].default == value, name
+
+
+def test_masks_are_sharpened_by_the_usual_weights_where_none_are_named() -> None:
+    assert parsed("--sharpen")["sharpen"] == "sharpmask_lite_objects"
+    compared = combined([sweep("sharpen=off,on,own.pt")])
+    assert {label: change["sharpen"] for label, change in compared.items()} == {
+        "sharpen=off": None,
+        "sharpen=sharpmask_lite_objects": "sharpmask_lite_objects",
+        "sharpen=own.pt": "own.pt",
+    }
 
 
 def test_the_window_and_the_command_line_draw_alike_without_being_asked() -> None:

@@ -162,6 +162,7 @@ def test_without_masks_there_are_the_same_boxes(published, found):
         ({"precision": "int8"}, "precision int8"),
         ({"nms": "class-agnostic"}, "knows no 'class-agnostic' NMS"),
         ({"crop_masks": False}, "cannot be left uncropped"),
+        ({"sharpen": "sharpmask_lite_objects"}, "no features that masks could be sharpened by"),
         ({"image_size": 8}, "must be 32 to 4096 pixels, got 8"),
         ({"score_threshold": 1.5}, "must be 0 to 1, got 1.5"),
         ({"max_detections": 101}, "1 to 100 detections"),

@@ -21,8 +21,9 @@ CHANGED: dict[str, Any] = {
     "nms": "exact",
     "classes": ("person",),
     "min_mask_region": 0.5,
+    "sharpen": "sharpmask_lite_objects",
 }
-OF_THE_NETWORK = {"engine", "device", "precision", "image_size"}
+OF_THE_NETWORK = {"engine", "device", "precision", "image_size", "sharpen"}
 ELSEWHERE = {"weights", "stabilise"}  # the network itself, and tracking
 
 

@@ -92,6 +92,7 @@ DETECTION_FIELDS: Fields = {
     "nms": _one_of(*NMS_KINDS),
     "classes": _optional(_texts),
     "min_mask_region": _number(0, 1),
+    "sharpen": _optional(_text),
     "stabilise": _one_of(*STABILISE_KINDS),
 }
 

@@ -20,3 +20,7 @@ class Backbone(nn.Module):
         images: [B, 3, H, W] float. C2 to C5 are at strides 4, 8, 16 and 32, sides rounded up.
         """
         raise AssertionError(f"{type(self).__name__} does not implement forward")
+
+    def levels(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the feature maps at strides 2, 4, 8, 16 and 32, where a backbone offers them all."""
+        raise AssertionError(f"{type(self).__name__} offers no features at stride 2")

@@ -57,8 +57,12 @@ class CspNet(Backbone):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return C2 at stride 4, then C3, C4 and C5. See `Backbone.forward`."""
-        x = self.maxpool(self.stem(images))
-        features = []
+        return self.levels(images)[1:]
+
+    def levels(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the stem's output at stride 2, then C2 to C5. See `Backbone.levels`."""
+        features = [self.stem(images)]
+        x = self.maxpool(features[0])
         for stage in self.stages:
             x = stage(x)
             features.append(x)

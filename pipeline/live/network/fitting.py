@@ -96,8 +96,8 @@ def configured(network: LiveNetwork, settings: DetectionSettings, private: bool)
     """The network with the settings that need no other one.
 
     private: it finds more than is wanted, so that no person is missed: every class, low scores, as many as
-             can be, whole masks, and no person that another class's box would suppress. `wanted_rows`
-             leaves it out again.
+             can be, whole masks that are not sharpened, and no person that another class's box would
+             suppress. `wanted_rows` leaves it out again.
 
     Classes that it does not know are left out, see `with_known_classes`. Raises ConfigError on what makes no
     sense for this network. A proposal network knows no person, so that privacy hides the whole picture.
@@ -110,7 +110,7 @@ def configured(network: LiveNetwork, settings: DetectionSettings, private: bool)
     wanted = network.with_options(**options)
     if not private:
         return wanted
-    return wanted.with_options(
+    return wanted.without_sharpener().with_options(
         classes=None,
         threshold_limit=PRIVATE_THRESHOLD,
         max_detections=network.config.detection.max_detections,

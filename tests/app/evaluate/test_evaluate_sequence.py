@@ -35,6 +35,7 @@ class Bright:
     options: DetectOptions
     config: YolactConfig = CONFIG
     engine: NoEngine = ENGINE
+    sharpener: None = None
 
     @property
     def score_threshold(self) -> float:

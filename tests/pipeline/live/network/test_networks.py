@@ -9,10 +9,15 @@ from time import monotonic
 
 import numpy as np
 import pytest
+import torch
 
 from model.checkpoints.sharpmask import save_sharpmask
 from model.detections import Detections
 from model.errors import ConfigError
+from model.predictor import Predictor
+from model.sharpmask.config import SHARPMASK_PRESETS
+from model.sharpmask.network import SharpMask
+from model.sharpmask.sharpener import Sharpener
 from pipeline.frame import Frame
 from pipeline.live.events import Event, Loaded
 from pipeline.live.network.fitting import (
@@ -61,6 +66,16 @@ def test_with_privacy_everybody_is_looked_for_who_may_be_there() -> None:
     options = network.options
     assert (options.thresholds(network.config), options.max_detections) == ((0.05,) * 3, 100)
     assert (options.nms, options.classes) == ("fast", None)
+
+
+def test_with_privacy_masks_are_the_networks_own() -> None:
+    with torch.device("meta"):
+        sharpener = Sharpener(SharpMask(SHARPMASK_PRESETS["sharpmask_lite"]))
+    plain = small_network()
+    sharp = Predictor(plain.engine, plain.decoder, plain.options, sharpener=sharpener)
+    settings = DetectionSettings(sharpen="sharpmask_lite_objects")
+    assert configured(sharp, settings, private=False).sharpener is sharpener
+    assert configured(sharp, settings, private=True).sharpener is None
 
 
 def test_who_asks_for_less_than_privacy_does_gets_it() -> None:
