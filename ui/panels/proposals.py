@@ -23,7 +23,7 @@ from ui.panels.widgets import WrappedLabel
 if TYPE_CHECKING:
     from model.sharpmask.inspection import MaskGrowth, ProposalInspection, ScoreMap
 
-_WEIGHTS = " or ".join(PROPOSALS)
+_WEIGHTS = next(iter(PROPOSALS))  # those that come along
 CHOOSE = f"Choose the weights {_WEIGHTS} in the panel Detection to see how objects of any class are proposed."
 NO_FRAME = f"Open a camera or a file, with the weights {_WEIGHTS}, to see how objects are proposed."
 NO_PICTURE = "No picture is shown at the moment."

@@ -46,7 +46,7 @@ def test_the_whole_catalogue_is_listed_with_what_is_installed_first(weights, hom
     box = weights.choice
     texts = [box.itemText(row) for row in range(box.count())]
     shipped = [DEFAULT_WEIGHTS, "livemask_n", "livemask_m"]
-    assert texts[:7] == ["Installed", *shipped, ABSENT, *PROPOSALS, "Not installed"]
+    assert texts[:7] == ["Installed", *shipped, ABSENT, "sharpmask_lite_objects", "Not installed"]
     assert set(texts) == {"Installed", "Not installed", *CATALOG, *PROPOSALS}
     assert box.value == DEFAULT_WEIGHTS
 
