@@ -200,6 +200,7 @@ PROPOSAL_COMPARABLE: dict[str, Callable[[str], Any]] = {
     "refine": lambda text: _one_of(("on", "off"), text) == "on",
     "zoom": lambda text: _whole_number(text, 0, 2),
     "topn": at_least_one,
+    **{key: COMPARABLE[key] for key in ("device", "engine", "precision")},
 }
 CHANGEABLE: dict[str, Callable[[str], Any]] = {
     "weights": partial(_something, "a file or a name that `models list` shows"),

@@ -34,6 +34,8 @@ class ProposalMeasuring:
     data: DataOptions
     weights: str | None = None
     device: str = "auto"
+    engine: str = "torch"
+    precision: str = "fp32"
     zoom: int = 0
     topn: int = 1000
     refine: bool = True
@@ -66,15 +68,19 @@ def measure_proposals(measuring: ProposalMeasuring) -> None:
         raise ConfigError(f"{path} is no proposal network; --proposals measures DeepMask and SharpMask")
     labels = labelled_images(measuring.data)
     found: dict[str, tuple[ProposalFigures, float]] = {}
+    used: set[str] = set()
     for label, run in runs.items():
         options = measuring_options(run.zoom, run.topn, run.refine)
-        predictor = load_proposal_predictor(path, options, measuring.device)
+        predictor = load_proposal_predictor(path, options, run.device, run.engine, run.precision)
+        if predictor.choice is not None:
+            used.add(f"{predictor.choice.engine} {predictor.choice.precision}")
         one = _Pass()
         results = _proposals(labels, predictor, one, label, measuring.data.skip_broken)
         figures = proposal_recall(labels.truth, results, measuring.resamples)
         found[label] = figures, sum(one.seconds) / max(1, len(one.seconds))
     title = (
-        f"{predictor.config.name} on {labels.file.name}, {figures.images} images, {figures.objects} objects"
+        f"{predictor.config.name} on {labels.file.name}, {figures.images} images, {figures.objects} objects, "
+        f"{' and '.join(sorted(used))}"
     )
     for kind in ("masks", "boxes"):
         show(_table(f"{title}: {kind}", {k: (getattr(f, kind), s) for k, (f, s) in found.items()}))

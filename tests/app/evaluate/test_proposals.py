@@ -36,7 +36,7 @@ def test_recall_of_boxes_and_masks_is_told_and_written(weights: Path, data: Path
     assert run("--weights", weights, "--data", data, "--topn", 50, "-o", out) == EXIT_OK
 
     told = capsys.readouterr().out
-    assert "tiny on labels.json, 2 images, 3 objects: masks" in told
+    assert "tiny on labels.json, 2 images, 3 objects, torch fp32: masks" in told
     assert all(head in told for head in ("AR@10", "AR@1000", "AUC", "s an image"))
     figures = json.loads((out / "proposals.json").read_text())["all"]
     assert figures["objects"] == 3
