@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from model.engines.openvino_core import refuse_telemetry
+from model.errors import ConfigError
 
 if TYPE_CHECKING:
     import openvino
@@ -38,10 +39,12 @@ def converted(program: torch.export.ExportedProgram, trace_again: bool = False) 
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
 
+    kinds = _paddings(program)
     frontend = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchFXPythonDecoder(_in_parts(program, trace_again), dynamic_shapes=True)
     model = frontend.convert(frontend.load(decoder))
-    _repeat_edges(model)
+    if kinds == {"replicate"}:
+        _repeat_edges(model)
     return model
 
 
@@ -82,7 +85,7 @@ def _part(graph: torch.fx.Graph, node: torch.fx.Node) -> Any:
     if node.target == aten.reshape.default:
         return graph.call_function(aten.view.default, node.args)
     if node.target == aten.pad.default:
-        return graph.call_function(aten.reflection_pad2d.default, _replicated(*arguments))
+        return graph.call_function(aten.reflection_pad2d.default, (arguments[0], list(arguments[1])))
     if node.target == aten.dropout.default:  # in evaluation mode
         return arguments[0]
     if node.target == aten.to.dtype and arguments[0].meta["val"].dtype == arguments[1]:
@@ -105,14 +108,17 @@ def _convolution_arguments(
     return (x, weight, bias, *lists, transposed, output_padding, groups)
 
 
-def _replicated(x: Any, widths: Any, mode: str = "constant", value: Any = None) -> tuple[Any, ...]:
-    """Return the arguments of a padding that repeats edges, without its mode. See `_repeat_edges`."""
-    assert mode == "replicate", "of paddings, only those that repeat edges are used"
-    return (x, list(widths))
+def _paddings(program: torch.export.ExportedProgram) -> set[str]:
+    """Return the modes of a program's paddings. Raises ConfigError where there are several."""
+    nodes = [n for n in program.graph.nodes if n.target == torch.ops.aten.pad.default]
+    kinds = {str(dict(enumerate(node.args)).get(2, "constant")) for node in nodes}
+    if len(kinds) > 1 or not kinds <= {"replicate", "reflect"}:
+        raise ConfigError(f"paddings of the kind {' and '.join(sorted(kinds))} cannot be converted together")
+    return kinds
 
 
 def _repeat_edges(model: openvino.Model) -> None:
-    """Make every padding by reflection one by repeated edges.
+    """Make every padding by reflection one by repeated edges, which `_part` put it in the place of.
 
     OpenVINO's frontend for exported programs knows reflection alone, its models know both.
     """

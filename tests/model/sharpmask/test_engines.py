@@ -51,7 +51,14 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "tiny.pt"
 
 
-@pytest.mark.parametrize("config", [TINY, replace(TINY, refine_width=0)], ids=["refines", "coarse"])
+REFLECTED = replace(
+    SHARPMASK_PRESETS["w112_p3_d21_f128"], code=8, score_hidden=8, mask_side=14, padding="reflect"
+)
+
+
+@pytest.mark.parametrize(
+    "config", [TINY, replace(TINY, refine_width=0), REFLECTED], ids=["refines", "coarse", "reflected"]
+)
 @pytest.mark.parametrize("refine", [True, False])
 def test_openvino_says_what_pytorch_says(tmp_path: Path, config, refine: bool):
     save_sharpmask(tmp_path / "tiny.pt", tiny(config))
