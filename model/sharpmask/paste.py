@@ -26,13 +26,13 @@ def paste(
     corner: row and column of the window's corner in pixels of that level, without its margin; may be negative
     shape:  height and width of the picture
     """
-    # not by numpy, whose threads wait for work in a loop and keep the cores from an engine's own
     resize = resizing(logits.shape[0], max(1, math.floor(window / scale)))
-    resized = resize @ torch.as_tensor(logits, dtype=torch.float32) @ resize.T
-    inside = resized.numpy() > math.log(probability / (1 - probability))
-    first, rows = _places(corner[0], scale, len(inside), shape[0])
-    left, columns = _places(corner[1], scale, len(inside), shape[1])
-    return MaskCrop(left, first, inside[rows, columns]).tight()
+    first, rows = _places(corner[0], scale, len(resize), shape[0])
+    left, columns = _places(corner[1], scale, len(resize), shape[1])
+    # not by numpy, whose threads wait for work in a loop and keep the cores from an engine's own
+    shown = resize[rows] @ torch.as_tensor(logits, dtype=torch.float32) @ resize[columns].T
+    inside = shown.numpy() > math.log(probability / (1 - probability))
+    return MaskCrop(left, first, inside).tight()
 
 
 def _places(corner: int, scale: float, side: int, limit: int) -> tuple[int, slice]:
