@@ -19,7 +19,7 @@ from model.sharpmask.network import DenseOutputs
 from model.sharpmask.pyramid import FramedPicture
 
 # pixels that one pass takes: the network needs some 70 bytes for each in bf16
-MOST_PIXELS = 3_200_000
+MOST_PIXELS = 2_400_000
 # how far beyond its own cells an output depends on the picture, in pixels: a skip at stride 16 of the CSP
 # trunk sees 199 px before itself, one of ResNet-50's 181
 HALO = 208

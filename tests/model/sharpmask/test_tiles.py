@@ -18,8 +18,8 @@ LITE = SHARPMASK_PRESETS["sharpmask_lite"]
 
 
 def test_a_picture_that_fits_is_one_tile():
-    (tile,) = tiles(LITE, 1240, 2080)
-    assert tile.rows == (0, 1240, 0, window_count(LITE, 1240))
+    (tile,) = tiles(LITE, 1100, 2080)
+    assert tile.rows == (0, 1100, 0, window_count(LITE, 1100))
     assert tile.columns == (0, 2080, 0, window_count(LITE, 2080))
 
 
@@ -44,7 +44,7 @@ def test_no_tile_is_too_large_and_the_overlap_costs_little(height: int, width: i
     found = tiles(LITE, height, width)
     areas = [(t.rows.stop - t.rows.start) * (t.columns.stop - t.columns.start) for t in found]
     assert max(areas) <= 1.02 * MOST_PIXELS
-    assert sum(areas) < 2.8 * height * width
+    assert sum(areas) < 3 * height * width
 
 
 @pytest.mark.parametrize(
