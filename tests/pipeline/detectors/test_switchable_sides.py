@@ -48,8 +48,9 @@ def detector() -> SwitchableDetector:
 
 def check_same(found: Detections | None, expected: Detections) -> None:
     assert found is not None
-    np.testing.assert_array_equal(found.scores, expected.scores)
-    np.testing.assert_array_equal(found.boxes, expected.boxes)
+    # matrix products round by the size of the batch on some processors
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-6)
+    np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-4)
     np.testing.assert_array_equal(found.masks, expected.masks)
 
 
