@@ -53,14 +53,12 @@ class CoreSharing:
 
     def __call__(self, predictor: LoadedPredictor) -> None:
         """Make ready for this network."""
-        import torch
-
-        from app.predictors import runs_in_openvino, share_cores
+        from app.predictors import runs_in_openvino, set_torch_threads, share_cores, torch_threads
 
         if self._own is None:
-            self._own = torch.get_num_threads()
+            self._own = torch_threads()
         elif not runs_in_openvino(predictor):
-            torch.set_num_threads(self._own)
+            set_torch_threads(self._own)
         share_cores(predictor)
 
 

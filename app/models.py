@@ -120,7 +120,7 @@ def _content(entry: CatalogEntry) -> dict[str, Any]:
     """Return the facts in a bundled file; those of published ones are their configurations'."""
     if not entry.bundled or not entry.path.is_file():
         return {}
-    from model.checkpoints.sharpmask import is_sharpmask_file
+    from model.checkpoints.kinds import is_sharpmask_file
     from model.checkpoints.yolact import read_config
     from model.sharpmask.predictor import CLASS_NAMES
 

@@ -157,6 +157,7 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
         default=STABILISE_KINDS[0],
         help="keep masks from jittering from frame to frame (default: %(default)s)",
     )
+    add_keyframe_arguments(group)
     group.add_argument(
         "--tracks-as",
         type=track_formats,
@@ -164,6 +165,24 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help=f"write the tracks too, beside each output, as any of {', '.join(TRACK_FORMATS)}; mots counts "
         "frames from 1, as MOTSChallenge does, kitti-mots from 0, as KITTI MOTS does",
+    )
+
+
+def add_keyframe_arguments(group: argparse._ActionsContainer) -> None:
+    """Add the flags that let the network pass over frames."""
+    group.add_argument(
+        "--keyframes",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="let the network look at one of N frames, and wherever the picture changes too much, and move "
+        "what was found along for those between: faster, and a little less exact (default: %(default)s, "
+        "every frame)",
+    )
+    group.add_argument(
+        "--reuse-still",
+        action="store_true",
+        help="give a frame that looks as the last one did that one's result: for cameras that watch a place",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import torch
+from threadpoolctl import threadpool_limits
 
 from model.instance_predictor import load_instance_predictor
 from model.options import LoadOptions
@@ -58,11 +58,25 @@ def runs_in_openvino(predictor: LoadedPredictor) -> bool:
 
 
 def share_cores(predictor: LoadedPredictor) -> None:
-    """Give the cores to OpenVINO's threads where it runs the network; call it before any frame comes.
+    """Give the cores to the network's threads; call it before any frame comes.
 
-    PyTorch then only prepares frames and reads outputs, in steps so short that threads of its own would
-    cost more time in waiting for each other, at OpenVINO's expense, than they save. The setting is the
-    whole process's, which is why a command makes it and not the model.
+    NumPy then only reads outputs, in steps so short that threads of its own would cost more time in waiting
+    for each other than they save; where OpenVINO runs the network, the same holds of PyTorch, if it is loaded
+    at all. The settings are the whole process's, which is why a command makes them and not the model.
     """
+    threadpool_limits(1, user_api="blas")
     if runs_in_openvino(predictor):
-        torch.set_num_threads(1)
+        set_torch_threads(1)
+
+
+def torch_threads() -> int | None:
+    """Return the number of PyTorch's threads; None while it is not loaded."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else int(torch.get_num_threads())
+
+
+def set_torch_threads(count: int | None) -> None:
+    """Set the number of PyTorch's threads, if it is loaded and there is a number to set."""
+    torch = sys.modules.get("torch")
+    if torch is not None and count is not None:
+        torch.set_num_threads(count)

@@ -205,6 +205,7 @@ PROPOSAL_COMPARABLE: dict[str, Callable[[str], Any]] = {
 CHANGEABLE: dict[str, Callable[[str], Any]] = {
     "weights": partial(_something, "a file or a name that `models list` shows"),
     "stabilise": partial(_one_of, STABILISE_KINDS),
+    "keyframes": at_least_one,
     **{
         key: COMPARABLE[key]
         for key in ("nms", "score_threshold", "image_size", "precision", "engine", "sharpen")

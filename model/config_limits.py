@@ -74,7 +74,7 @@ def check_limits(config: YolactConfig) -> None:
 
 
 def _check_anchor_count(config: AnchorConfig, image_size: int) -> None:
-    from model.network.anchors import grid_sides  # here: the command line wants the limits without PyTorch
+    from model.anchors import grid_sides  # here: the command line wants the limits without PyTorch
 
     anchors = sum(cells**2 for cells in grid_sides(image_size)) * config.per_cell
     if anchors > MAX_ANCHORS:

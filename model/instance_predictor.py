@@ -49,8 +49,7 @@ def load_instance_predictor(
     Raises what `load_predictor`, `load_mask_rcnn` and `load_proposal_predictor` raise.
     """
     from model.checkpoints.catalog import resolve_weights
-    from model.checkpoints.mask_rcnn import is_mask_rcnn
-    from model.checkpoints.sharpmask import is_sharpmask_file
+    from model.checkpoints.kinds import is_mask_rcnn, is_sharpmask_file
 
     path = resolve_weights(weights)
     if is_sharpmask_file(path):

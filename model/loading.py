@@ -1,7 +1,8 @@
-"""Load a weights file: the engine that runs it and the decoder of its outputs.
+"""Load a weights file: a predictor of the engine that runs it and the decoder of its outputs.
 
 There are two steps, so that settings can be checked against the configuration before anything costly happens:
-a source knows the configuration, and its `build` makes the engine. Heavy modules are imported where they are
+a source knows the configuration, and its `build` makes the predictor. Heavy modules are imported where they
+are
 needed: a start from the cache of compiled models builds no network in PyTorch.
 """
 
@@ -11,22 +12,23 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from model.anchors import starting_boxes
 from model.checkpoints.pins import sha256_of
 from model.config import YolactConfig
 from model.config_limits import check_input_size
-from model.detection.decoding import Decoder, Decoding
-from model.engines.base import YolactEngine
 from model.engines.choice import EngineChoice, Machine, WeightsFacts
 from model.engines.compiled_cache import Compiler, ModelKey, compiled_cache
 from model.errors import CheckpointError, ConfigError
 from model.input_shape import InputShape
-from model.network.anchors import starting_boxes
+from model.options import DetectOptions
 
 if TYPE_CHECKING:
     import openvino
 
+    from model.base_predictor import Predictor
     from model.checkpoints.yolact import Checkpoint
     from model.exporting.exported import Facts
+    from model.host.outputs import MaskIoU
     from model.network.heads import MaskIoUNet
 
 EXPORTED_SUFFIXES = (".xml", ".onnx")
@@ -39,8 +41,8 @@ class NetworkSource(Protocol):
     def config(self) -> YolactConfig:
         """The configuration, with the input size in use."""
 
-    def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
-        """Build the engine, ready for batches of `batch` images, and the decoder of its outputs.
+    def build(self, streams: int, batch: int, options: DetectOptions) -> Predictor:
+        """Build the predictor, ready for batches of `batch` images.
 
         streams: batches that are computed at a time, where the engine can
         """
@@ -76,7 +78,7 @@ def open_weights(
         model = _ExportedModel(weights.int8, weights.path, image_size, with_masks)
     else:
         model = _CheckpointModel(weights.path, image_size, with_masks, with_levels)
-    return _OnOpenVino(model, choice.precision, floats)
+    return _OnOpenVino(model, choice.precision, floats, with_masks)
 
 
 class _OnTorch:
@@ -89,19 +91,26 @@ class _OnTorch:
         self._with_levels = with_levels
         self.config = self._checkpoint.config
 
-    def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
+    def build(self, streams: int, batch: int, options: DetectOptions) -> Predictor:
+        """See `NetworkSource.build`."""
+        import torch
+
         from model.checkpoints.yolact import build_from
         from model.engines.torch_engine import TorchEngine
+        from model.host.torch_host import on_host
+        from model.torch_predictor import TorchPredictor
 
         network = build_from(self._checkpoint)
-        device, precision = self._choice.device, self._choice.precision
+        device, precision = torch.device(str(self._choice.device)), self._choice.precision
         engine = TorchEngine(network, device, precision, self._with_masks, with_levels=self._with_levels)
-        return engine, engine.network
+        predictor = TorchPredictor(engine, engine.network, options, self._with_masks)
+        return on_host(predictor) if device.type == "cpu" else predictor
 
 
 class _OnOpenVino:
-    def __init__(self, model: _Model, precision: str, float_precision: str) -> None:
+    def __init__(self, model: _Model, precision: str, float_precision: str, with_masks: bool) -> None:
         self._model = model
+        self._with_masks = with_masks
         self._precision = precision
         self._float_precision = float_precision
         self._cache = compiled_cache()
@@ -111,17 +120,22 @@ class _OnOpenVino:
         if kept is None:
             self._cache.keep_config(self._key, self.config)
 
-    def build(self, streams: int, batch: int) -> tuple[YolactEngine, Decoder]:
-        from model.engines.openvino_engine import YolactOpenVino, raw_outputs
+    def build(self, streams: int, batch: int, options: DetectOptions) -> Predictor:
+        """See `NetworkSource.build`."""
+        from model.engines.openvino_engine import OpenVinoEngine
+        from model.host.outputs import Floats, HostDecoder, ImageOutputs, image_outputs
+        from model.host.predictor import HostPredictor
 
-        mask_iou_net = self._model.mask_iou_net() if self.config.mask_iou else None
+        mask_iou = _hosted(self._model.mask_iou_net()) if self.config.mask_iou else None
         compiler = Compiler(self._model.build, self._key, self._cache, self._float_precision, streams)
-        engine = YolactOpenVino(compiler, self._precision, raw_outputs, slots=streams)
+        engine = OpenVinoEngine[Floats, list[ImageOutputs]](
+            compiler, self._precision, image_outputs, slots=streams
+        )
         square = (self.config.image_size, self.config.image_size)
         if not self.config.keeps_aspect_ratio:  # else the first frame decides
             engine.prepare_for((batch, 3, *square))
         anchors = starting_boxes(self.config, InputShape(square, square))
-        return engine, Decoding(self.config, anchors, mask_iou_net)
+        return HostPredictor(engine, HostDecoder(self.config, anchors, mask_iou), options, self._with_masks)
 
 
 class _Model(Protocol):
@@ -195,7 +209,7 @@ class _ExportedModel:
 
     def build(self) -> openvino.Model:
         from model.exporting.exported import read_exported
-        from model.exporting.openvino_model import without_masks
+        from model.exporting.interface import without_masks
 
         exported = read_exported(self._path)
         if self._with_masks and not exported.has_masks:
@@ -228,6 +242,12 @@ def _mask_iou_net(checkpoint: Checkpoint) -> MaskIoUNet:
     network = build_from(checkpoint).mask_iou_net
     assert network is not None
     return network.requires_grad_(False)
+
+
+def _hosted(network: MaskIoUNet) -> MaskIoU:
+    from model.host.torch_host import host_mask_iou
+
+    return host_mask_iou(network)
 
 
 def _facts(path: Path) -> Facts:

@@ -25,6 +25,7 @@ from model.config import DEFAULT_THRESHOLD
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.detections import Detections, MaskCrop
 from model.engines.choice import EngineChoice, select_device
+from model.engines.device import Device
 from model.errors import ConfigError
 from model.options import MIN_MASK_REGION, NMS_KINDS, class_indices
 
@@ -198,7 +199,8 @@ def load_mask_rcnn(
     network.load_state_dict(state, assign=True)
     network.eval().requires_grad_(False).to(where)
     predictor = MaskRcnnPredictor(network, config, score_threshold, max_detections, indices, with_masks)
-    predictor.choice = EngineChoice("torch", where, "fp32", "the only engine for a two-stage model")
+    place = Device(where.type, where.index)
+    predictor.choice = EngineChoice("torch", place, "fp32", "the only engine for a two-stage model")
     return predictor
 
 

@@ -68,7 +68,9 @@ def build_side_by_side(
     """
     metrics = metrics or Metrics()
     in_turn = left.predictor is right.predictor or _engine(left) is _engine(right)
-    one, other = shared(left.predictor, right.predictor)
+    one, other = left.predictor, right.predictor
+    if not left.follow.skips:
+        one, other = shared(one, other)
     detector = PairedDetector(
         build_detector(one, metrics, follow=left.follow),
         build_detector(other, _RightMetrics(metrics), follow=right.follow),

@@ -11,10 +11,12 @@ from torch import Tensor
 from model.detection.boxes import encode
 from model.detection.decoding import Decoding
 from model.detection.raw_outputs import RawOutputs
+from model.host.predictor import HostPredictor
+from model.host.torch_host import on_host
 from model.input_shape import CONTENT_STEP, InputShape
 from model.network.anchors import make_cells
 from model.options import DetectOptions
-from model.predictor import Predictor
+from model.torch_predictor import TorchPredictor
 from tests.small_networks import FREE, SPARSE, decoding
 
 PROTOTYPES = 16  # cells a side
@@ -93,6 +95,6 @@ class SeesRedWithoutAnchors:
         return distances, logits, coefficients, prototypes
 
 
-def predictor_that_sees_red(anchors: bool = True) -> Predictor:
+def predictor_that_sees_red(anchors: bool = True) -> HostPredictor:
     engine = SeesRed() if anchors else SeesRedWithoutAnchors()
-    return Predictor(engine, engine.decoder, DetectOptions())
+    return on_host(TorchPredictor(engine, engine.decoder, DetectOptions()))

@@ -59,7 +59,7 @@ class Oracle:
     options: DetectOptions
     config: YolactConfig = CONFIG
     engine: NoEngine = ENGINE
-    sharpener: None = None
+    sharpen: None = None
     delay: float = 0.0
     stop_at: int | None = None
 

@@ -18,7 +18,7 @@ from model.exporting.exported import Facts
 from model.exporting.onnx_model import write_onnx
 from model.network.yolact import Yolact
 from model.options import DetectOptions
-from model.predictor import Predictor
+from model.torch_predictor import TorchPredictor
 from pipeline.sinks.jsonl import JsonLinesSink
 from tests.clips import write_clip
 from tests.confident_network import confident_weights, photographs
@@ -126,7 +126,7 @@ def assert_read_as_the_predictor_reads(session: object, network: Yolact, size: t
     boxes, scores, names, masks = example("onnx_numpy").detect(session, picture[..., ::-1])
 
     engine = TorchEngine(network, torch.device("cpu"))
-    expected = Predictor(engine, network, DetectOptions(nms="class-agnostic"))(picture)
+    expected = TorchPredictor(engine, network, DetectOptions(nms="class-agnostic"))(picture)
     assert len(expected) > 2
     assert tuple(names) == expected.names
     np.testing.assert_allclose(scores, expected.scores, atol=1e-3)

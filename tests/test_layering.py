@@ -26,13 +26,14 @@ ALLOWED: dict[str, set[str]] = {
     "model.evaluation": {"model", "numpy", "pycocotools", "scipy", "torch"},
     "model.engines": {"model", "numpy", "openvino", "torch"},
     "model.exporting": {"model", "nncf", "numpy", "openvino", "torch", "torchvision"},
-    "model.loading": {"model", "openvino"},
     "model.sharpmask.loading": {"model", "openvino", "torch"},
     "model.engines.openvino_core": {"model", "openvino"},
     "model.images": {"model", "numpy", "PIL"},
     "model.colour_profile": {"numpy", "PIL"},
     "model.orientation": {"PIL"},
-    "model.detection.regions": {"numpy", "cv2"},
+    "model.loading": {"model", "openvino", "torch"},
+    "model.host": {"model", "numpy", "cv2", "PIL"},
+    "model.host.torch_host": {"model", "torch"},
     "model.evaluation.matched_masks": {"model", "numpy", "cv2", "pycocotools"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},
     "pipeline.tracking.bytetrack": {"pipeline", "numpy", "supervision", "trackers"},
@@ -44,6 +45,11 @@ ALLOWED: dict[str, set[str]] = {
 TORCH_FREE = (
     "app.options", "app.cli", "model", "model.checkpoints.catalog", "model.classes", "model.config",
     "model.detections", "model.engines", "model.errors", "model.options", "model.evaluation.coco_eval",
+    "model.predictor", "model.instance_predictor", "model.host.predictor", "model.engines.openvino_engine",
+    "pipeline.builder", "pipeline.detectors.build", "pipeline.detectors.switchable",
+    "pipeline.tracking.following",
+    "pipeline.live.session", "app.annotate.command", "app.annotate.photos", "app.annotate.videos",
+    "app.annotate.compare", "app.stability.run", "app.predictors", "app.doctor", "app.gui",
 )  # fmt: skip
 HEAVY = {"torch", "torchvision", "openvino", "nncf", "cv2", "PyQt6", "av", "rich", "numpy"}
 
@@ -218,6 +224,17 @@ def test_training_imported_by_inference_is_found_but_not_what_types_need():
 @pytest.mark.parametrize("name", [*TORCH_FREE, *(n for n in modules() if n.partition(".")[0] == "ui")])
 def test_records_configuration_and_command_line_load_without_torch(name: str, tmp_path: Path):
     assert "torch" not in loaded_after(f"import {name}", tmp_path)
+
+
+def test_what_openvino_runs_needs_no_pytorch_from_the_file_to_the_last_frame(tmp_path: Path):
+    demo = str(ROOT / "assets" / "demo.mp4")
+    code = f"""
+from app.cli import main
+photo = {str(ROOT / "assets" / "photos" / "dog.jpg")!r}
+assert main(["annotate", {demo!r}, photo, "-o", "out", "--max-frames", "5", "--json", "--quiet"]) == 0
+assert main(["annotate", {demo!r}, "-o", "both", "--max-frames", "5", "--compare", "nms=soft"]) == 0
+"""
+    assert "torch" not in loaded_after(code, tmp_path)
 
 
 def test_what_annotates_loads_neither_torchvision_nor_the_compiler_that_it_brings(tmp_path: Path):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from app.annotate.jobs import CompareJob
 from app.annotate.options import AnnotateOptions
 from app.annotate.plan import VideoJob
 from app.annotate.report import Report
 from app.annotate.videos import BuildRun, Prepare, annotate_videos, sinks_of
-from app.predictors import Predictors
+from app.predictors import Predictors, set_torch_threads, torch_threads
 from app.terminal import Table, show
 from app.threads import streams_for_files
 from model.checkpoints.catalog import DEFAULT_WEIGHTS, all_entries, current_name, resolve_weights
@@ -106,11 +104,11 @@ class _Networks:
         one_network = not self._right.needs_reload(self._left)
         # two networks have half of the cores each; one that serves both sides works for one frame at a time
         streams = 1 if live or one_network else max(streams_for_files() // 2, 1)
-        threads = torch.get_num_threads()
+        threads = torch_threads()
         left = self._of_left.get(streams, batch)
         right = (self._same(left) if one_network else None) or self._of_right.get(streams, batch)
         if not all(_on_openvino(predictor) for predictor in (left, right)):
-            torch.set_num_threads(threads)  # which a network on OpenVINO has taken for itself
+            set_torch_threads(threads)  # which a network on OpenVINO has taken for itself
         self._refuse_alike(left, right)
         follow, other = self._options.follow, self._options.right.follow
         assert follow is not None
@@ -128,7 +126,7 @@ class _Networks:
         if isinstance(left, Predictor):
             right = self._right
             return left.with_options(score_threshold=right.score_threshold, nms=right.nms)
-        return left if replace(self._right, stabilise=self._left.stabilise) == self._left else None
+        return left if self._right.as_followed(self._left) == self._left else None
 
     def _refuse_alike(self, left: LoadedPredictor, right: LoadedPredictor) -> None:
         """Raise ConfigError where both sides are alike: `auto` may have chosen what it is compared with."""
@@ -152,7 +150,7 @@ def _facts(settings: DetectionSettings, predictor: LoadedPredictor) -> tuple[Any
         settings.nms,
         settings.sharpen,
         _thresholds(predictor),
-        settings.stabilise,
+        settings.follow_options,
     )
 
 

@@ -81,7 +81,7 @@ class AnnotateOptions:
     @property
     def follow(self) -> FollowOptions | None:
         """Options of tracking, None for no tracking."""
-        return FollowOptions(stabilise=self.detection.stabilise) if self.tracking.track else None
+        return self.detection.follow_options if self.tracking.track else None
 
     @property
     def right(self) -> AnnotateOptions:
@@ -98,5 +98,7 @@ class AnnotateOptions:
             return
         if self.detection.stabilise != STABILISE_KINDS[0]:
             raise ConfigError(f"--stabilise {self.detection.stabilise} needs tracks; leave --no-track out")
+        if self.detection.follow_options.skips:
+            raise ConfigError("--keyframes and --reuse-still need tracks; leave --no-track out")
         if without_tracks := [name for name, wanted in formats.items() if wanted.needs_tracks]:
             raise ConfigError(f"--tracks-as {','.join(without_tracks)} holds tracks; leave --no-track out")

@@ -16,11 +16,11 @@ from torch import Tensor
 from app.benchmarks.figures import Figure, Setup, at_least, missing
 from app.benchmarks.timing import milliseconds
 from model.config import preset
-from model.detection.raw_outputs import RawOutputs
+from model.detection.raw_outputs import RawOutputs, raw_outputs
 from model.engines.base import YolactEngine
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
-from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
+from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
 from model.exporting.exported import Facts, write_openvino
 from model.exporting.int8 import quantise
@@ -72,7 +72,9 @@ def _openvino_engines(network: Yolact) -> dict[str, YolactEngine]:
     model = to_openvino(network)
     parts = {"fp32": (model, "fp32"), "bf16": (model, "bf16"), "int8": (_quantised(network), "bf16")}
     return {
-        f"openvino {precision}": OpenVinoEngine(_Compile(part, floats), precision, raw_outputs)
+        f"openvino {precision}": OpenVinoEngine[Tensor, RawOutputs](
+            _Compile(part, floats), precision, raw_outputs
+        )
         for precision, (part, floats) in parts.items()
     }
 

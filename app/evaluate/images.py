@@ -175,5 +175,5 @@ def settings_of(predictor: Predictor) -> dict[str, Any]:
         "engine": engine.name,
         "precision": engine.precision,
         "device": str(engine.device),
-        "sharpen": None if predictor.sharpener is None else predictor.sharpener.name,
+        "sharpen": predictor.sharpen,
     }

@@ -16,7 +16,7 @@ from app.terminal import Table, percent, progress_bar, show
 from app.values import PROPOSAL_COMPARABLE, Sweep, combined
 from model.atomic import write_bytes
 from model.checkpoints.catalog import DEFAULT_PROPOSALS, resolve_weights
-from model.checkpoints.sharpmask import is_sharpmask_file
+from model.checkpoints.kinds import is_sharpmask_file
 from model.detections import Detections
 from model.errors import ConfigError, DataError, SourceError
 from model.evaluation.ground_truth import GroundTruth

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from app.export.images import Labels, ProofSet
 from app.labelled_data import read_labelled
 from app.terminal import progress_bar
+from model.detection.raw_outputs import RawOutputs, raw_outputs
 from model.detections import Detections
 from model.engines.compiled_cache import compile_options
 from model.engines.openvino_core import openvino_core
-from model.engines.openvino_engine import YolactOpenVino, raw_outputs
+from model.engines.openvino_engine import OpenVinoEngine
 from model.engines.torch_engine import TorchEngine
 from model.evaluation.coco_eval import CocoMetrics, CocoResults, coco_results, measure
 from model.exporting.comparison import Agreement, ImageComparison, compare, summarise
 from model.network.yolact import Yolact
 from model.options import DetectOptions
-from model.predictor import Predictor
+from model.torch_predictor import TorchPredictor
 
 if TYPE_CHECKING:
     import openvino
@@ -44,13 +46,13 @@ class Reference:
 
     def __init__(self, network: Yolact, with_masks: bool) -> None:
         engine = TorchEngine(network, torch.device("cpu"), with_masks=with_masks)
-        self.predictor = Predictor(engine, engine.network, _everything(), with_masks)
+        self.predictor = TorchPredictor(engine, engine.network, _everything(), with_masks)
 
-    def predictor_of(self, model: openvino.Model, float_precision: str) -> Predictor:
+    def predictor_of(self, model: openvino.Model, float_precision: str) -> TorchPredictor:
         """An exported model in OpenVINO, whose outputs are read as those of the reference are."""
         compiled = openvino_core().compile_model(model, "CPU", compile_options(float_precision, streams=1))
-        engine = YolactOpenVino(lambda shape: compiled, float_precision, raw_outputs)
-        return Predictor(engine, self.predictor.decoder, _everything(), self.predictor.with_masks)
+        engine = OpenVinoEngine[Tensor, RawOutputs](lambda shape: compiled, float_precision, raw_outputs)
+        return TorchPredictor(engine, self.predictor.decoder, _everything(), self.predictor.with_masks)
 
     def prove(self, model: openvino.Model, images: ProofSet, float_precision: str) -> Proof:
         """Compare a model with the reference on every image. Raises SourceError on a broken one."""
@@ -73,7 +75,7 @@ def _everything() -> DetectOptions:
 
 
 def _both(
-    reference: Predictor, exported: Predictor, images: ProofSet
+    reference: TorchPredictor, exported: TorchPredictor, images: ProofSet
 ) -> Iterator[tuple[int, Detections, Detections]]:
     """The index of each image, and what both models find in it."""
     starts = range(0, len(images.places), BATCH)

@@ -13,8 +13,8 @@ from app.export.proposals import export_proposals
 from app.export.report import Outcome, show
 from model.atomic import draft_folder
 from model.checkpoints.catalog import resolve_weights
+from model.checkpoints.kinds import is_sharpmask_file
 from model.checkpoints.pins import sha256_of
-from model.checkpoints.sharpmask import is_sharpmask_file
 from model.checkpoints.yolact import build_from, read_checkpoint
 from model.config_limits import check_input_size
 from model.engines.choice import detect_machine

@@ -16,8 +16,10 @@ from app.labelled_data import read_labelled, tell_left_out
 from app.terminal import progress_bar
 from model.errors import ConfigError, LiveMaskError
 from model.evaluation.ground_truth import ImagePlace, coco_ground_truth
+from model.host.hosting import hosted
+from model.host.predictor import HostPredictor
 from model.options import LoadOptions
-from model.predictor import Predictor, load_predictor
+from model.predictor import load_predictor
 from model.training.data.coco.files import coco_file
 from model.training.data.coco.values import Id
 from model.training.data.coverage import with_masks
@@ -55,7 +57,7 @@ def fill_masks(options: FillOptions) -> bool:
         found = coco_ground_truth(labels, options.images)
         tell_left_out(found)
         pictures_and_mirrors: LoadOptions = {**detection.load_options(), "batch": 2}
-        predictor = load_predictor(weights=detection.weights, **pictures_and_mirrors)
+        predictor = hosted(load_predictor(weights=detection.weights, **pictures_and_mirrors))
         wanted = detection.classes or predictor.config.class_names
         waiting = filled = 0
         failures: list[str] = []
@@ -111,7 +113,7 @@ def _fill(
     place: ImagePlace,
     image: Mapping[str, Any],
     objects: Sequence[tuple[str, dict[str, Any]]],
-    predictor: Predictor,
+    predictor: HostPredictor,
     agreement: float,
 ) -> int:
     """Give masks to those of the objects for which one is found, and return how many they are."""

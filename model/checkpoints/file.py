@@ -12,7 +12,6 @@ import pickle
 import pickletools
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +22,14 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from model.atomic import draft
-from model.checkpoints.claims import check_claim, check_claims, index_of, is_archive
+from model.checkpoints.claims import check_claim, check_claims
+from model.checkpoints.pickled import pickled
 from model.errors import CheckpointError
 
 # far more than any checkpoint needs; a forged file may name one list a thousand times, or within itself
 MAX_PARTS = 1_000_000
 MAX_DEPTH = 32
 
-# bytes of a refused file that are searched for the name of the code in it
-_SEARCHED = 1 << 20
 _NAMED_GLOBAL = re.compile(r"\bGLOBAL ([\w.]{1,100})")
 _PRINTABLE = re.compile(r"[\w.]{1,100}")
 _HARMLESS_GLOBAL = re.compile(r"torch\.|collections\.OrderedDict$")
@@ -129,19 +127,6 @@ def _first_global(path: Path) -> str | None:
                         return name if _PRINTABLE.fullmatch(name) else "with a name that is none"
     except Exception:  # no pickle, a broken one, or its end
         return None
-
-
-def pickled(path: Path) -> bytes:
-    """Return the first megabyte of the file's pickle, as bytes.
-
-    Raises OSError, CheckpointError, and whatever `zipfile` raises on a broken archive.
-    """
-    with path.open("rb") as file:
-        if not is_archive(file):
-            file.seek(0)
-            return file.read(_SEARCHED)
-        with zipfile.ZipFile(file) as archive, archive.open(index_of(archive)) as stream:
-            return stream.read(_SEARCHED)
 
 
 def _check_parts(content: Any, file_size: int) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from model.checkpoints.file import load, outline, pickled, save
+from model.checkpoints.file import load, outline, save
 from model.checkpoints.weights import check_shapes, check_values, may_be_absent
 from model.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT, are_class_names
@@ -30,7 +30,6 @@ VARIANTS = ("maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
 
 _COCO_LABELS = 91  # background, 80 categories, and 10 numbers that COCO gave up
 _NORM_EPS = 1e-5
-_MARK = b"roi_heads.mask_predictor."  # no other model's parameters are called so
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
 _ONLY_V2 = "roi_heads.box_head.0.0.weight"
 # parameter names in torchvision's files from before release 0.13
@@ -87,17 +86,6 @@ def own_config(
     """Return the configuration of a network for other classes, numbered from 1."""
     labels = tuple(range(1, len(class_names) + 1))
     return MaskRcnnConfig(variant, class_names, labels, len(class_names) + 1, image_size, norm_eps)
-
-
-def is_mask_rcnn(path: Path) -> bool:
-    """Return True if a weights file names the parameters of a Mask R-CNN; False if it cannot be read.
-
-    Reads the first megabyte of names only, so the file may still be broken.
-    """
-    try:
-        return _MARK in pickled(path)
-    except Exception:  # a broken file fails in as many ways as there are bytes; who loads it says how
-        return False
 
 
 def read_mask_rcnn(path: Path) -> tuple[MaskRcnnConfig, dict[str, Tensor]]:

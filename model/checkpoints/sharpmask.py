@@ -13,10 +13,9 @@ from torch import Tensor
 from model.checkpoints.file import load, outline, save
 from model.checkpoints.weights import check_shapes, check_values
 from model.errors import CheckpointError, ConfigError
-from model.sharpmask.config import DEEPMASK_PORT, SHARPMASK_RESNET50, SharpMaskConfig
+from model.sharpmask.config import DEEPMASK_PORT, FORMAT, SHARPMASK_RESNET50, SharpMaskConfig
 from model.sharpmask.network import SharpMask, build_sharpmask
 
-FORMAT = "livemask sharpmask"
 VERSION = 1
 
 # the port's names, and ours; the first pattern that matches a whole name counts
@@ -97,7 +96,7 @@ def read_sharpmask_config(path: str | Path) -> SharpMaskConfig:
     return config
 
 
-def is_sharpmask_file(path: Path) -> bool:
+def holds_sharpmask(path: Path) -> bool:
     """Return whether a file is a proposal network's, in the project's own form or under the port's names."""
     try:
         sketch = _sketch(path)

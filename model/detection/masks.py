@@ -49,15 +49,6 @@ def in_place(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> tuple[T
     )
 
 
-def place_sums(terms: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the share of the position terms in the logits of `in_place`: [N, Hp, Wp].
-
-    terms: [N, 6], the last coefficients; boxes: [N, 4] relative; size: (Hp, Wp)
-    """
-    maps = _place_maps(*size, boxes.device).flatten(0, 1)  # [Hp·Wp, 6]
-    return (_of_the_image(terms * PLACE_SCALE, boxes) @ maps.T).view(-1, *size)
-
-
 def _place_maps(height: int, width: int, device: torch.device) -> Tensor:
     """Return 1, x, y, x², y² and xy of each pixel's centre, 0..1: [height, width, 6]."""
     x = ((torch.arange(width, device=device) + 0.5) / width).expand(height, width)
@@ -123,20 +114,10 @@ def enlarge(
 ) -> MaskCrop:
     """Resize one mask to the frame and threshold it at 0.5, computed only where it can hold pixels.
 
-    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels). See `resized`.
-    """
-    x, y, probabilities = resized(mask, bounds, frame_height, frame_width)
-    return MaskCrop(x, y, (probabilities > 0.5).numpy())
+    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels)
 
-
-def resized(
-    mask: Tensor, bounds: tuple[float, float, float, float], frame_height: int, frame_width: int
-) -> tuple[int, int, Tensor]:
-    """Return the part of a mask that can hold pixels at the frame's size: its corner x, y, and [h, w] float.
-
-    mask, bounds: as of `enlarge`. The result equals bilinear resizing of the whole mask with half-pixel
-    centres: a product with an interpolation matrix on either side, of which only the rows and columns of the
-    crop are computed.
+    The result equals bilinear resizing of the whole mask with half-pixel centres: a product with an
+    interpolation matrix on either side, of which only the rows and columns of the crop are computed.
     """
     x1, y1, x2, y2 = bounds
     rows = _reach(y1, y2, mask.shape[0], frame_height)
@@ -144,7 +125,8 @@ def resized(
     sources = tuple(slice(max(int(low) - 1, 0), int(high) + 2) for low, high in ((y1, y2), (x1, x2)))
     vertical = _interpolation(frame_height, mask.shape[0])[rows, sources[0]]
     horizontal = _interpolation(frame_width, mask.shape[1])[columns, sources[1]]
-    return columns.start, rows.start, vertical @ mask[sources] @ horizontal.T
+    probabilities = vertical @ mask[sources] @ horizontal.T
+    return MaskCrop(columns.start, rows.start, (probabilities > 0.5).numpy())
 
 
 def _reach(low: float, high: float, cells: int, pixels: int) -> slice:

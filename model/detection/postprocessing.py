@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +14,15 @@ from torch import Tensor
 from model.config import YolactConfig
 from model.detection.boxes import decode, decode_distances
 from model.detection.decoding import Decoder, for_frames
-from model.detection.mask_windows import MaskWindow, at_frame_size
-from model.detection.masks import assemble, crop_bounds, in_place, inside
+from model.detection.masks import assemble, crop_bounds, enlarge, in_place, inside
 from model.detection.nms import NMS, doubles, rows_at
 from model.detection.raw_outputs import RawOutputs
-from model.detection.regions import without_small_regions
 from model.detections import Detections
+from model.host.regions import without_small_regions
 from model.input_shape import input_shape
 from model.network.anchors import within_content
 from model.network.heads import MaskIoUNet
 from model.options import MIN_MASK_REGION, DetectOptions
-
-Windows: TypeAlias = Sequence[MaskWindow | None]
 
 _ROUNDING = 1e-3  # far more than the softmax rounds
 
@@ -42,7 +39,7 @@ class Found(NamedTuple):
     box_scores: Tensor  # [B, D] float32, the class probability
     classes: Tensor  # [B, D] int64
     valid: Tensor  # [B, D] bool
-    coefficients: Tensor | None  # [B, D, K] float32; `add_masks` drops them unless told not to
+    coefficients: Tensor | None  # [B, D, K] float32; `add_masks` drops them
     masks: Tensor | None  # [B, D, Hp, Wp] float32 probabilities, cropped; None before or in boxes-only mode
     bounds: Tensor | None  # [B, D, 4] float32, the crops in prototype pixels
     track_ids: Tensor | None = None  # [B, D] int64, -1 for none; None without tracking
@@ -162,21 +159,17 @@ def add_masks(
     raw: RawOutputs,
     decoder: Decoder,
     options: DetectOptions,
-    *,
-    keep_coefficients: bool = False,
 ) -> Found:
     """Assemble, crop and re-score masks for the detections that `suppress` found in the same outputs.
 
-    keep_coefficients: keep them for `mask_parts`; otherwise they are neither reordered nor downloaded
-
-    Does nothing in boxes-only mode, and never waits for a GPU.
+    Does nothing in boxes-only mode, and never waits for a GPU. Coefficients are dropped.
     """
     if raw.prototypes is None or found.coefficients is None:
         return found
     masks = assemble(*in_place(raw.prototypes, found.coefficients, found.boxes))
-    if not keep_coefficients:
-        found = found._replace(coefficients=None)
-    return _best(_with_masks(found, masks, options, decoder.mask_iou_net), options)
+    return _best(
+        _with_masks(found._replace(coefficients=None), masks, options, decoder.mask_iou_net), options
+    )
 
 
 def _best(found: Found, options: DetectOptions) -> Found:
@@ -197,19 +190,17 @@ def to_detections(
     image_sizes: Sequence[tuple[int, int]],
     class_names: tuple[str, ...],
     options: DetectOptions | None = None,
-    windows: Sequence[Windows] | None = None,
 ) -> list[Detections]:
     """Run the part on the host: download the detections and resize masks to the frame.
-
-    windows: of each image, for its valid detections in their order, what sharpens their masks
 
     Small regions of cropped masks are removed, see `DetectOptions`; without options none are.
     """
     host = _map(found, lambda part: part.cpu())
     least = options.min_mask_region if options is not None and options.crop_masks else 0.0
-    each = windows or [()] * len(host.scores)
-    images = zip(range(len(host.scores)), image_sizes, each, strict=True)
-    return [_record(host, image, size, class_names, least, of_image) for image, size, of_image in images]
+    return [
+        _record(host, image, size, class_names, least)
+        for image, size in zip(range(len(host.scores)), image_sizes, strict=True)
+    ]
 
 
 def _map(found: Found, change: Callable[[Tensor], Tensor]) -> Found:
@@ -263,7 +254,6 @@ def _record(
     image_size: tuple[int, int],
     class_names: tuple[str, ...],
     min_region: float,
-    windows: Windows,
 ) -> Detections:
     height, width = image_size
     here = found.valid[image]
@@ -274,11 +264,7 @@ def _record(
     if found.masks is not None and found.bounds is not None:
         pairs = zip(found.masks[image][here], found.bounds[image][here].tolist(), strict=True)
         whole = ((without_small_regions(mask.numpy(), min_region), bounds) for mask, bounds in pairs)
-        each = windows or [None] * len(boxes)
-        crops = tuple(
-            at_frame_size(torch.from_numpy(mask), tuple(bounds), tuple(box), image_size, window)
-            for (mask, bounds), box, window in zip(whole, boxes.tolist(), each, strict=True)
-        )
+        crops = tuple(enlarge(torch.from_numpy(mask), tuple(bounds), height, width) for mask, bounds in whole)
     return Detections(
         image_size=(height, width),
         boxes=boxes.numpy().astype(np.float32),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-LEVELS = ("level_2", "level_4", "level_8", "level_16")
+from model.outputs import LEVELS
 
 
 class RawOutputs(NamedTuple):
@@ -37,3 +41,12 @@ class RawOutputs(NamedTuple):
         values differently, so the result would depend on the other images of the batch.
         """
         return RawOutputs._make(part if part is None else part[number : number + 1] for part in self)
+
+
+def raw_outputs(parts: Mapping[str, NDArray[np.float32]]) -> RawOutputs:
+    """Return an engine's outputs by their names as `RawOutputs`, in the same memory; some may be absent."""
+    known = {name: torch.from_numpy(part) for name, part in parts.items()}
+    own = RawOutputs(
+        known["box_deltas"], known["class_logits"], known["mask_coefficients"], known.get("prototypes")
+    )
+    return own._replace(**{name: known[name] for name in LEVELS if name in known})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-import torch
-from torch import Tensor
+from model.engines.device import AnyDevice
 
-from model.detection.raw_outputs import RawOutputs
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from model.detection.raw_outputs import RawOutputs
 
 Inputs = TypeVar("Inputs", contravariant=True)
 Outputs = TypeVar("Outputs", covariant=True)
@@ -17,8 +19,9 @@ Outputs = TypeVar("Outputs", covariant=True)
 class Engine(Protocol[Inputs, Outputs]):
     """Runs the forward pass of one network, or of one part of a network.
 
-    The inputs are a tensor or a tuple of tensors, the outputs what the network returns: `YolactEngine` for
-    YOLACT, `model.sharpmask.engines` for the parts of SharpMask.
+    The inputs are one array or a tuple of them, the outputs what the network returns: `YolactEngine` for
+    YOLACT in tensors, `model.host.outputs.HostEngine` for the same in arrays, `model.sharpmask.engines` for
+    the parts of SharpMask.
     """
 
     @property
@@ -30,8 +33,8 @@ class Engine(Protocol[Inputs, Outputs]):
         """Precision of most of the arithmetic: a key of `PRECISIONS`."""
 
     @property
-    def device(self) -> torch.device:
-        """Device of the inputs and the outputs."""
+    def device(self) -> AnyDevice:
+        """Device that computes; tensors are on it."""
 
     @property
     def slots(self) -> int:
@@ -40,11 +43,10 @@ class Engine(Protocol[Inputs, Outputs]):
     def start(self, inputs: Inputs, /) -> Callable[[], Outputs]:
         """Start a batch, without waiting where the engine can; call the result to wait for the outputs.
 
-        inputs: float32 on `device`, unchanged until the outputs are there. The outputs are float32 on
-        `device`, and stay as they are until `slots` more batches were begun. One thread at a time may call
-        this.
+        inputs: float32, unchanged until the outputs are there. The outputs are float32, and stay as they are
+        until `slots` more batches were begun. One thread at a time may call this.
         """
 
 
-YolactEngine: TypeAlias = Engine[Tensor, RawOutputs]
+YolactEngine: TypeAlias = "Engine[Tensor, RawOutputs]"
 """Images [B, 3, S, S] as `model.preprocessing` makes them in, raw outputs out."""

@@ -6,16 +6,17 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from model.engines import ENGINES, OPTIONS, PRECISIONS, Option
+from model.engines.device import CPU, Device
 from model.engines.openvino_core import openvino_core
+from model.engines.processor import has_int8_instructions, nvidia_gpus
 from model.errors import ConfigError
 from model.names import did_you_mean
 
-# any of these multiplies and adds 8-bit numbers in one instruction; without, int8 is no faster than fp32
-_INT8_INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "amx_int8", "dot", "i8mm")
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class EngineChoice:
     """The chosen engine, device and precision, with the reason in one line of text."""
 
     engine: str
-    device: torch.device
+    device: Device
     precision: str
     reason: str
 
@@ -85,7 +86,7 @@ def choose(
     """
     _check_name("engine", engine, ENGINES)
     _check_name("precision", precision, PRECISIONS)
-    named = None if device == "auto" else select_device(device)
+    named = None if device == "auto" else _named_device(device)
     machine = machine or detect_machine()
     asked_for = (engine, device, precision)
     passed_over: list[str] = []
@@ -96,7 +97,7 @@ def choose(
             _no_gain(option, machine) if precision == "auto" else None
         )
         if reason is None:
-            chosen = named or torch.device(option.device)
+            chosen = named or Device(option.device)
             return EngineChoice(
                 option.engine, chosen, option.precision, _chosen_because(asked_for, passed_over)
             )
@@ -135,7 +136,7 @@ def survey(weights: WeightsFacts | None = None, machine: Machine | None = None) 
 
 def detect_machine() -> Machine:
     """Return the properties of this machine. Imports OpenVINO where it is installed."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = _gpus()
     try:
         core = openvino_core()
     except ImportError:
@@ -147,8 +148,17 @@ def detect_machine() -> Machine:
         gpus,
         __version__.partition("-")[0],
         "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
-        _has_int8_instructions(),
+        has_int8_instructions(),
     )
+
+
+def _gpus() -> int:
+    """Return the number of CUDA devices that PyTorch sees; it is not loaded where the driver sees none."""
+    if not nvidia_gpus():
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def select_device(name: str) -> torch.device:
@@ -156,6 +166,8 @@ def select_device(name: str) -> torch.device:
 
     Raises ConfigError when the name is not valid or the device is not available; there is no fallback.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -170,6 +182,14 @@ def select_device(name: str) -> torch.device:
     return device
 
 
+def _named_device(name: str) -> Device:
+    """Return the device as `select_device` does, without PyTorch for the CPU."""
+    if name == "cpu":
+        return CPU
+    device = select_device(name)
+    return Device(device.type, device.index)
+
+
 def _check_name(kind: str, name: str, known: Mapping[str, str]) -> None:
     if name != "auto" and name not in known:
         hint = did_you_mean(name, known)
@@ -180,7 +200,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(["auto", *names])
 
 
-def _fits(option: Option, engine: str, device: torch.device | None, precision: str) -> bool:
+def _fits(option: Option, engine: str, device: Device | None, precision: str) -> bool:
     return (
         engine in ("auto", option.engine)
         and (device is None or device.type == option.device)
@@ -225,9 +245,3 @@ def _chosen_because(asked_for: tuple[str, ...], passed_over: list[str]) -> str:
     everything = set(asked_for) == {"auto"}
     fastest = "the fastest there is on this machine" if everything else "the fastest of what was asked for"
     return fastest + (f" ({'; '.join(passed_over)})" if passed_over else "")
-
-
-def _has_int8_instructions() -> bool:
-    # older releases of PyTorch cannot say; OpenVINO says yes of every CPU
-    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return not capabilities or any(capabilities.get(name) for name in _INT8_INSTRUCTIONS)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from model.detection.raw_outputs import LEVELS, RawOutputs
+from model.engines.device import CPU, Device
 
 if TYPE_CHECKING:
     import openvino
@@ -22,40 +22,34 @@ Shape = tuple[int, ...]
 Compile = Callable[[Shape | None], "openvino.CompiledModel"]
 """Returns a model compiled for inputs of that shape, or for those of any shape for None."""
 
-Inputs = TypeVar("Inputs", bound=Tensor | tuple[Tensor, ...], contravariant=True)
+Inputs = TypeVar("Inputs", contravariant=True)
 Outputs = TypeVar("Outputs", covariant=True)
-
-
-def raw_outputs(parts: Mapping[str, Tensor]) -> RawOutputs:
-    """Return a detector's outputs by their names as `RawOutputs`; prototypes and levels may be absent."""
-    own = RawOutputs(
-        parts["box_deltas"], parts["class_logits"], parts["mask_coefficients"], parts.get("prototypes")
-    )
-    return own._replace(**{name: parts[name] for name in LEVELS if name in parts})
 
 
 class OpenVinoEngine(Generic[Inputs, Outputs]):
     """Runs a compiled model for each shape of the input, compiled when the shape first occurs. See `Engine`.
 
     compile_model: such as `model.engines.compiled_cache.Compiler`
-    read:          makes the outputs of the model's float32 outputs by name, such as `raw_outputs`
+    read:          makes the outputs of the model's float32 outputs by name, such as
+                   `model.host.outputs.image_outputs`
     slots:         batches that are computed at a time, in threads of OpenVINO's own: 1 for models that use
                    all cores for each batch (lowest latency), more for models compiled with as many streams
                    (highest throughput)
     any_shape:     compile one model for inputs of any shape: as fast where most of the time goes into large
                    convolutions, and nothing is compiled when a new shape comes
 
-    Several inputs are given in the model's own order. Inputs and outputs are not copied.
+    Inputs are arrays, or tensors on the CPU; several are given as a tuple in the model's own order. Neither
+    they nor the outputs are copied.
     """
 
     name = "openvino"
-    device = torch.device("cpu")
+    device: Device = CPU
 
     def __init__(
         self,
         compile_model: Compile,
         precision: str,
-        read: Callable[[Mapping[str, Tensor]], Outputs],
+        read: Callable[[Mapping[str, NDArray[np.float32]]], Outputs],
         slots: int = 1,
         any_shape: bool = False,
     ) -> None:
@@ -68,9 +62,10 @@ class OpenVinoEngine(Generic[Inputs, Outputs]):
 
     def start(self, inputs: Inputs, /) -> Callable[[], Outputs]:
         """See `Engine.start`."""
-        given = (inputs,) if isinstance(inputs, Tensor) else inputs
-        shape = None if self._any_shape else tuple(given[0].shape)
-        wait = next(self._lane(shape).requests).start(given)
+        given: tuple[Any, ...] = inputs if isinstance(inputs, tuple) else (inputs,)
+        arrays = tuple(np.ascontiguousarray(one) for one in given)  # of tensors on the CPU it copies nothing
+        shape = None if self._any_shape else arrays[0].shape
+        wait = next(self._lane(shape).requests).start(arrays)
         return lambda: self._read(wait())
 
     def prepare_for(self, shape: Shape | None) -> None:
@@ -85,10 +80,6 @@ class OpenVinoEngine(Generic[Inputs, Outputs]):
         return lane
 
 
-YolactOpenVino: TypeAlias = OpenVinoEngine[Tensor, RawOutputs]
-"""Of a detector, which reads its outputs by `raw_outputs`."""
-
-
 class _Lane:
     """Requests for inputs of one shape, taken in turn."""
 
@@ -101,25 +92,26 @@ class _Request:
 
     def __init__(self, request: openvino.InferRequest) -> None:
         self._request = request
-        self._inputs: tuple[Tensor, ...] = ()  # OpenVINO reads their memory and does not keep it alive
+        self._inputs: tuple[
+            NDArray[np.float32], ...
+        ] = ()  # OpenVINO reads their memory and does not keep it alive
 
-    def start(self, inputs: tuple[Tensor, ...]) -> Callable[[], dict[str, Tensor]]:
-        from openvino import Tensor as Shared
+    def start(self, inputs: tuple[NDArray[np.float32], ...]) -> Callable[[], dict[str, NDArray[np.float32]]]:
+        from openvino import Tensor
 
         if self._inputs:
             self._request.wait()  # the former batch may not have been waited for
-        self._inputs = tuple(one.contiguous() for one in inputs)
-        shared = [Shared(one.numpy(), shared_memory=True) for one in self._inputs]
-        for index, one in enumerate(shared):
-            self._request.set_input_tensor(index, one)
+        self._inputs = inputs
+        for index, one in enumerate(inputs):
+            self._request.set_input_tensor(index, Tensor(one, shared_memory=True))
         self._request.start_async()
         return self._outputs
 
-    def _outputs(self) -> dict[str, Tensor]:
+    def _outputs(self) -> dict[str, NDArray[np.float32]]:
         self._request.wait()
         model = self._request.get_compiled_model()
         return {
-            name: torch.from_numpy(self._request.get_tensor(port).data)
+            name: np.asarray(self._request.get_tensor(port).data)
             for port in model.outputs
             for name in port.get_names()
         }

@@ -16,7 +16,8 @@ from model.config import AnchorConfig, YolactConfig
 from model.config_limits import check_limits
 from model.engines.openvino_core import openvino_core, refuse_telemetry
 from model.errors import CheckpointError, ConfigError, SinkError
-from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, PROTOTYPES, input_sides, to_openvino
+from model.exporting.interface import INPUT, input_sides
+from model.outputs import BOX_OUTPUTS, PROTOTYPES
 
 if TYPE_CHECKING:
     import openvino
@@ -178,6 +179,8 @@ def read_texts(path: Path) -> dict[str, str]:
 
 def write_network(network: Yolact, path: Path, facts: Facts, with_masks: bool = True) -> None:
     """Write a network, its batch norms folded away, as `write_openvino` does, in float32."""
+    from model.exporting.openvino_model import to_openvino  # here, since reading needs no PyTorch
+
     write_openvino(to_openvino(network, with_masks), path, facts)
 
 
@@ -248,7 +251,7 @@ def _check(model: openvino.Model, config: YolactConfig) -> None:
 
 def _counts(config: AnchorConfig, image_size: int) -> tuple[int, int]:
     """Return the number of anchors and the side of the prototypes."""
-    from model.network.anchors import grid_sides
+    from model.anchors import grid_sides
 
     sides = grid_sides(image_size)
     return sum(cells**2 for cells in sides) * config.per_cell, 2 * sides[0]

@@ -14,8 +14,10 @@ from model.atomic import draft_folder
 from model.config import YolactConfig
 from model.errors import ConfigError
 from model.exporting.exported import SECTION, Facts
-from model.exporting.openvino_model import BOX_OUTPUTS, INPUT, OUTPUTS, dynamic_sides, example_sides
+from model.exporting.interface import INPUT
+from model.exporting.openvino_model import dynamic_sides, example_sides
 from model.network.yolact import Yolact, fuse_batch_norms
+from model.outputs import BOX_OUTPUTS, OUTPUTS
 
 OPSET = 18
 _NEEDED = ("onnx", "onnxscript")

@@ -8,21 +8,16 @@ import torch
 from torch import nn
 
 from model.config import YolactConfig
-from model.detection.raw_outputs import LEVELS, RawOutputs
-from model.engines.openvino_core import refuse_telemetry
+from model.detection.raw_outputs import RawOutputs
 from model.exporting.conversion import converted, exported, fold_constants, name_convolutions
+from model.exporting.interface import INPUT, input_sides, without_masks
 from model.input_shape import PADDED_TO
+from model.outputs import LEVELS, OUTPUTS
 
 if TYPE_CHECKING:
     import openvino
 
     from model.network.yolact import Yolact
-
-INPUT = "images"
-BOX_OUTPUTS = ("box_deltas", "class_logits", "mask_coefficients")
-PROTOTYPES = "prototypes"
-OUTPUTS = (*BOX_OUTPUTS, PROTOTYPES)
-"""The outputs by name, in the order and layout of `RawOutputs`."""
 
 
 def to_openvino(network: Yolact, with_masks: bool = True, with_levels: bool = False) -> openvino.Model:
@@ -40,18 +35,6 @@ def to_openvino(network: Yolact, with_masks: bool = True, with_levels: bool = Fa
     fold_constants(model)
     _name(model, [name for name, _ in network.named_modules()])
     return model if with_masks else without_masks(model)
-
-
-def without_masks(model: openvino.Model) -> openvino.Model:
-    """Return a copy of a model without the prototypes and the operations that only they need."""
-    refuse_telemetry()
-    from openvino import Model
-
-    copy = model.clone()
-    kept = Model([copy.output(name) for name in BOX_OUTPUTS], copy.get_parameters(), copy.get_friendly_name())
-    for key, value in model.get_rt_info().items():
-        kept.set_rt_info(value, key)
-    return kept
 
 
 class _WithLevels(nn.Module):
@@ -77,11 +60,6 @@ def exported_program(network: Yolact, with_levels: bool = False) -> torch.export
     example = torch.zeros(2, 3, *example_sides(network.config))
     whole = _WithLevels(fused) if with_levels else fused
     return exported(whole, (example,), (dynamic_sides(network.config),))
-
-
-def input_sides(config: YolactConfig) -> tuple[int, int]:
-    """Return height and width of the input, in pixels; -1 for any, where the aspect ratio is kept."""
-    return (-1, -1) if config.keeps_aspect_ratio else (config.image_size, config.image_size)
 
 
 def example_sides(config: YolactConfig) -> tuple[int, int]:

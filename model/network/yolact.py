@@ -9,11 +9,12 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from model.anchors import ANCHOR_FREE_STRIDES
 from model.config import YolactConfig
 from model.detection.raw_outputs import RawOutputs as RawOutputs
 from model.errors import ConfigError
 from model.input_shape import PADDED_TO, InputShape
-from model.network.anchors import ANCHOR_FREE_STRIDES, starting_boxes
+from model.network.anchors import starting_boxes
 from model.network.backbones import BACKBONES, Backbone
 from model.network.fpn import FPN
 from model.network.heads import AnchorFreeHead, MaskIoUNet, PredictionHead

@@ -13,6 +13,8 @@ HeadName = Literal["original", "A", "B", "C"]
 PaddingName = Literal["symmetric", "reflect"]
 
 STAGES: tuple[StageName, ...] = ("mask", "refine")
+FORMAT = "livemask sharpmask"
+"""Of the project's own weights files."""
 """Of training: masks and scores first, then the refinement with everything else frozen."""
 
 # channels of the levels at strides 2, 4, 8 and 16

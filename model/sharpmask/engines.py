@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.engines.base import Engine
@@ -35,7 +37,7 @@ class ProposalEngines:
     @property
     def device(self) -> torch.device:
         """Device of all inputs and outputs."""
-        return self.dense.device
+        return torch.device(str(self.dense.device))
 
 
 def torch_engines(network: SharpMask, precision: str = "fp32") -> ProposalEngines:
@@ -52,15 +54,16 @@ def torch_engines(network: SharpMask, precision: str = "fp32") -> ProposalEngine
     )
 
 
-def dense_outputs(parts: Mapping[str, Tensor]) -> DenseOutputs:
-    """Return the outputs of an exported dense pass, by their names, as `DenseOutputs`."""
+def dense_outputs(parts: Mapping[str, NDArray[np.float32]]) -> DenseOutputs:
+    """Return the outputs of an exported dense pass, by their names, as `DenseOutputs`, in the same memory."""
+    said = {name: torch.from_numpy(part) for name, part in parts.items()}
     skips = sorted((name for name in parts if name.startswith("skips.")), key=lambda name: int(name[6:]))
-    return DenseOutputs(parts["score_logits"], parts["codes"], tuple(parts[name] for name in skips))
+    return DenseOutputs(said["score_logits"], said["codes"], tuple(said[name] for name in skips))
 
 
-def mask_logits(parts: Mapping[str, Tensor]) -> Tensor:
-    """Return the mask logits of an exported part."""
-    return parts["mask_logits"]
+def mask_logits(parts: Mapping[str, NDArray[np.float32]]) -> Tensor:
+    """Return the mask logits of an exported part, in the same memory."""
+    return torch.from_numpy(parts["mask_logits"])
 
 
 def _float(logits: Tensor) -> Tensor:

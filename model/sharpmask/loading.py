@@ -43,7 +43,7 @@ def load_engines(
     facts = WeightsFacts(path, int8=int8_beside(path))
     choice = choose(engine, device, precision, facts, machine)
     if choice.engine == "torch":
-        network = load_sharpmask(path).requires_grad_(False).to(choice.device)
+        network = load_sharpmask(path).requires_grad_(False).to(str(choice.device))
         return torch_engines(network, choice.precision), choice
     return _openvino_engines(config, facts, choice, machine), choice
 

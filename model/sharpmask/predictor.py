@@ -222,6 +222,6 @@ def load_proposal_predictor(
 
     @cache
     def network() -> SharpMask:
-        return load_sharpmask(path).requires_grad_(False).to(choice.device)
+        return load_sharpmask(path).requires_grad_(False).to(str(choice.device))
 
     return ProposalPredictor(engines, options, choice, network)

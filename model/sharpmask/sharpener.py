@@ -11,17 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from model.checkpoints.catalog import resolve_weights
-from model.checkpoints.sharpmask import is_sharpmask_file, load_sharpmask
+from model.checkpoints.kinds import is_sharpmask_file
+from model.checkpoints.sharpmask import load_sharpmask
 from model.checkpoints.yolact import best_state, read_checkpoint
-from model.detection.mask_windows import MaskWindow
-from model.detection.postprocessing import Found
-from model.detection.raw_outputs import RawOutputs
 from model.errors import ConfigError
+from model.host.mask_windows import MaskWindow
+from model.host.outputs import Floats, ImageOutputs
 from model.sharpmask.network import SharpMask
 
 # longest side, in pixels of the network's input, of objects whose masks gain (people/val; see the card)
@@ -67,26 +68,19 @@ class Sharpener:
 
     @torch.no_grad()
     def windows(
-        self, found: Found, raw: RawOutputs, content: tuple[int, int]
-    ) -> list[list[MaskWindow | None]]:
-        """Return a window for each valid detection of each image, None for an object that is not eligible.
-
-        found, raw: of the same images; raw with levels
-        content:    height and width in pixels of the network's input that the frames fill
-        """
-        assert raw.levels is not None, "the engine was not asked for levels"
-        parts = zip(found.boxes, found.valid, *raw.levels, strict=True)
-        return [
-            self._of_image(boxes[valid].cpu(), [level[None].float() for level in levels], content)
-            for boxes, valid, *levels in parts
-        ]
-
-    def _of_image(
-        self, boxes: Tensor, levels: list[Tensor], content: tuple[int, int]
+        self, boxes: Floats, outputs: ImageOutputs, content: tuple[int, int]
     ) -> list[MaskWindow | None]:
+        """Return a window for each detection of an image, None for an object that is not eligible.
+
+        boxes:   [N, 4] x1 y1 x2 y2, relative to the image
+        outputs: of the image, with levels
+        content: height and width in pixels of the network's input that the frame fills
+        """
+        assert outputs.levels is not None, "the engine was not asked for levels"
+        levels = [torch.from_numpy(level)[None].float() for level in outputs.levels]
         stride = self._config.stride
         height, width = content
-        corners = (boxes.clamp(0, 1) * torch.tensor([width, height, width, height])).tolist()
+        corners = (np.clip(boxes, 0, 1) * np.array([width, height, width, height], np.float32)).tolist()
         places = [window_place(tuple(box), stride) for box in corners]
         wanted = [place for place in places if place is not None]
         chunks = (wanted[n : n + _CHUNK] for n in range(0, len(wanted), _CHUNK))
@@ -106,7 +100,9 @@ class Sharpener:
 
 
 def _window(logits: Tensor, place: WindowPlace, stride: int, content: tuple[int, int]) -> MaskWindow:
-    return MaskWindow(logits, stride * place.column, stride * place.row, stride * place.cells, content)
+    return MaskWindow(
+        logits.numpy(), stride * place.column, stride * place.row, stride * place.cells, content
+    )
 
 
 def window_place(box: tuple[float, float, float, float], stride: int = 16) -> WindowPlace | None:

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
-from torchvision.ops import box_iou
 
-from model.detection.boxes import decode, decode_distances
-from model.detection.decoding import Decoder, for_frames
-from model.detection.masks import assemble, in_place
-from model.detection.raw_outputs import RawOutputs
+from model.config import YolactConfig
 from model.detections import MaskCrop
-from model.predictor import Predictor
+from model.host.boxes import decode, decode_distances, pairwise_iou
+from model.host.detection import in_frame
+from model.host.masks import MaskPatch, assemble, resized, sigmoid
+from model.host.outputs import Floats, ImageOutputs
+from model.host.predictor import HostPredictor
 
 Frame = NDArray[np.uint8]
 Box = NDArray[np.float64]
@@ -41,7 +38,7 @@ INSIDE = 0.4
 
 
 def masks_for_boxes(
-    frame: Frame, boxes: Box, classes: Sequence[int], predictor: Predictor, agreement: float = 0.8
+    frame: Frame, boxes: Box, classes: Sequence[int], predictor: HostPredictor, agreement: float = 0.8
 ) -> list[MaskCrop | None]:
     """Return a mask inside each box; None for crowds, and where the network finds none that fits.
 
@@ -64,7 +61,9 @@ def hold_many(boxes: Box) -> NDArray[np.bool_]:
     return np.asarray(within.all(axis=2).sum(axis=1) > MANY)  # one middle is the box's own
 
 
-def _mask_for(frame: Frame, box: Box, index: int, predictor: Predictor, agreement: float) -> MaskCrop | None:
+def _mask_for(
+    frame: Frame, box: Box, index: int, predictor: HostPredictor, agreement: float
+) -> MaskCrop | None:
     if min(box[2:] - box[:2]) < SMALLEST_SIDE:
         return None
     x, y, cut = _cut_out(frame, box)
@@ -90,40 +89,43 @@ def _span(middle: float, half: float, length: int) -> tuple[int, int]:
     return start, max(min(int(np.ceil(middle + half)), length), start + 1)
 
 
-@torch.inference_mode()
-def _probability(cut: Frame, box: Box, index: int, predictor: Predictor) -> NDArray[np.float32]:
+def _probability(cut: Frame, box: Box, index: int, predictor: HostPredictor) -> NDArray[np.float32]:
     """Return each pixel's probability to be the object's, [h, w]; mean of picture and mirror image."""
     height, width = cut.shape[:2]
     mirrored_box = np.array([width - box[2], box[1], width - box[0], box[3]])
-    raw = predictor.engine.start(predictor.prepare([cut, np.ascontiguousarray(cut[:, ::-1])]))()
-    size = np.array([width, height, width, height])
-    wanted = torch.from_numpy(np.stack([box, mirrored_box]) / size).float()
-    raw, decoder = for_frames(raw, predictor.decoder, (height, width))
-    straight, mirrored = (_of_anchors(raw, image, wanted[image], decoder, index) for image in range(2))
-    mean = (straight + mirrored.flip(-1)) / 2
-    scaled = F.interpolate(mean[None, None], size=(height, width), mode="bilinear", align_corners=False)
-    return np.asarray(scaled[0, 0].cpu().numpy())
+    both = predictor.engine.start(predictor.prepare([cut, np.ascontiguousarray(cut[:, ::-1])]))()
+    wanted = (np.stack([box, mirrored_box]) / (width, height, width, height)).astype(np.float32)
+    decoder = predictor.decoder
+    straight, mirrored = (
+        _of_anchors(*in_frame(outputs, decoder, (height, width)), one, decoder.config, index)
+        for outputs, one in zip(both, wanted, strict=True)
+    )
+    mean = np.asarray((straight + mirrored[:, ::-1]) / 2, np.float32)
+    whole = MaskPatch(mean, 0, 0, (0.0, 0.0, float(mean.shape[1]), float(mean.shape[0])))
+    return resized(whole, (mean.shape[0], mean.shape[1]), (height, width))[2]
 
 
-def _of_anchors(raw: RawOutputs, image: int, box: Tensor, decoder: Decoder, index: int) -> Tensor:
+def _of_anchors(
+    outputs: ImageOutputs, anchors: Floats, box: Floats, config: YolactConfig, index: int
+) -> Floats:
     """Return the mask [Hp, Wp] that the anchors which find this box make together, empty when none does.
 
-    box: [4] x1 y1 x2 y2, relative.
+    outputs, anchors: as `in_frame` returns them; box: [4] x1 y1 x2 y2, relative
     """
-    assert raw.prototypes is not None
-    deltas, logits = raw.box_deltas[image].float(), raw.class_logits[image].float()
-    if decoder.config.anchor_free is not None:
-        found, score = decode_distances(deltas, decoder.anchors), logits[:, index].sigmoid()
+    assert outputs.prototypes is not None
+    logits = outputs.class_logits
+    if config.anchor_free is not None:
+        found, score = decode_distances(outputs.box_deltas, anchors), sigmoid(logits[:, index])
     else:
-        found, score = decode(deltas, decoder.anchors), logits.softmax(-1)[:, index + 1]
-    overlap = box_iou(found, box[None].to(found.device)).squeeze(1)
-    best = (overlap * score.sqrt()).topk(ANCHORS)
-    if best.values[0] < LEAST_FIT:
-        return torch.zeros_like(raw.prototypes[image, ..., 0])
-    share = best.values**4 / (best.values**4).sum()
-    coefficients = (raw.mask_coefficients[image].float()[best.indices] * share[:, None]).sum(0)
-    prototypes = raw.prototypes[image][None].float()
-    return assemble(*in_place(prototypes, coefficients[None, None], box.to(found.device)[None, None]))[0, 0]
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found, score = decode(outputs.box_deltas, anchors), powers[:, index + 1] / powers.sum(axis=1)
+    fit = pairwise_iou(found, box[None])[:, 0] * np.sqrt(score)
+    best = np.argsort(-fit, kind="stable")[:ANCHORS]
+    if fit[best[0]] < LEAST_FIT:
+        return np.zeros(outputs.prototypes.shape[:2], np.float32)
+    share = fit[best] ** 4 / (fit[best] ** 4).sum()
+    coefficients = (outputs.mask_coefficients[best] * share[:, None]).sum(axis=0)
+    return sigmoid(assemble(outputs.prototypes, coefficients[None], box[None])[0])
 
 
 def _inside(box: Box, size: tuple[int, ...]) -> NDArray[np.bool_]:

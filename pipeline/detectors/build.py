@@ -18,7 +18,6 @@ from pipeline.tracking.following import (
 from pipeline.tracking.options import FollowOptions
 
 if TYPE_CHECKING:
-    from model.detection.decoding import Decoder
     from model.instance_predictor import InstancePredictor
     from pipeline.detectors.device_streams import DeviceStreams
     from pipeline.overlay.draw import OverlayStyle
@@ -37,7 +36,7 @@ class DetectorBuilder:
         self._follower: FoundFollower | None = None
         self._plain_follower: DetectionsFollower | None = None  # of what is no network of this project
         self._follow: FollowOptions | None = None  # that the last detector was built with
-        self._decoder: Decoder | None = None  # stays the same as long as masks are described in the same way
+        self._decoder: object = None  # stays the same as long as masks are described in the same way
 
     def build(
         self,
@@ -55,13 +54,25 @@ class DetectorBuilder:
 
         Raises ConfigError on a choice in `follow` that there is not.
         """
+        detector = self._of_every_frame(predictor, follow, style, inspect)
+        if follow is None or not follow.skips or inspect:
+            return detector
+        from pipeline.detectors.keyframes import KeyframeDetector
+
+        return KeyframeDetector(detector, follow, self._metrics)
+
+    def _of_every_frame(
+        self,
+        predictor: InstancePredictor,
+        follow: FollowOptions | None,
+        style: OverlayStyle | None,
+        inspect: bool,
+    ) -> Detector:
         before, self._follow = self._follow, follow
         if not isinstance(predictor, Predictor):
             return self._plain(predictor, self._of_detections(follow, before), inspect)
         follower = self._of_found(follow, before, predictor.decoder)
-        if predictor.device.type == "cuda" and not inspect:
-            return self._on_gpu(predictor, style, follower)
-        return HostDetector(predictor, self._metrics, inspect, follower)
+        return self._of_tensors(predictor, style, follower, inspect)
 
     def _plain(
         self, predictor: InstancePredictor, follower: DetectionsFollower | None, inspect: bool
@@ -75,7 +86,7 @@ class DetectorBuilder:
         return PlainDetector(predictor, self._metrics, follower)
 
     def _of_found(
-        self, follow: FollowOptions | None, before: FollowOptions | None, decoder: Decoder
+        self, follow: FollowOptions | None, before: FollowOptions | None, decoder: object
     ) -> FoundFollower | None:
         """Return the follower for a network's stages, which goes by these options from now on."""
         if follow is None:
@@ -99,16 +110,22 @@ class DetectorBuilder:
             self._plain_follower.change(follow)
         return self._plain_follower
 
-    def _on_gpu(
-        self, predictor: Predictor, style: OverlayStyle | None, follower: FoundFollower | None
+    def _of_tensors(
+        self, predictor: Predictor, style: OverlayStyle | None, follower: FoundFollower | None, inspect: bool
     ) -> Detector:
+        if predictor.device.type != "cuda" or inspect:
+            return HostDetector(predictor, self._metrics, inspect, follower)
+        from model.torch_predictor import TorchPredictor
         from pipeline.detectors.cuda import CudaDetector
+        from pipeline.detectors.device_following import DeviceFollower
         from pipeline.detectors.device_streams import CudaStreams
 
+        assert isinstance(predictor, TorchPredictor)
         device = str(predictor.device)
         if device not in self._streams:
-            self._streams[device] = CudaStreams(predictor.device)
-        return CudaDetector(predictor, self._metrics, style, self._streams[device], follower)
+            self._streams[device] = CudaStreams(device)
+        following = None if follower is None else DeviceFollower(follower)
+        return CudaDetector(predictor, self._metrics, style, self._streams[device], following)
 
 
 def build_detector(

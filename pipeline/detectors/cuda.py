@@ -30,8 +30,8 @@ from torch import Tensor
 
 from model.detection.decoding import for_frames
 from model.detection.postprocessing import Found, add_masks, suppress, to_detections
-from model.predictor import Predictor
 from model.preprocessing import preprocess
+from model.torch_predictor import TorchPredictor
 from pipeline.detectors.base import Pending, StageClock
 from pipeline.detectors.device_buffers import Buffer, Layout
 from pipeline.detectors.device_clock import DeviceClock, DeviceLaps
@@ -42,7 +42,7 @@ from pipeline.overlay.device import draw_masks
 from pipeline.overlay.draw import OverlayStyle
 
 if TYPE_CHECKING:
-    from pipeline.tracking.following import FoundFollower
+    from pipeline.detectors.device_following import DeviceFollower
 
 SLOTS = 3  # one batch is uploaded, one goes through the network and one is downloaded
 
@@ -62,11 +62,11 @@ class CudaDetector:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: TorchPredictor,
         metrics: Metrics,
         style: OverlayStyle | None,
         streams: DeviceStreams,
-        follower: FoundFollower | None = None,
+        follower: DeviceFollower | None = None,
     ) -> None:
         """style: what is drawn on the device, all but text: results come with `annotated`, an array of their
         own for whoever adds labels. None draws nothing. follower: gives tracks.
@@ -77,7 +77,7 @@ class CudaDetector:
         self._follower = follower
         self._streams = streams
         self._clock = DeviceClock(metrics)
-        self._ring = deque(_Slot(streams, predictor.device) for _ in range(SLOTS))
+        self._ring = deque(_Slot(streams, torch.device(str(predictor.device))) for _ in range(SLOTS))
 
     @property
     def slots(self) -> int:

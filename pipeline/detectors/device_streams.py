@@ -47,7 +47,7 @@ class DeviceStreams(Protocol):
 class CudaStreams:
     """`DeviceStreams` of a CUDA device; each begins after what the thread's current stream holds by then."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: str) -> None:
         self._device = device
         self._streams: dict[str, torch.cuda.Stream] = {}
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
-from model.detection.decoding import Decoder, for_frames
-from model.detection.mask_parts import mask_parts
-from model.detection.postprocessing import Found, add_masks, suppress
-from model.detection.raw_outputs import RawOutputs
+from model.host.detection import HostFound
+from model.host.hosting import hosted
+from model.host.mask_parts import mask_parts
+from model.host.outputs import Floats, ImageOutputs
 from model.predictor import Predictor
 from pipeline.detectors.base import Pending, StageClock
 from pipeline.frame import Frame, Inspection, Result
@@ -31,10 +31,11 @@ class HostDetector:
         inspect: bool = False,
         follower: FoundFollower | None = None,
     ) -> None:
-        """inspect: results carry an `Inspection` where the engine gives prototypes
+        """predictor: of any kind; what follows its engine is done on the CPU
+        inspect: results carry an `Inspection` where the engine gives prototypes
         follower: gives detections their tracks; None leaves them without
         """
-        self._predictor = predictor
+        self._predictor = hosted(predictor)
         self._metrics = metrics
         self._inspect = inspect
         self._follower = follower
@@ -55,51 +56,51 @@ class HostDetector:
         wait = self._predictor.engine.start(images)
         return lambda: self._collect(frames, clock, begun, wait)
 
-    def _filled(self, images: torch.Tensor) -> torch.Tensor:
+    def _filled(self, images: Floats) -> Floats:
         """images: [B, 3, h, w], filled up to the largest batch so far: engines are made for a size."""
         self._largest = max(self._largest, len(images))
         missing = self._largest - len(images)
-        return torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
+        return np.concatenate([images, *[images[-1:]] * missing]) if missing else images
 
     def _collect(
-        self, frames: Sequence[Frame], clock: StageClock, begun: float, wait: Callable[[], RawOutputs]
+        self,
+        frames: Sequence[Frame],
+        clock: StageClock,
+        begun: float,
+        wait: Callable[[], list[ImageOutputs]],
     ) -> list[Result]:
-        predictor = self._predictor
-        raw = wait()
+        outputs = wait()
         # batches on their way at the same time share the engine: each counts from where the last one ended
         clock.restart(max(begun, self._engine_free))
         self._engine_free = clock.lap("forward", thread="engine")
-        raw, decoder = for_frames(raw, predictor.decoder, frames[0].size)
-        return [  # one by one, see `RawOutputs.image`
-            self._result(frame, raw.image(number), decoder, clock.alone(frame))
-            for number, frame in enumerate(frames)
+        # a batch may have been filled up
+        return [
+            self._result(frame, one, clock.alone(frame)) for frame, one in zip(frames, outputs, strict=False)
         ]
 
-    def _result(self, frame: Frame, raw: RawOutputs, decoder: Decoder, clock: StageClock) -> Result:
-        """raw: of this frame, B = 1."""
-        options = self._predictor.options
-        found = self._suppressed(raw, decoder, frame, clock)
-        found = add_masks(found, raw, decoder, options, keep_coefficients=self._inspect)
-        (here,) = self._predictor.finish(found, raw, [frame.size])
-        inspection = self._inspection(found, raw)
+    def _result(self, frame: Frame, outputs: ImageOutputs, clock: StageClock) -> Result:
+        found = self._followed(outputs, frame, clock)
+        found = self._predictor.add_masks(found, outputs, frame.size)
+        here = self._predictor.to_detections(found, outputs, frame.size)
+        inspection = self._inspection(found, outputs, frame)
         clock.lap("masks")
         return Result(frame, here, clock.timings(), inspection=inspection)
 
-    def _suppressed(self, raw: RawOutputs, decoder: Decoder, frame: Frame, clock: StageClock) -> Found:
+    def _followed(self, outputs: ImageOutputs, frame: Frame, clock: StageClock) -> HostFound:
         """Return the detections before masks are assembled, with tracks where instances are followed."""
-        options = self._predictor.options
-        if self._follower is None:
-            found = suppress(raw, decoder, options)
-            clock.lap("nms")
-            return found
-        found = suppress(raw, decoder, self._follower.widened(options))
+        predictor, follower = self._predictor, self._follower
+        options = predictor.options
+        wide = options if follower is None else follower.widened(options)
+        found = predictor.suppress(outputs, frame.size, wide)
         clock.lap("nms")
-        found = self._follower(found, raw, options.thresholds(decoder.config), [frame])
+        if follower is None:
+            return found
+        inner = predictor.in_frame(outputs, frame.size)
+        found = follower(found, inner, options.thresholds(predictor.config), frame)
         clock.lap("track")
         return found
 
-    def _inspection(self, found: Found, raw: RawOutputs) -> Inspection | None:
-        if not self._inspect or raw.prototypes is None:
+    def _inspection(self, found: HostFound, outputs: ImageOutputs, frame: Frame) -> Inspection | None:
+        if not self._inspect or outputs.prototypes is None:
             return None
-        (parts,) = mask_parts(found, raw)
-        return Inspection(*parts)
+        return Inspection(*mask_parts(found, self._predictor.in_frame(outputs, frame.size)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from model.detection.raw_outputs import RawOutputs
-from model.engines.base import YolactEngine
-from model.predictor import Frame, Predictor
+from model.base_predictor import Frame, Predictor
+from model.host.hosting import hosted
+from model.host.outputs import Floats, HostEngine, ImageOutputs
+from model.host.predictor import HostPredictor
 
 if TYPE_CHECKING:
     from model.instance_predictor import LoadedPredictor
@@ -26,25 +26,26 @@ def shared(left: LoadedPredictor, right: LoadedPredictor) -> tuple[LoadedPredict
         return left, right
     if left.engine is not right.engine or left.device.type != "cpu":
         return left, right
-    said = _Remembering(left.engine)
-    return _with_engine(Predictor, left, said), _with_engine(_Reader, right, _Recalling(said))
+    one, other = hosted(left), hosted(right)
+    said = _Remembering(one.engine)
+    return one.with_engine(said), _Reader.of(other).with_engine(_Recalling(said))
 
 
 class _Remembering:
     """An engine that keeps its last outputs, which stay as they are until the next batch is begun."""
 
-    def __init__(self, engine: YolactEngine) -> None:
+    def __init__(self, engine: HostEngine) -> None:
         self._engine = engine
         self.name, self.precision, self.device = engine.name, engine.precision, engine.device
         self.slots = 1
-        self.last: RawOutputs | None = None
+        self.last: list[ImageOutputs] | None = None
 
-    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+    def start(self, images: Floats) -> Callable[[], list[ImageOutputs]]:
         """See `Engine.start`."""
         self.last = None
         wait = self._engine.start(images)
 
-        def remember() -> RawOutputs:
+        def remember() -> list[ImageOutputs]:
             self.last = wait()
             return self.last
 
@@ -58,21 +59,24 @@ class _Recalling:
         self._said = said
         self.name, self.precision, self.device, self.slots = said.name, said.precision, said.device, 1
 
-    def start(self, images: Tensor) -> Callable[[], RawOutputs]:
+    def start(self, images: Floats) -> Callable[[], list[ImageOutputs]]:
         """See `Engine.start`. images: [B, 0, 0, 0], not used."""
         last = self._said.last
         assert last is not None, "the left side comes first"
         return lambda: last
 
 
-class _Reader(Predictor):
+class _Reader(HostPredictor):
     """A predictor whose engine needs no images."""
 
-    def prepare(self, frames: Sequence[Frame]) -> Tensor:
-        """[B, 0, 0, 0] float32: without a pixel, but of as many dimensions as images have."""
-        return torch.empty(len(frames), 0, 0, 0)
+    @classmethod
+    def of(cls, predictor: HostPredictor) -> _Reader:
+        """Return a reader with everything of a predictor."""
+        parts = predictor.decoder, predictor.options, predictor.with_masks, predictor.choice
+        reader = cls(predictor.engine, *parts)
+        reader.sharpener = predictor.sharpener
+        return reader
 
-
-def _with_engine(kind: type[Predictor], predictor: Predictor, engine: YolactEngine) -> Predictor:
-    parts = predictor.decoder, predictor.options, predictor.with_masks, predictor.choice
-    return kind(engine, *parts, predictor.sharpener)
+    def prepare(self, frames: Sequence[Frame]) -> Floats:
+        """Return [B, 0, 0, 0] float32: without a pixel, but of as many dimensions as images have."""
+        return np.empty((len(frames), 0, 0, 0), np.float32)

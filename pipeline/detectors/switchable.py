@@ -122,7 +122,7 @@ class SwitchableDetector:
         left, right = wanted.left, wanted.right
         if right is None:
             self._right = None  # with its tracks: another comparison begins anew
-        elif left.predictor is not None and right.predictor is not None:
+        elif left.predictor is not None and right.predictor is not None and not _skips(left):
             from pipeline.detectors.shared import shared
 
             one, other = shared(left.predictor, right.predictor)
@@ -171,6 +171,11 @@ class SwitchableDetector:
                 return False
             self._wanted = dataclasses.replace(self._wanted, right=None)
             return True
+
+
+def _skips(side: _Side) -> bool:
+    """Return whether a side's network does not look at every frame."""
+    return side.follow is not None and side.follow.skips
 
 
 def _checked(predictor: LoadedPredictor | None, follow: FollowOptions | None) -> _Side:

@@ -15,8 +15,11 @@ from typing import Literal, Protocol
 
 from pipeline.metrics.histogram import Distribution, Histogram
 
-STAGES = ("capture", "prepare", "forward", "nms", "track", "masks", "overlay", "encode")
-"""The stages that a frame passes, in their order; "track" only where instances are followed."""
+STAGES = ("capture", "flow", "prepare", "forward", "nms", "track", "masks", "overlay", "encode")
+"""The stages that a frame passes, in their order.
+
+"track" only where instances are followed; "flow" only with key frames, which alone pass "prepare" to "track".
+"""
 
 Kind = Literal["work", "wait", "room"]
 """Kinds of a stage's time: it works, waits for a frame, or waits for room in the queue after it.

@@ -6,14 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from model.detection.masks import crop_bounds, in_place, inside
-from model.detection.postprocessing import Found, without_empty_places
-from model.detection.raw_outputs import RawOutputs
 from model.detections import Detections, MaskCrop
+from model.host.detection import HostFound, coarse_masks
+from model.host.outputs import ImageOutputs
 from model.options import DetectOptions
 from pipeline.frame import Frame
 from pipeline.tracking.base import KEEP
@@ -21,90 +18,53 @@ from pipeline.tracking.options import FollowOptions
 from pipeline.tracking.shapes import shapes_of
 from pipeline.tracking.stage import Instances, TrackingStage
 
-_CELLS = 160  # at most, along the longer side of the grid that masks are compared on
+CELLS = 160  # at most, along the longer side of the grid that masks are compared on
 
 
 class FoundFollower:
-    """Tracks the output of `suppress`, before masks are made of it."""
+    """Tracks what a network found in a frame, before masks are made of it."""
 
     def __init__(self, stage: TrackingStage) -> None:
-        self._stage = stage
+        self.stage = stage
 
     def change(self, options: FollowOptions) -> None:
         """See `TrackingStage.change`."""
-        self._stage.change(options)
+        self.stage.change(options)
 
     def widened(self, options: DetectOptions) -> DetectOptions:
         """Return options for `suppress` that keep what tracks go on with: `KEEP` of the thresholds."""
         return dataclasses.replace(options, threshold_scale=KEEP * options.threshold_scale)
 
-    @torch.no_grad()
     def __call__(
-        self, found: Found, raw: RawOutputs, thresholds: Sequence[float], frames: Sequence[Frame]
-    ) -> Found:
-        """The same places with `track_ids`, other boxes, classes and coefficients too if smoothed.
+        self, found: HostFound, outputs: ImageOutputs, thresholds: Sequence[float], frame: Frame
+    ) -> HostFound:
+        """Return what stays, with `track_ids`; with other boxes, classes and coefficients too if smoothed.
 
         found:      by `suppress` with the options that `widened` gives
-        raw:        what it was found in; its prototypes stay what they are
+        outputs:    what it was found in, without a letterbox's padding
         thresholds: one a class; what scores no more and continues no track is dropped
-        frames:     B, the next ones of the run
-
-        On a GPU the host waits.
+        frame:      the next one of the run
         """
-        places = _places(found.valid)
-        seen = _Download(found, raw, places)
-        starts = np.asarray(thresholds, np.float32)
-        ids = np.full((len(frames), places), -1, np.int64)
-        stays = np.zeros((len(frames), places), dtype=bool)
-        for image, frame in enumerate(frames):
-            rows = seen.valid[image]
-            ids[image, rows], stays[image, rows], then = self._stage(
-                frame, seen.instances(image, frame), starts[seen.classes[image, rows]]
-            )
-            seen.put(image, frame, then)
-        found = _with_places(found, "valid", stays)
-        found = found._replace(track_ids=_filled(torch.full_like(found.classes, -1), ids))
-        if not self._stage.changes:
-            return found
-        found = _with_places(found, "boxes", seen.boxes)
-        found = _with_places(found, "classes", seen.classes)
-        if found.coefficients is not None:
-            found = _with_places(found, "coefficients", seen.codes)
-        return without_empty_places(found)
-
-
-class _Download:
-    """The first P places of each image on the host, in arrays of their own. On a GPU it is waited for."""
-
-    def __init__(self, found: Found, raw: RawOutputs, places: int) -> None:
-        self.valid = found.valid[:, :places].cpu().numpy()  # [B, P]
-        self.boxes = found.boxes[:, :places].cpu().numpy().copy()  # [B, P, 4] relative
-        self.classes = found.classes[:, :places].cpu().numpy().copy()  # [B, P]
-        self._scores = found.scores[:, :places].cpu().numpy()  # [B, P]
-        self.codes = np.zeros((*self.valid.shape, 0), np.float32)  # [B, P, K]
-        self._masks: NDArray[np.bool_] | None = None
-        if found.coefficients is not None and raw.prototypes is not None:
-            codes = found.coefficients[:, :places]
-            self.codes = codes.cpu().numpy().copy()
-            self._masks = _coarse(raw.prototypes, codes, found.boxes[:, :places]).cpu().numpy()
-
-    def instances(self, image: int, frame: Frame) -> Instances:
-        """Return the instances of one image."""
-        rows = self.valid[image]
-        return Instances(
-            self.boxes[image, rows] * _sides(frame),
-            self._scores[image, rows],
-            self.classes[image, rows],
-            self.codes[image, rows],
-            None if self._masks is None else self._masks[image, rows],
+        masks = None
+        if outputs.prototypes is not None:
+            found = found.with_logits(outputs.prototypes)
+            masks = coarse_masks(found, -(-max(outputs.prototypes.shape[:2]) // CELLS))
+        sides = sides_of(frame)
+        codes = (
+            np.zeros((len(found.scores), 0), np.float32) if found.coefficients is None else found.coefficients
         )
-
-    def put(self, image: int, frame: Frame, instances: Instances) -> None:
-        """Replace the instances of one image."""
-        rows = self.valid[image]
-        self.boxes[image, rows] = instances.boxes / _sides(frame)
-        self.classes[image, rows] = instances.classes
-        self.codes[image, rows] = instances.codes
+        now = Instances(found.boxes * sides, found.scores, found.classes, codes, masks)
+        starts = np.asarray(thresholds, np.float32)[found.classes]
+        ids, stays, then = self.stage(frame, now, starts)
+        found = found._replace(track_ids=ids)
+        if self.stage.changes:
+            found = found._replace(
+                boxes=(then.boxes / sides).astype(np.float32),
+                classes=then.classes,
+                coefficients=None if found.coefficients is None else then.codes,
+                logits=None,
+            )
+        return found.select(stays)
 
 
 class DetectionsFollower:
@@ -124,7 +84,7 @@ class DetectionsFollower:
         start: the score, 0..1, that an instance must exceed that is part of no track yet: less is dropped
         """
         size = detections.image_size
-        masks = None if detections.crops is None else coarse_masks(detections.crops, size)
+        masks = None if detections.crops is None else masks_on_grid(detections.crops, size)
         boxes = detections.boxes.astype(np.float32)
         codes, shapes = np.zeros((len(detections), 0), np.float32), None
         if self._stage.changes and detections.crops is not None:
@@ -136,7 +96,7 @@ class DetectionsFollower:
         crops = detections.crops
         if shapes is not None:
             crops = shapes.redrawn(np.nan_to_num(now.boxes), now.codes, now.bodies)
-        boxes = np.clip(now.boxes, 0, _sides(frame)).astype(np.float32)
+        boxes = np.clip(now.boxes, 0, sides_of(frame)).astype(np.float32)
         followed = dataclasses.replace(
             detections, boxes=boxes, classes=now.classes, crops=crops, track_ids=ids
         )
@@ -153,9 +113,9 @@ def make_detections_follower(options: FollowOptions) -> DetectionsFollower:
     return DetectionsFollower(TrackingStage(options))
 
 
-def coarse_masks(crops: Sequence[MaskCrop], image_size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Masks of a frame of (height, width) pixels on a grid of at most `_CELLS` cells: [N, h, w] bool."""
-    step = -(-max(image_size) // _CELLS)
+def masks_on_grid(crops: Sequence[MaskCrop], image_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Masks of a frame of (height, width) pixels on a grid of at most `CELLS` cells: [N, h, w] bool."""
+    step = -(-max(image_size) // CELLS)
     rows, columns = (np.arange(step // 2, side, step) for side in image_size)
     masks = np.zeros((len(crops), len(rows), len(columns)), dtype=bool)
     for mask, crop in zip(masks, crops, strict=True):
@@ -167,34 +127,7 @@ def coarse_masks(crops: Sequence[MaskCrop], image_size: tuple[int, int]) -> NDAr
     return masks
 
 
-def _sides(frame: Frame) -> NDArray[np.float32]:
+def sides_of(frame: Frame) -> NDArray[np.float32]:
+    """Return width, height, width and height of a frame in pixels: [4] float32."""
     height, width = frame.size
     return np.array([width, height, width, height], np.float32)
-
-
-def _places(valid: Tensor) -> int:
-    """Return the number of leading places of [B, D] that are in use. On a GPU the host waits."""
-    used = np.flatnonzero(valid.cpu().numpy().any(0))
-    return int(used[-1]) + 1 if len(used) else 0
-
-
-def _coarse(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    """The masks that [B, Hp, Wp, K] and [B, P, K] make, cropped to the boxes [B, P, 4]: [B, P, h, w] bool."""
-    prototypes, coefficients = in_place(prototypes, coefficients, boxes)
-    step = -(-max(prototypes.shape[1:3]) // _CELLS)
-    thinned = prototypes[:, step // 2 :: step, step // 2 :: step]
-    height, width = thinned.shape[1:3]
-    # [B, P, K] x [B, K, h·w] -> [B, P, h·w]; a probability over a half is a sum over 0
-    sums = coefficients @ thinned.flatten(1, 2).transpose(1, 2)
-    masks = (sums > 0).unflatten(-1, (height, width))
-    return masks & inside(crop_bounds(boxes, height, width), height, width)
-
-
-def _with_places(found: Found, name: str, values: NDArray[np.generic]) -> Found:
-    """One part of what was found with new values, [B, P, ...], in its first places; others are empty."""
-    return found._replace(**{name: _filled(getattr(found, name).clone(), values)})
-
-
-def _filled(part: Tensor, values: NDArray[np.generic]) -> Tensor:
-    part[:, : values.shape[1]] = torch.from_numpy(values).to(part.device)
-    return part

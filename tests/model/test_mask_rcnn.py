@@ -13,7 +13,8 @@ from torchvision.models.detection import (
 )
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
-from model.checkpoints.mask_rcnn import coco_config, is_mask_rcnn, own_config, read_mask_rcnn, save_mask_rcnn
+from model.checkpoints.kinds import is_mask_rcnn
+from model.checkpoints.mask_rcnn import coco_config, own_config, read_mask_rcnn, save_mask_rcnn
 from model.checkpoints.yolact import save_checkpoint
 from model.classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from model.config import DEFAULT_THRESHOLD

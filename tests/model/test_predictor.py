@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from model import Detections, load_predictor
-from model.checkpoints.yolact import save_checkpoint
+from model.checkpoints.yolact import load_checkpoint, save_checkpoint
 from model.detection.postprocessing import postprocess
-from model.engines.torch_engine import TorchEngine
 from model.errors import CheckpointError, ConfigError
 from model.options import DetectOptions
 from model.predictor import Predictor, make_predictor
@@ -101,7 +100,7 @@ def test_frames_may_be_read_only_or_views_and_are_not_changed(predictor: Predict
     ids=["grey", "two channels", "float", "16 bits", "no rows", "a stack"],
 )
 def test_what_is_no_bgr_frame_is_refused(predictor: Predictor, frame: Any):
-    with pytest.raises(ValueError, match=r"expected frames \[B, H, W, 3\] uint8 BGR, got"):
+    with pytest.raises(ValueError, match=r"expected a frame \[H, W, 3\] uint8 BGR, got"):
         predictor(frame)
 
 
@@ -119,15 +118,20 @@ def test_what_is_no_frame_at_all_is_refused(predictor: Predictor, frames: Any, s
         predictor(frames)
 
 
-def test_boxes_only_skips_the_protonet_and_leaves_the_boxes_as_they_are(weights: Path, predictor: Predictor):
-    boxes_only = load_predictor(weights, with_masks=False, **KEEN)
-    assert isinstance(boxes_only.engine, TorchEngine)
-    boxes_only.engine.network.protonet.register_forward_hook(lambda *_: pytest.fail("the protonet ran"))
+def test_boxes_only_skips_the_protonet_and_leaves_the_boxes_as_they_are(weights: Path):
+    network = load_checkpoint(weights)
+    network.protonet.register_forward_hook(lambda *_: pytest.fail("the protonet ran"))
+    boxes_only = make_predictor(
+        network, torch.device("cpu"), DetectOptions(score_threshold=0.1), with_masks=False
+    )
 
     found = boxes_only(FRAME)
 
     assert not found.has_masks
-    assert same(found, predictor(FRAME))
+    assert same(
+        found, make_predictor(NETWORK, torch.device("cpu"), DetectOptions(score_threshold=0.1))(FRAME)
+    )
+    assert not load_predictor(weights, with_masks=False, **KEEN)(FRAME).has_masks
 
 
 def test_other_options_share_the_engine(predictor: Predictor):

@@ -15,7 +15,7 @@ from model.detection.raw_outputs import RawOutputs
 from model.network.anchors import make_anchors
 from model.network.yolact import Yolact
 from model.options import DetectOptions
-from model.predictor import Predictor
+from model.torch_predictor import TorchPredictor
 from pipeline.frame import Frame
 from tests.small_networks import SPARSE
 
@@ -77,11 +77,11 @@ class NetworkEngine:
 
 def small_predictor(
     device: torch.device, put: Put, options: DetectOptions | None = None, with_masks: bool = True
-) -> Predictor:
+) -> TorchPredictor:
     """With a `LinearEngine`. Finds something in every frame."""
     engine = LinearEngine(device, put, with_masks)
     options = options or DetectOptions(score_threshold=0.2, max_detections=8)
-    return Predictor(engine, Decoding(SPARSE, put(anchors())), options, with_masks)
+    return TorchPredictor(engine, Decoding(SPARSE, put(anchors())), options, with_masks)
 
 
 def small_frames(count: int, sizes: Sequence[tuple[int, int]] = ((40, 60),), seed: int = 0) -> list[Frame]:

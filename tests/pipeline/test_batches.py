@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from model.checkpoints.yolact import save_checkpoint
+from model.host.torch_host import on_host
 from model.options import DetectOptions
 from model.predictor import load_predictor, make_predictor
 from pipeline.detectors.base import Pending
@@ -93,9 +94,8 @@ def test_a_batch_is_filled_as_far_as_the_size_stays_the_same() -> None:
 
 
 def test_batches_on_the_cpu_find_in_letterboxed_frames_of_several_sizes_what_each_frame_has_alone() -> None:
-    predictor = make_predictor(
-        free_network(), torch.device("cpu"), DetectOptions(score_threshold=0.3, max_detections=20)
-    )
+    options = DetectOptions(score_threshold=0.3, max_detections=20)
+    predictor = on_host(make_predictor(free_network(), torch.device("cpu"), options))
     frames = frames_of([(90, 160), (90, 160), (160, 90), (45, 80), (45, 80), (90, 160)])
 
     results = inferred(HostDetector(predictor, Metrics()), frames, 2)

@@ -15,6 +15,7 @@ from torch import Tensor
 from model.detection.raw_outputs import RawOutputs
 from model.options import DetectOptions
 from model.predictor import Predictor, load_predictor
+from model.torch_predictor import TorchPredictor
 from pipeline.detectors.host import HostDetector
 from pipeline.frame import Frame, Result
 from pipeline.metrics.run import Metrics
@@ -93,7 +94,7 @@ class OverwritingEngine(LinearEngine):
 def test_what_is_told_of_a_frame_outlasts_the_engines_next_outputs() -> None:
     usual = small_predictor(CPU, torch.clone)
     frames = small_frames(3, [(CELLS, CELLS)])
-    found = inspected(Predictor(OverwritingEngine(), usual.decoder, usual.options), frames)
+    found = inspected(TorchPredictor(OverwritingEngine(), usual.decoder, usual.options), frames)
     assert sum(map(check_masks, found)) > 6
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from model.config import preset
-from pipeline.live.network.fitting import _options
+from pipeline.live.network.fitting import _options, tracking_options
 from pipeline.settings import DetectionSettings
+from pipeline.tracking.options import FollowOptions
 
 CHANGED: dict[str, Any] = {
     "engine": "torch",
@@ -24,12 +25,12 @@ CHANGED: dict[str, Any] = {
     "sharpen": "sharpmask_lite_objects",
 }
 OF_THE_NETWORK = {"engine", "device", "precision", "image_size", "sharpen"}
-ELSEWHERE = {"weights", "stabilise"}  # the network itself, and tracking
+FOLLOWING: dict[str, Any] = {"stabilise": "light", "keyframes": 3, "reuse_still": True}
 
 
 def test_every_field_is_looked_at():
     fields = {field.name for field in dataclasses.fields(DetectionSettings)}
-    assert fields == {*CHANGED, *ELSEWHERE}
+    assert fields == {*CHANGED, *FOLLOWING, "weights"}
 
 
 @pytest.mark.parametrize("name", CHANGED)
@@ -50,3 +51,12 @@ def test_a_field_changes_a_network_in_use(name: str):
 @pytest.mark.parametrize("name", sorted(OF_THE_NETWORK))
 def test_a_field_of_the_network_asks_for_another_one(name: str):
     assert DetectionSettings(**{name: CHANGED[name]}).needs_reload(DetectionSettings())
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_a_field_of_following_reaches_what_follows_but_not_while_people_are_hidden(name: str):
+    settings = DetectionSettings(**{name: FOLLOWING[name]})
+    assert getattr(tracking_options(settings, private=False), name) == FOLLOWING[name]
+    assert tracking_options(settings, private=True) == FollowOptions()
+    assert not settings.needs_reload(DetectionSettings())
+    assert settings.as_followed(DetectionSettings()) == DetectionSettings()

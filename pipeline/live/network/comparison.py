@@ -190,5 +190,4 @@ def _reconfigured(
     if not isinstance(network, MaskRcnnPredictor):
         return configured(network, settings, private=False)
     # it takes its settings when it is loaded, but for those that follow what it finds
-    same = replace(settings, stabilise=loaded_with.stabilise) == loaded_with
-    return network if same else None
+    return network if settings.as_followed(loaded_with) == loaded_with else None

@@ -73,7 +73,7 @@ def load_network(settings: DetectionSettings) -> LiveNetwork:
     Their classes are left to `configured`, when it is known which ones there are. Raises what
     `load_predictor` and `load_instance_predictor` raise.
     """
-    from model.checkpoints.sharpmask import is_sharpmask_file
+    from model.checkpoints.kinds import is_sharpmask_file
     from model.predictor import load_predictor
 
     if is_sharpmask_file(resolve_weights(settings.weights)):
@@ -153,7 +153,7 @@ def tracking_options(settings: DetectionSettings, private: bool) -> FollowOption
 
     Raises ConfigError on a strength that there is not.
     """
-    options = FollowOptions(stabilise=settings.stabilise)
+    options = settings.follow_options
     options.check()
     return FollowOptions() if private else options
 

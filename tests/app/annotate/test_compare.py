@@ -47,7 +47,7 @@ def test_the_changes_are_read_as_eval_reads_them() -> None:
         "image_size": 320,
         "nms": "exact",
     }
-    assert set(CHANGEABLE) - {"weights", "stabilise"} < set(COMPARABLE)
+    assert set(CHANGEABLE) - {"weights", "stabilise", "keyframes"} < set(COMPARABLE)
 
 
 @pytest.mark.parametrize(

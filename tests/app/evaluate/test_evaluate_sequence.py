@@ -35,7 +35,7 @@ class Bright:
     options: DetectOptions
     config: YolactConfig = CONFIG
     engine: NoEngine = ENGINE
-    sharpener: None = None
+    sharpen: None = None
 
     @property
     def score_threshold(self) -> float:

@@ -62,13 +62,14 @@ def export(
     monkeypatch.chdir(tmp_path)
     convert = openvino_model.to_openvino
 
-    def once(network: Yolact, with_masks: bool = True) -> Any:
+    def once(network: Yolact, with_masks: bool = True, with_levels: bool = False) -> Any:
+        assert not with_levels
         key = str([p.sum().item() for p in network.parameters()]), with_masks
         if key not in converted:
             converted[key] = convert(network, with_masks)
         return converted[key].clone()
 
-    for place in ("app.export.run", "model.exporting.exported"):
+    for place in ("app.export.run", "model.exporting.openvino_model"):
         monkeypatch.setattr(f"{place}.to_openvino", once)
 
     def run(*arguments: str | Path) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.checkpoints.kinds import is_sharpmask_file
 from model.checkpoints.sharpmask import (
-    is_sharpmask_file,
     load_sharpmask,
     read_sharpmask_config,
     save_sharpmask,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from model.detection.postprocessing import add_masks, find, suppress
+from model.detection.postprocessing import find
 from model.detection.raw_outputs import RawOutputs
 from model.network.heads import MaskIoUNet
 from model.options import DetectOptions
@@ -57,22 +57,6 @@ def test_finding_has_a_fixed_shape_and_never_waits_for_the_device(nms: str, opti
     assert result.boxes.shape == (2, 50, 4)
     assert (result.masks is None) == boxes_only
     assert {tuple(part.shape[:2]) for part in result if part is not None} == {(2, 50)}
-
-
-def test_coefficients_that_are_kept_are_not_waited_for_either():
-    decoder = Decoding(
-        dataclasses.replace(SPARSE, image_size=256),
-        torch.empty(1500, 4, device="meta"),
-        MaskIoUNet(3).to("meta"),
-    )
-    raw, options = meta_outputs(1500, masks=True), DetectOptions(max_detections=50)
-
-    with NoUpload():
-        boxes = suppress(raw, decoder, options)
-        kept = add_masks(boxes, raw, decoder, options, keep_coefficients=True)
-
-    assert kept.coefficients is not None
-    assert kept.coefficients.shape == (2, 50, 32)
 
 
 def test_preparing_frames_uploads_nothing_once_mean_and_deviation_are_there():

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from model.exporting.openvino_model import to_openvino, without_masks
+from model.exporting.interface import without_masks
+from model.exporting.openvino_model import to_openvino
 from tests.small_networks import TINY, small_network
 
 

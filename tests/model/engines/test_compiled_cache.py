@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from model.detection.raw_outputs import RawOutputs
+from model.detection.raw_outputs import RawOutputs, raw_outputs
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey, compiled_cache
-from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
+from model.engines.openvino_engine import OpenVinoEngine
 from tests.full_disk import no_file_longer_than
 from tests.small_networks import TINY
 from tests.source_tree import ROOT

@@ -18,8 +18,10 @@ import faulthandler, gc, sys
 from pathlib import Path
 import torch
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
-from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
-from model.exporting.openvino_model import to_openvino, without_masks
+from model.detection.raw_outputs import raw_outputs
+from model.engines.openvino_engine import OpenVinoEngine
+from model.exporting.interface import without_masks
+from model.exporting.openvino_model import to_openvino
 from tests.confident_network import confident_network
 
 faulthandler.enable()

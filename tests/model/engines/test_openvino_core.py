@@ -21,7 +21,8 @@ from pathlib import Path
 import torch
 from model.engines.choice import detect_machine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey, compiled_cache
-from model.engines.openvino_engine import OpenVinoEngine, raw_outputs
+from model.detection.raw_outputs import raw_outputs
+from model.engines.openvino_engine import OpenVinoEngine
 from model.exporting.openvino_model import to_openvino
 from tests.confident_network import confident_network
 

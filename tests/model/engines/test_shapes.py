@@ -13,9 +13,10 @@ from torch import Tensor
 
 from model import load_predictor
 from model.checkpoints.yolact import save_checkpoint
+from model.detection.raw_outputs import raw_outputs
 from model.engines.base import YolactEngine
 from model.engines.compiled_cache import CompiledCache, Compiler, ModelKey
-from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape, raw_outputs
+from model.engines.openvino_engine import MAX_SHAPES, OpenVinoEngine, Shape
 from model.engines.torch_engine import TorchEngine
 from model.exporting.openvino_model import to_openvino
 from tests.small_networks import FREE, free_network

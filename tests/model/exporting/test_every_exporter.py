@@ -12,8 +12,8 @@ import torch
 
 from model.exporting import EXPORTERS
 from model.exporting.exported import Facts, read_exported
-from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS
 from model.network.yolact import Yolact
+from model.outputs import BOX_OUTPUTS, OUTPUTS
 from tests.source_tree import ROOT
 
 needs = {"onnx": ("onnx", "onnxscript")}

@@ -18,7 +18,7 @@ from model.exporting.exported import (
     read_facts,
     write_openvino,
 )
-from model.exporting.openvino_model import without_masks
+from model.exporting.interface import without_masks
 from model.network.yolact import Yolact
 from tests.full_disk import no_file_longer_than
 

@@ -17,9 +17,12 @@ from model.errors import CheckpointError, ConfigError
 from model.exporting.comparison import compare
 from model.exporting.exported import Facts, read_exported, write_openvino
 from model.exporting.int8 import ALWAYS_KEPT, KEPT_IN_FLOAT
+from model.exporting.interface import without_masks
 from model.exporting.onnx_model import write_onnx
-from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS, to_openvino, without_masks
+from model.exporting.openvino_model import to_openvino
+from model.host.torch_host import on_host
 from model.options import DetectOptions
+from model.outputs import BOX_OUTPUTS, OUTPUTS
 from model.predictor import make_predictor
 from tests.small_networks import FREE, SMALL, free_network
 
@@ -87,7 +90,7 @@ def test_a_written_model_is_read_back_and_runs_at_the_size_that_is_asked_for(
     exported = load_predictor(tmp_path / "free.xml", **keen)
     larger = load_predictor(tmp_path / "free.xml", image_size=192, **keen)
 
-    expected = make_predictor(NETWORK, torch.device("cpu"), options)(frame)
+    expected = on_host(make_predictor(NETWORK, torch.device("cpu"), options))(frame)
     np.testing.assert_allclose(exported(frame).scores, expected.scores, atol=1e-3)
     np.testing.assert_allclose(exported(frame).boxes, expected.boxes, atol=0.1)
     assert larger.prepare([frame]).shape == (1, 3, 128, 192)

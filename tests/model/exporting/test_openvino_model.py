@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from model.config import BackboneConfig
-from model.exporting.openvino_model import BOX_OUTPUTS, OUTPUTS, exported_program, to_openvino, without_masks
+from model.exporting.interface import without_masks
+from model.exporting.openvino_model import exported_program, to_openvino
 from model.network.yolact import RawOutputs, Yolact, fuse_batch_norms
+from model.outputs import BOX_OUTPUTS, OUTPUTS
 from tests.small_networks import TINY, small_network
 
 

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from model.anchors import grid_sides
 from model.config import PRESETS, AnchorConfig
 from model.input_shape import InputShape
-from model.network.anchors import grid_sides, make_anchors, make_cells, starting_boxes, within_content
+from model.network.anchors import make_anchors, make_cells, starting_boxes, within_content
 from tests.small_networks import COMPACT, FREE, SMALL
 
 COUNTS = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from numpy.typing import NDArray
 
 from model.checkpoints.pins import sha256_of
 from model.checkpoints.sharpmask import save_sharpmask
@@ -166,8 +166,8 @@ def test_a_file_that_is_no_dense_pass_is_refused_by_what_it_is(tmp_path: Path, c
 
 
 def test_skips_are_ordered_by_their_numbers():
-    parts: Mapping[str, torch.Tensor] = {
-        name: torch.full((1,), float(n))
+    parts: Mapping[str, NDArray[np.float32]] = {
+        name: np.full(1, n, np.float32)
         for n, name in enumerate(["skips.10", "codes", "skips.9", "score_logits"])
     }
     assert [float(skip) for skip in dense_outputs(parts).skips] == [2, 0]

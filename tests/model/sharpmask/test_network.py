@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.checkpoints.sharpmask import is_sharpmask_file, load_sharpmask
+from model.checkpoints.kinds import is_sharpmask_file
+from model.checkpoints.sharpmask import load_sharpmask
 from model.errors import ConfigError
 from model.sharpmask.config import SHARPMASK_PRESETS, SharpMaskConfig
 from model.sharpmask.heads import build_head

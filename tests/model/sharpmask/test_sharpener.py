@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.checkpoints.sharpmask import save_sharpmask
 from model.checkpoints.yolact import save_checkpoint
 from model.config import BackboneConfig
-from model.detection.postprocessing import Found
-from model.detection.raw_outputs import RawOutputs
 from model.errors import ConfigError
+from model.host.outputs import ImageOutputs
 from model.network.yolact import Yolact
 from model.options import DetectOptions
 from model.predictor import Predictor, load_predictor
@@ -61,21 +61,14 @@ def levels(network: SharpMask, height: int = 256, width: int = 320) -> tuple[Ten
         return network.trunk(noise)
 
 
-def raw_with(features: tuple[Tensor, ...]) -> RawOutputs:
-    nothing = torch.zeros(1, 0, 0)
-    names = ("level_2", "level_4", "level_8", "level_16")
-    return RawOutputs(nothing, nothing, nothing, None)._replace(**dict(zip(names, features, strict=True)))
+def outputs_with(features: tuple[Tensor, ...]) -> ImageOutputs:
+    nothing = np.zeros((0, 0), np.float32)
+    return ImageOutputs(nothing, nothing, nothing, None, tuple(level[0].numpy() for level in features))
 
 
-def found_at(boxes: list[tuple[float, float, float, float]], height: int, width: int) -> Found:
-    """Detections of boxes in pixels of the input; a last place holds none."""
-    relative = torch.tensor([[*boxes, (0, 0, 150, 150)]]) / torch.tensor([width, height, width, height])
-    count = len(boxes) + 1
-    valid = torch.arange(count)[None] < len(boxes)
-    return Found(
-        relative, torch.ones(1, count), torch.ones(1, count), torch.zeros(1, count, dtype=torch.int64), valid,
-        None, None, None,
-    )  # fmt: skip
+def relative(boxes: list[tuple[float, float, float, float]], height: int, width: int) -> NDArray[np.float32]:
+    """Boxes in pixels of the input, relative to it."""
+    return np.array(boxes, np.float32) / np.array([width, height, width, height], np.float32)
 
 
 @torch.no_grad()
@@ -98,7 +91,7 @@ def test_each_eligible_object_is_refined_in_its_window_of_the_levels_and_the_oth
     network = tiny(WHOLE_WINDOW)
     features = levels(network)
     boxes = [(100, 60, 192, 120), (10, 10, 40, 40), (160, 109, 280, 256), (-5, 20, 65, 60)]
-    (windows,) = Sharpener(network).windows(found_at(boxes, 256, 320), raw_with(features), (256, 320))
+    windows = Sharpener(network).windows(relative(boxes, 256, 320), outputs_with(features), (256, 320))
     places = [window_place(box) for box in boxes]
     places[3] = window_place((0, 20, 65, 60))  # a box counts as far as it lies in the picture
     assert [window is None for window in windows] == [False, True, False, False]
@@ -107,7 +100,7 @@ def test_each_eligible_object_is_refined_in_its_window_of_the_levels_and_the_oth
             continue
         assert (window.x, window.y) == (16 * place.column, 16 * place.row)
         assert (window.side, window.content) == (16 * place.cells, (256, 320))
-        assert torch.allclose(window.logits, refined_slowly(network, features, place), atol=1e-5)
+        assert np.allclose(window.logits, refined_slowly(network, features, place), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["sharpmask_resnet50", "deepmask_lite"])

@@ -14,7 +14,7 @@ from torch import Tensor
 from model.detection.raw_outputs import RawOutputs
 from model.detections import Detections
 from model.options import DetectOptions
-from model.predictor import Predictor
+from model.torch_predictor import TorchPredictor
 from pipeline.detectors.switchable import SwitchableDetector
 from pipeline.frame import Frame
 from pipeline.metrics.run import Metrics
@@ -35,10 +35,10 @@ class CountingEngine(LinearEngine):
         return super().start(images)
 
 
-def counting_predictor() -> tuple[Predictor, CountingEngine]:
+def counting_predictor() -> tuple[TorchPredictor, CountingEngine]:
     plain = small_predictor(CPU, torch.clone)
     engine = CountingEngine(CPU, torch.clone)
-    return Predictor(engine, plain.decoder, plain.options), engine
+    return TorchPredictor(engine, plain.decoder, plain.options), engine
 
 
 @pytest.fixture

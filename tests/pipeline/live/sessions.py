@@ -14,8 +14,8 @@ import torch
 
 from model.detection.decoding import Decoding
 from model.options import DetectOptions
-from model.predictor import Predictor
 from model.sharpmask.predictor import ProposalOptions, ProposalPredictor
+from model.torch_predictor import TorchPredictor
 from pipeline.frame import Result
 from pipeline.live.events import Event
 from pipeline.live.playing.playback import Playback
@@ -84,7 +84,7 @@ class Loads:
         self.go_on.set()
         self.engine: type[LinearEngine] = LinearEngine
 
-    def __call__(self, settings: DetectionSettings) -> Predictor | ProposalPredictor:
+    def __call__(self, settings: DetectionSettings) -> TorchPredictor | ProposalPredictor:
         self.asked.append(settings)
         self.begun.release()
         assert self.go_on.wait(PATIENCE)
@@ -99,12 +99,12 @@ def small_network(
     class_names: tuple[str, ...] = ("person", "dog", "bird"),
     engine: type[LinearEngine] = LinearEngine,
     thresholds: tuple[float, ...] = (),
-) -> Predictor:
+) -> TorchPredictor:
     """Finds something in every picture that is not all of one colour. thresholds: its own, one a class."""
     detection = dataclasses.replace(SPARSE.detection, class_thresholds=thresholds)
     config = dataclasses.replace(SPARSE, class_names=class_names, detection=detection)
     cpu = torch.device("cpu")
-    return Predictor(engine(cpu, lambda t: t), Decoding(config, anchors()), DetectOptions())
+    return TorchPredictor(engine(cpu, lambda t: t), Decoding(config, anchors()), DetectOptions())
 
 
 class OpensWhatItIsTold:

@@ -24,12 +24,12 @@ from pipeline.metrics.run import Metrics
 from pipeline.overlay.device import draw_masks
 from pipeline.overlay.draw import draw
 from pipeline.runner import RunState
-from pipeline.tracking.following import make_follower
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
 from tests.pipeline import standins
 from tests.pipeline.deferred_streams import LAZY, DeferredStreams, Schedule
 from tests.pipeline.detector_checks import CPU, DEVICE, STYLE, check_equal, results
 from tests.pipeline.small_engines import small_frames, small_predictor
+from tests.pipeline.tracking.device_followers import make_device_follower
 from tests.pipeline.tracking.tracker_inputs import frame_at
 from tests.small_networks import decoding, raw_outputs
 
@@ -74,7 +74,7 @@ def test_on_a_gpu_the_same_is_followed_as_on_the_cpu(schedule: Schedule, stabili
     frames, options = video(5, lighter=2), FollowOptions(stabilise=stabilise)
     streams = DeferredStreams(schedule)
     predictor = small_predictor(DEVICE, streams.device.upload)
-    detector = CudaDetector(predictor, Metrics(), STYLE, streams, make_follower(options))
+    detector = CudaDetector(predictor, Metrics(), STYLE, streams, make_device_follower(options))
 
     found = results(detector, frames, batch=2)
 
@@ -157,7 +157,7 @@ def test_ids_go_along_when_re_scoring_changes_the_order():
     decoder = decoding(mask_iou_net=Areas(3))
     small, large = (0.0, 0.0, 0.3, 0.3), (0.3, 0.3, 1.0, 1.0)
     raw = raw_outputs(decoder, [(small, {0: 0.9}), (large, {1: 0.5})])
-    follower = make_follower(FOLLOW)
+    follower = make_device_follower(FOLLOW)
     thresholds = OPTIONS.thresholds(decoder.config)
     found = follower(suppress(raw, decoder, OPTIONS), raw, thresholds, [frame_at(0)])
     assert found.track_ids[found.valid].tolist() == [0, 1]

@@ -13,16 +13,16 @@ from model.detection.raw_outputs import RawOutputs
 from model.detections import MaskCrop
 from model.errors import ConfigError
 from model.options import DetectOptions
+from pipeline.detectors.device_following import DeviceFollower
 from pipeline.frame import Frame
 from pipeline.tracking.base import KEEP
 from pipeline.tracking.following import (
     DetectionsFollower,
-    FoundFollower,
-    coarse_masks,
     make_detections_follower,
-    make_follower,
+    masks_on_grid,
 )
 from pipeline.tracking.options import STABILISE_KINDS, FollowOptions
+from tests.pipeline.tracking.device_followers import make_device_follower
 from tests.pipeline.tracking.tracker_inputs import SIZE, Box, box_at, detections, frame_at
 from tests.small_networks import decoding
 
@@ -60,7 +60,9 @@ def found(*boxes: Box, scores: list[float] | None = None, with_masks: bool = Tru
     )
 
 
-def follow(follower: FoundFollower, frame: Frame, here: Found, options: DetectOptions = OPTIONS) -> list[int]:
+def follow(
+    follower: DeviceFollower, frame: Frame, here: Found, options: DetectOptions = OPTIONS
+) -> list[int]:
     after = follower(here, raw(), options.thresholds(decoding().config), [frame])
     return to_detections(add_masks(after, raw(), decoding(), options), [frame.size], ("a", "b", "c"))[
         0
@@ -68,8 +70,8 @@ def follow(follower: FoundFollower, frame: Frame, here: Found, options: DetectOp
 
 
 @pytest.fixture
-def follower() -> FoundFollower:
-    return make_follower(FollowOptions())
+def follower() -> DeviceFollower:
+    return make_device_follower(FollowOptions())
 
 
 @pytest.fixture(params=STABILISE_KINDS)
@@ -78,13 +80,13 @@ def either(request: pytest.FixtureRequest) -> FollowOptions:
 
 
 def test_what_is_found_gets_ids_that_stay(either: FollowOptions):
-    one = make_follower(either)
+    one = make_device_follower(either)
     for i in range(4):
         assert follow(one, frame_at(i), found(box_at(40 + i), box_at(150), empty=2)) == [0, 1]
     assert follow(one, frame_at(4), found(box_at(150), box_at(90), box_at(44))) == [1, 2, 0]
 
 
-def test_without_stabilising_nothing_but_the_ids_is_new(follower: FoundFollower):
+def test_without_stabilising_nothing_but_the_ids_is_new(follower: DeviceFollower):
     assert follower.widened(OPTIONS).threshold_scale == KEEP
     for i in range(3):
         before = found(box_at(40 + 5 * i), box_at(150 - i), scores=[0.8, 0.4], empty=1)
@@ -96,7 +98,7 @@ def test_without_stabilising_nothing_but_the_ids_is_new(follower: FoundFollower)
 
 
 def test_boxes_alone_are_followed_too(either: FollowOptions):
-    one = make_follower(either)
+    one = make_device_follower(either)
     for i in range(3):
         here = found(box_at(40 + i), box_at(150), with_masks=False)
         after = one(here, raw()._replace(prototypes=None), THRESHOLDS, [frame_at(i)])
@@ -107,7 +109,7 @@ def test_boxes_alone_are_followed_too(either: FollowOptions):
 def test_a_batch_is_its_frames_one_after_another(either: FollowOptions):
     founds = [found(box_at(40 + 4 * i), box_at(150 - 3 * i), scores=[0.9, 0.5 + i / 10]) for i in range(4)]
     frames = [frame_at(i) for i in range(4)]
-    one, other = make_follower(either), make_follower(either)
+    one, other = make_device_follower(either), make_device_follower(either)
     single = [one(here, raw(), THRESHOLDS, [frame]) for here, frame in zip(founds, frames, strict=True)]
     both = Found._make(None if parts[0] is None else torch.cat(parts) for parts in zip(*founds, strict=True))
     together = other(both, raw(4), THRESHOLDS, frames)
@@ -117,7 +119,7 @@ def test_a_batch_is_its_frames_one_after_another(either: FollowOptions):
 
 
 def test_an_empty_frame_is_nothing_special(either: FollowOptions):
-    one = make_follower(either)
+    one = make_device_follower(either)
     ids = [
         follow(one, frame_at(i), found(*boxes))
         for i, boxes in enumerate([[], [box_at(40)], [], [], [box_at(41)]])
@@ -126,7 +128,7 @@ def test_an_empty_frame_is_nothing_special(either: FollowOptions):
 
 
 def test_a_track_goes_on_with_less_than_it_takes_to_begin_one(either: FollowOptions):
-    one = make_follower(either)
+    one = make_device_follower(either)
     widened = one.widened(OPTIONS)
     lowered = 0.3 * KEEP
     assert widened.thresholds(decoding().config) == pytest.approx([lowered] * 3)
@@ -138,7 +140,7 @@ def test_a_track_goes_on_with_less_than_it_takes_to_begin_one(either: FollowOpti
 
 
 def test_smoothed_boxes_and_coefficients_lie_between_what_was_and_what_is():
-    one = make_follower(FollowOptions(stabilise="strong"))
+    one = make_device_follower(FollowOptions(stabilise="strong"))
     first, second = found(box_at(100)), found(box_at(101))
     second = second._replace(coefficients=second.coefficients + 0.5)
     one(first, raw(), THRESHOLDS, [frame_at(0)])
@@ -159,7 +161,7 @@ def test_every_track_ends_where_the_scene_does(either: FollowOptions, name: str)
         "size": frame_at(51, size=(HEIGHT, WIDTH + 2)),
         "gap": frame_at(76),
     }[name]
-    one = make_follower(either)
+    one = make_device_follower(either)
     for i in range(48, 51):
         assert follow(one, frame_at(i), found(box_at(40), box_at(150))) == [0, 1]
     last = found(box_at(41), box_at(150))
@@ -170,13 +172,13 @@ def test_every_track_ends_where_the_scene_does(either: FollowOptions, name: str)
     np.testing.assert_array_equal(after.coefficients, last.coefficients)
 
 
-def test_a_frame_that_comes_again_goes_on_and_so_does_one_that_is_stepped_back_to(follower: FoundFollower):
+def test_a_frame_that_comes_again_goes_on_and_so_does_one_that_is_stepped_back_to(follower: DeviceFollower):
     for i in (0, 1, 1, 1, 2, 1, 0, 1):
         assert follow(follower, frame_at(i), found(box_at(40 + i))) == [0]
 
 
 def test_ids_go_on_with_other_options_and_smoothing_begins_anew():
-    one = make_follower(FollowOptions(stabilise="strong"))
+    one = make_device_follower(FollowOptions(stabilise="strong"))
     assert follow(one, frame_at(0), found(box_at(40))) == [0]
     one.change(FollowOptions(stabilise="light"))
     here = found(box_at(43))
@@ -251,6 +253,6 @@ def test_coarse_masks_are_the_pixels_of_a_grid_over_the_frame(size: tuple[int, i
         mask[outside] = False
         crops.append(MaskCrop(x, y, mask[y : y + h, x : x + w]))
     step = -(-max(size) // 160)
-    coarse = coarse_masks(crops, size)
+    coarse = masks_on_grid(crops, size)
     assert max(coarse.shape[1:]) <= 160
     np.testing.assert_array_equal(coarse, whole[:, step // 2 :: step, step // 2 :: step])

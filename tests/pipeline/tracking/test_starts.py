@@ -15,9 +15,9 @@ from model.config import DetectionConfig
 from model.detection.postprocessing import Found
 from model.detection.raw_outputs import RawOutputs
 from model.options import DetectOptions
-from pipeline.tracking.following import make_follower
 from pipeline.tracking.options import FollowOptions
 from pipeline.tracking.stage import Instances, TrackingStage, _on_one_scale
+from tests.pipeline.tracking.device_followers import make_device_follower
 from tests.pipeline.tracking.tracker_inputs import box_at, frame_at, tracker_input
 from tests.small_networks import SPARSE
 
@@ -96,7 +96,7 @@ def test_what_a_network_found_begins_tracks_by_the_thresholds_of_the_weights():
     )
     raw = RawOutputs(torch.zeros(1, 0), torch.zeros(1, 0), torch.zeros(1, 0), None)
 
-    after = make_follower(FollowOptions())(found, raw, thresholds, [frame_at(0)])
+    after = make_device_follower(FollowOptions())(found, raw, thresholds, [frame_at(0)])
 
     assert after.valid[0].tolist() == [False, True, True]
     assert (after.track_ids[0] >= 0).tolist() == [False, True, True]

@@ -14,7 +14,7 @@ import torch
 from model.checkpoints.sharpmask import save_sharpmask
 from model.detections import Detections
 from model.errors import ConfigError
-from model.predictor import Predictor
+from model.host.torch_host import on_host
 from model.sharpmask.config import SHARPMASK_PRESETS
 from model.sharpmask.network import SharpMask
 from model.sharpmask.sharpener import Sharpener
@@ -72,7 +72,7 @@ def test_with_privacy_masks_are_the_networks_own() -> None:
     with torch.device("meta"):
         sharpener = Sharpener(SharpMask(SHARPMASK_PRESETS["sharpmask_lite"]))
     plain = small_network()
-    sharp = Predictor(plain.engine, plain.decoder, plain.options, sharpener=sharpener)
+    sharp = on_host(plain).with_sharpener(sharpener)
     settings = DetectionSettings(sharpen="sharpmask_lite_objects")
     assert configured(sharp, settings, private=False).sharpener is sharpener
     assert configured(sharp, settings, private=True).sharpener is None

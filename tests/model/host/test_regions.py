@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.detection.regions import without_small_regions
+from model.host.regions import without_small_regions
 
 
 def mask_of(*rows: str) -> NDArray[np.float32]:
@@ -43,3 +43,9 @@ def test_cells_that_touch_at_a_corner_are_of_one_region():
 def test_an_empty_mask_stays_empty():
     empty = mask_of("...", "...")
     assert without_small_regions(empty, 0.5) is empty
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_a_mask_without_cells_stays_as_it_is(shape: tuple[int, int]):
+    nothing = np.zeros(shape, np.float32)
+    assert without_small_regions(nothing, 0.5) is nothing

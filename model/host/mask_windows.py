@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from model.detection.masks import enlarge, resized
 from model.detections import MaskCrop
+from model.host.masks import MaskPatch, enlarge, resized
+from model.host.outputs import Floats
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -30,7 +31,7 @@ class MaskWindow:
     content: height and width, in the same pixels, of the part that the frame fills, from the corner on
     """
 
-    logits: Tensor
+    logits: Floats
     x: int
     y: int
     side: int
@@ -38,20 +39,24 @@ class MaskWindow:
 
 
 def at_frame_size(
-    mask: Tensor, bounds: Box, box: Box, frame_size: tuple[int, int], window: MaskWindow | None
+    patch: MaskPatch,
+    grid: tuple[int, int],
+    box: Box,
+    frame_size: tuple[int, int],
+    window: MaskWindow | None,
 ) -> MaskCrop:
     """Return a mask at the frame's size, sharpened where there is a window for it.
 
-    mask, bounds: as of `masks.enlarge`; box, frame_size: as of `sharpened`
+    patch, grid: as of `masks.enlarge`; box, frame_size: as of `sharpened`
     """
     if window is None:
-        return enlarge(mask, bounds, *frame_size)
-    x, y, probabilities = resized(mask, bounds, *frame_size)
+        return enlarge(patch, grid, frame_size)
+    x, y, probabilities = resized(patch, grid, frame_size)
     return sharpened(probabilities, (x, y), box, frame_size, window)
 
 
 def sharpened(
-    probabilities: Tensor,
+    probabilities: Floats,
     corner: tuple[int, int],
     box: Box,
     frame_size: tuple[int, int],
@@ -72,34 +77,34 @@ def sharpened(
     rows, in_rows = _resizing(window, window.y, window.content[0], y, height, frame_size[0])
     columns, in_columns = _resizing(window, window.x, window.content[1], x, width, frame_size[1])
     logits = rows @ window.logits @ columns.T
-    sure = probabilities.clamp(_LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY).logit()
-    mean = WINDOW_WEIGHT * logits + (1 - WINDOW_WEIGHT) * sure
-    pixels = torch.where(in_rows[:, None] & in_columns, mean > 0, own)
+    likely = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    mean = WINDOW_WEIGHT * logits + (1 - WINDOW_WEIGHT) * np.log(likely / (1 - likely))
+    pixels = np.where(in_rows[:, None] & in_columns, mean > 0, own)
     x1, y1, x2, y2 = box
     pixels &= _within(y1, y2, y, height)[:, None] & _within(x1, x2, x, width)
-    return MaskCrop(x, y, (pixels if _iou(pixels, own) >= LEAST_AGREEMENT else own).numpy())
+    return MaskCrop(x, y, pixels if _iou(pixels, own) >= LEAST_AGREEMENT else own)
 
 
 def _resizing(
     window: MaskWindow, corner: int, content: int, first: int, count: int, length: int
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Return bilinear weights [count, S] of frame pixels `first` and on, and [count] bool, if inside.
 
     corner: of the window along this axis; content: the input's pixels that `length` pixels of the frame fill
     """
     places = window.logits.shape[0]
-    centres = (torch.arange(first, first + count) + 0.5) * (content / length)
-    at = ((centres - corner) * (places / window.side) - 0.5).clamp(0, places - 1)
-    weights = (1 - (at[:, None] - torch.arange(places)).abs()).clamp(min=0)
+    centres = (np.arange(first, first + count) + 0.5) * (content / length)
+    at = np.clip((centres - corner) * (places / window.side) - 0.5, 0, places - 1)
+    weights = np.maximum(1 - np.abs(at[:, None] - np.arange(places)), 0).astype(np.float32)
     return weights, (centres >= corner) & (centres < corner + window.side)
 
 
-def _within(low: float, high: float, first: int, count: int) -> Tensor:
+def _within(low: float, high: float, first: int, count: int) -> NDArray[np.bool_]:
     """Return [count] bool, True for the pixels `first` and on that the box's edges enclose or cut."""
-    pixels = torch.arange(first, first + count)
+    pixels = np.arange(first, first + count)
     return (pixels + 1 > low) & (pixels < high)
 
 
-def _iou(a: Tensor, b: Tensor) -> float:
-    union = int((a | b).count_nonzero())
-    return int((a & b).count_nonzero()) / union if union else 1.0
+def _iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    union = int(np.count_nonzero(a | b))
+    return int(np.count_nonzero(a & b)) / union if union else 1.0

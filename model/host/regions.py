@@ -16,7 +16,7 @@ def without_small_regions(mask: NDArray[np.float32], share: float) -> NDArray[np
     Dropped regions become 0, the rest stays as it is; a mask of one region is returned itself. An object that
     is partly hidden has several real regions of like size, which is why not only the largest one is kept.
     """
-    if share <= 0:
+    if share <= 0 or mask.size == 0:
         return mask
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(
         (mask > 0.5).view(np.uint8), connectivity=8
