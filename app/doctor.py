@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import os
-import platform
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from app.versions import ABSENT, BROKEN, HEAVY, loaded_versions, one_line, versions
+
 Facts = dict[str, str]
 
-# what people call it -> the module, and where that tells its version
-LIBRARIES = {
-    "PyTorch": ("torch", "__version__"),
-    "torchvision": ("torchvision", "__version__"),
-    "NumPy": ("numpy", "__version__"),
-    "OpenCV": ("cv2", "__version__"),
-    "Pillow": ("PIL", "__version__"),
-    "PyAV": ("av", "__version__"),
-    "FFmpeg": ("av", "ffmpeg_version_info"),
-    "OpenVINO": ("openvino", "__version__"),
-    "NNCF": ("nncf", "__version__"),
-    "PyQt6": ("PyQt6.QtCore", "PYQT_VERSION_STR"),
-}
 NEEDED = ("PyTorch", "torchvision", "NumPy", "OpenCV", "Pillow", "PyAV")
 READ_ONLY_CODECS = ("vp8", "mjpeg", "aac", "opus", "mp3", "ac3")  # not on offer for an output
 
-ABSENT = "absent"
-BROKEN = "broken: "
 UNKNOWN = "unknown: "
 FAILED = "this check failed"
 AUTO = "auto"
@@ -41,15 +26,20 @@ THERE = ("bundled", "downloaded")  # states of weights that can be used
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `--json`."""
+    """Declare `--json` and `--thorough`."""
     parser.add_argument("--json", action="store_true", help="print one record for scripts and reports")
+    parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help=f"load {', '.join(HEAVY)}, too, to see whether they work (some seconds)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; the exit code is 1 when LiveMask cannot work here."""
     from app.cli import EXIT_FAILED, EXIT_OK
 
-    report = examine(CHECKS)
+    report = examine(CHECKS | THOROUGH if args.thorough else CHECKS)
     found = problems(report)
     if args.json:
         print(json.dumps({**report, "problems": found}, indent=2))
@@ -66,18 +56,18 @@ def examine(checks: Mapping[str, Callable[[], Facts]]) -> dict[str, Facts]:
         try:
             facts = check()
         except Exception as error:  # whatever is wrong with this part, the others must still be told
-            facts = {FAILED: _reason(error)}
+            facts = {FAILED: one_line(error)}
         report[name] = {label: _without_home(fact) for label, fact in facts.items()}
     return report
 
 
 def problems(report: Mapping[str, Facts]) -> list[str]:
     """Return what keeps LiveMask from working at all, and what to do about it."""
-    versions = report.get("versions", {})
+    told_versions = report.get("versions", {})
     found = [
-        f"{name} is {versions[name]}; run `pip install -r requirements.txt`"
+        f"{name} is {told_versions[name]}; run `pip install -r requirements.txt`"
         for name in NEEDED
-        if versions.get(name, "").startswith((ABSENT, BROKEN))
+        if told_versions.get(name, "").startswith((ABSENT, BROKEN))
     ]
     engines = report.get("engines", {})
     if not found and engines.get(AUTO, "").startswith(UNKNOWN):
@@ -104,26 +94,6 @@ def told(report: Mapping[str, Facts], width: int | None) -> str:
     return "\n".join(lines)
 
 
-def _versions() -> Facts:
-    from model.engines.openvino_core import refuse_telemetry
-
-    refuse_telemetry()
-    facts = {"Python": platform.python_version(), "system": f"{platform.platform()}, {platform.machine()}"}
-    return facts | {name: _version(*where) for name, where in LIBRARIES.items()}
-
-
-def _version(module: str, attribute: str) -> str:
-    try:
-        return str(
-            getattr(importlib.import_module(module), attribute, "there, but does not tell its version")
-        )
-    except ModuleNotFoundError as error:
-        wanted = module.partition(".")[0]
-        return ABSENT if error.name == wanted else BROKEN + _reason(error)
-    except Exception as error:  # a library whose own libraries are missing fails in its own way
-        return BROKEN + _reason(error)
-
-
 def _machine() -> Facts:
     from app import machine
 
@@ -142,6 +112,14 @@ def _machine() -> Facts:
 
 
 def _gpus() -> Facts:
+    from model.engines.processor import nvidia_gpus
+
+    if not nvidia_gpus():
+        return {"devices": "none: there is no NVIDIA driver, or it sees no GPU"}
+    return _loaded_gpus()
+
+
+def _loaded_gpus() -> Facts:
     from app.gpus import gpus
 
     return gpus()
@@ -223,7 +201,7 @@ def _state(folder: Path) -> str:
 
 
 CHECKS: dict[str, Callable[[], Facts]] = {
-    "versions": _versions,
+    "versions": versions,
     "machine": _machine,
     "gpus": _gpus,
     "engines": _engines,
@@ -232,6 +210,7 @@ CHECKS: dict[str, Callable[[], Facts]] = {
     "weights": _weights,
     "folders": _folders,
 }
+THOROUGH: dict[str, Callable[[], Facts]] = {"versions": loaded_versions, "gpus": _loaded_gpus}
 
 
 def _fact(ask: Callable[[], str]) -> str:
@@ -239,12 +218,7 @@ def _fact(ask: Callable[[], str]) -> str:
     try:
         return ask()
     except Exception as error:
-        return UNKNOWN + _reason(error)
-
-
-def _reason(error: Exception) -> str:
-    """An error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        return UNKNOWN + one_line(error)
 
 
 def _without_home(text: str) -> str:

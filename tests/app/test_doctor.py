@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from app import doctor, machine
+from app import doctor, machine, versions
 from app.cli import main
-from app.doctor import ABSENT, BROKEN, CHECKS, FAILED, examine, problems, told
+from app.doctor import ABSENT, BROKEN, CHECKS, FAILED, THOROUGH, examine, problems, told
 from model.checkpoints.catalog import CATALOG
 
 WELL = {
@@ -30,7 +32,7 @@ model name\t: another
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, doctor.Facts]:
-    """What doctor really finds here; examined once, for it loads every library there is."""
+    """What doctor really finds here; examined once, for it loads libraries."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIVEMASK_HOME", str(tmp_path_factory.mktemp("home")))
         return examine(CHECKS)
@@ -55,14 +57,32 @@ def test_every_check_succeeds_on_this_machine(report: dict[str, doctor.Facts]) -
 def test_the_versions_are_those_of_the_libraries_that_are_loaded(report: dict[str, doctor.Facts]) -> None:
     import av
     import cv2
-    import torch
 
-    versions = report["versions"]
-    assert versions["Python"] == sys.version.split()[0]
-    assert versions["PyTorch"] == torch.__version__
-    assert versions["OpenCV"] == cv2.__version__
-    assert versions["PyAV"] == av.__version__
-    assert versions["FFmpeg"] == av.ffmpeg_version_info
+    there = report["versions"]
+    assert there["Python"] == sys.version.split()[0]
+    assert there["PyTorch"] == metadata.version("torch")
+    assert there["OpenCV"] == cv2.__version__
+    assert there["PyAV"] == av.__version__
+    assert there["FFmpeg"] == av.ffmpeg_version_info
+
+
+def test_what_takes_long_to_load_is_loaded_on_demand_alone() -> None:
+    code = "import sys; from app.cli import main; main({0!r}); print(sorted(set({1!r}) & set(sys.modules)))"
+    heavy = [package for package, _ in versions.HEAVY.values()]
+    said = subprocess.run(
+        [sys.executable, "-c", code.format(["doctor"], heavy)], capture_output=True, text=True, check=True
+    ).stdout
+    assert said.splitlines()[-1] == "[]"
+    assert THOROUGH["versions"]()["PyTorch"] == sys.modules["torch"].__version__
+
+
+def test_a_library_that_was_built_for_another_one_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"torch": "2.11.0", "torchvision": "0.29.1"}
+    monkeypatch.setattr(metadata, "version", lambda name: there[name])
+    monkeypatch.setattr(
+        metadata, "requires", lambda name: ["numpy", "torch==2.14.0; extra == 'x'", "torch>=2.14"]
+    )
+    assert versions.installed_version("torchvision") == "broken: 0.29.1 wants torch>=2.14, there is 2.11.0"
 
 
 def test_codecs_name_decoders_and_encoders(report: dict[str, doctor.Facts]) -> None:
@@ -157,12 +177,12 @@ def test_libraries_that_are_not_there_or_do_not_load_are_told_apart(
         "C": ("crashes", "x"),
         "D": ("json", "x"),
     }
-    monkeypatch.setattr(doctor, "LIBRARIES", libraries)
-    versions = examine({"versions": CHECKS["versions"]})["versions"]
-    assert versions["A"] == ABSENT
-    assert versions["B"] == "broken: ModuleNotFoundError: No module named 'nothing_like_that'"
-    assert versions["C"] == "broken: OSError: no libGL.so.1"
-    assert versions["D"] == "there, but does not tell its version"
+    monkeypatch.setattr(versions, "LIBRARIES", libraries)
+    there = examine({"versions": CHECKS["versions"]})["versions"]
+    assert there["A"] == ABSENT
+    assert there["B"] == "broken: ModuleNotFoundError: No module named 'nothing_like_that'"
+    assert there["C"] == "broken: OSError: no libGL.so.1"
+    assert there["D"] == "there, but does not tell its version"
 
 
 def test_no_usable_engine_and_no_weights_are_problems() -> None:
