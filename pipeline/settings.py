@@ -8,23 +8,27 @@ from typing import Literal
 
 from model.checkpoints.catalog import DEFAULT_WEIGHTS
 from model.options import MIN_MASK_REGION, LoadOptions
+from pipeline.tracking.options import FollowOptions
 
 Colour = tuple[int, int, int]
 Background = Literal["kept", "blurred", "colour", "picture"]
 BACKGROUNDS: tuple[Background, ...] = ("kept", "blurred", "colour", "picture")
 
+_OF_FOLLOWING = ("stabilise", "keyframes", "reuse_still")
 _OF_THE_NETWORK = ("weights", "engine", "device", "precision", "image_size", "sharpen")
 
 
 @dataclass(frozen=True)
 class DetectionSettings:
-    """Settings of detection; all fields but the last are arguments of `model.predictor.load_predictor`.
+    """Settings of detection; all fields but the last three are arguments of `model.predictor.load_predictor`.
 
     score_threshold: what a detection scores more than, None for the weights' own of each class
     classes:   names to look for, None for all that the weights know; those that they lack are left out
     min_mask_region: share, 0..1, of the largest region of a mask that its others have at least
     sharpen:   proposal weights that refine masks, None for none
     stabilise: how masks are kept still, see `pipeline.tracking.options`; it rests while people are hidden
+    keyframes, reuse_still: which frames the network looks at, see `FollowOptions`; at all while people are
+    hidden
     """
 
     weights: str | None = None
@@ -39,6 +43,17 @@ class DetectionSettings:
     min_mask_region: float = MIN_MASK_REGION
     sharpen: str | None = None
     stabilise: str = "off"
+    keyframes: int = 1
+    reuse_still: bool = False
+
+    @property
+    def follow_options(self) -> FollowOptions:
+        """The options of following instances."""
+        return FollowOptions(stabilise=self.stabilise, keyframes=self.keyframes, reuse_still=self.reuse_still)
+
+    def as_followed(self, other: DetectionSettings) -> DetectionSettings:
+        """Return these settings with what concerns no network taken from the other ones."""
+        return replace(self, **{name: getattr(other, name) for name in _OF_FOLLOWING})
 
     def load_options(self) -> LoadOptions:
         """The keywords of `model.predictor.load_predictor` besides the weights."""

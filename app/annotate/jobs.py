@@ -106,6 +106,8 @@ def _check_video_options(options: AnnotateOptions, videos: Sequence[VideoJob]) -
         tracking = {
             "--no-track": not options.tracking.track,
             "--stabilise": options.detection.stabilise != "off",
+            "--keyframes": options.detection.keyframes > 1,
+            "--reuse-still": options.detection.reuse_still,
             "--tracks-as": options.tracking.tracks_as,
         }
         _tell_no_effect(tracking, "photographs have no tracks")

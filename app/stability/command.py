@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.cli import EXIT_FAILED, EXIT_OK
-from app.options import add_detection_arguments, record, refuse_early
+from app.options import add_detection_arguments, add_keyframe_arguments, record, refuse_early
 from app.stability.options import HTML, JSON, StabilityOptions
 from app.values import at_least_one, zero_or_more
 from model.errors import ConfigError, SinkError
@@ -126,6 +126,7 @@ def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how much masks are held still, any of {', '.join(STABILISE_KINDS)}; may be given several "
         f"times (default: {STABILISE_KINDS[0]})",
     )
+    add_keyframe_arguments(group)
     group.add_argument(
         "--worst",
         type=zero_or_more,

@@ -25,7 +25,6 @@ from pipeline.builder import build_runner
 from pipeline.metrics.run import Metrics
 from pipeline.stability.records import StabilitySummary
 from pipeline.stages import RunOptions
-from pipeline.tracking.options import FollowOptions
 
 if TYPE_CHECKING:
     from model.instance_predictor import InstancePredictor, LoadedPredictor
@@ -138,6 +137,8 @@ class _Network:
         return predictor, {
             "weights": weights,
             "detection": {**self._settings.load_options(), **_run_by(predictor)},
+            "keyframes": self._settings.keyframes,
+            "reuse_still": self._settings.reuse_still,
         }
 
 
@@ -168,7 +169,7 @@ def _measure(video: Video, setting: Setting, network: _Network, options: Stabili
         [sink],
         options=RunOptions(max_frames=options.max_frames),
         metrics=metrics,
-        follow=FollowOptions(stabilise=setting.stabilise),
+        follow=replace(options.detection, stabilise=setting.stabilise).follow_options,
     )
     title = f"{video.name}, {setting.label}"
     done, interrupted = watch(runner, metrics, title, options.quiet, most=options.max_frames)

@@ -13,7 +13,7 @@ from model.config_limits import LARGEST_INPUT, SMALLEST_INPUT
 from model.engines import ENGINES, PRECISIONS
 from model.options import MOST_DETECTIONS, NMS_KINDS
 from pipeline.settings import BACKGROUNDS
-from pipeline.tracking.options import STABILISE_KINDS
+from pipeline.tracking.options import MOST_KEYFRAMES, STABILISE_KINDS
 
 Reader = Callable[[object], Any]
 Fields = dict[str, Reader]
@@ -94,6 +94,8 @@ DETECTION_FIELDS: Fields = {
     "min_mask_region": _number(0, 1),
     "sharpen": _optional(_text),
     "stabilise": _one_of(*STABILISE_KINDS),
+    "keyframes": _whole(1, MOST_KEYFRAMES),
+    "reuse_still": _flag,
 }
 
 DISPLAY_FIELDS: Fields = {
