@@ -9,7 +9,7 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QLayout, QScrollArea, QWidget
 
 _WIDE = 1.3  # width / height above which the parts are beside each other
-_LEAST = QSize(200, 200)  # pixels; enough for a table of all stages
+_LEAST = QSize(200, 220)  # pixels; enough for a table of all stages
 
 
 class Flow(QWidget):
