@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import cv2
 from threadpoolctl import threadpool_limits
 
 from model.instance_predictor import load_instance_predictor
@@ -66,6 +67,7 @@ def share_cores(predictor: LoadedPredictor) -> None:
     """
     threadpool_limits(1, user_api="blas")
     if runs_in_openvino(predictor):
+        cv2.setNumThreads(1)
         set_torch_threads(1)
 
 

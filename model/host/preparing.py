@@ -8,7 +8,6 @@ configurations are stretched by OpenCV in float32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -35,7 +34,9 @@ def prepare(frames: Sequence[Frame], config: YolactConfig) -> Floats:
             raise ValueError(f"expected a frame [H, W, 3] uint8 BGR, got {list(frame.shape)} {frame.dtype}")
     shape = input_shape(config, (frames[0].shape[0], frames[0].shape[1]))
     height, width = shape.content
-    prepared = np.zeros((len(frames), 3, *shape.padded), np.float32)
+    prepared = np.empty((len(frames), 3, *shape.padded), np.float32)
+    prepared[:, :, height:] = 0
+    prepared[:, :, :height, width:] = 0
     for image, frame in zip(prepared, frames, strict=True):
         _normalise(
             _resized(frame, height, width, config.keeps_aspect_ratio), image[:, :height, :width], config
@@ -53,14 +54,6 @@ def _resized(frame: Frame, height: int, width: int, antialias: bool) -> NDArray[
 
 def _normalise(pixels: NDArray[np.uint8] | Floats, image: Floats, config: YolactConfig) -> None:
     """Write pixels [h, w, 3] BGR into image [3, h, w] RGB."""
-    mean, factor = _scaling(config)
-    for channel in range(3):
-        np.subtract(pixels[..., 2 - channel], mean[channel], out=image[channel], dtype=np.float32)
-        image[channel] *= factor[channel]
-
-
-@lru_cache(maxsize=8)
-def _scaling(config: YolactConfig) -> tuple[Floats, Floats]:
-    return np.array(config.pixel_mean, np.float32), np.array(
-        [1 / std for std in config.pixel_std], np.float32
-    )
+    planes = cv2.split(pixels)[::-1]
+    for plane, target, mean, std in zip(planes, image, config.pixel_mean, config.pixel_std, strict=True):
+        cv2.addWeighted(plane, 1 / std, plane, 0, -mean / std, dst=target, dtype=cv2.CV_32F)

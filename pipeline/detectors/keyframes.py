@@ -19,7 +19,7 @@ from pipeline.metrics.run import Metrics
 from pipeline.tracking.base import LOST
 from pipeline.tracking.options import FollowOptions
 
-MOST_CHANGE = 14.0
+MOST_CHANGE = 4.5
 """Grey levels, 0..255, that the flow may leave unexplained; more makes a key frame."""
 FARTHEST = 0.12
 """Of the picture's longer side: what nine tenths of it have moved less than, or else it is a key frame."""

@@ -16,15 +16,11 @@ from model.detections import Detections, MaskCrop
 
 LONGEST_SIDE = 256
 """px of the small picture that the flow is found on."""
-FEWEST_CELLS = 12
-"""Cells of the small picture from which on a mask's motion is told by the mask, and not by its box."""
-
 _SMALLEST_SIDE = 12  # px; OpenCV's DIS takes no smaller picture
-_OUTLIER = 2.5  # times the median deviation
+_ROOM = 0.05  # of a mask's longer side, by which it may grow or stretch between two frames
 
 Small = NDArray[np.uint8]
 Flow = NDArray[np.float32]
-Affine = NDArray[np.float64]
 
 
 class FlowOnSmall:
@@ -91,30 +87,11 @@ def _moved(
     size: tuple[int, int],
 ) -> tuple[NDArray[np.float64], MaskCrop | None]:
     """Return a box and its mask at their new place. scale: of the flow's picture to the frame, x and y."""
+    there = -_middle_flow(flow, box * np.tile(scale, 2)) / scale
     tight = None if crop is None else crop.tight()
-    cells = None if tight is None or not tight.area else _cells_of(tight, flow.shape[:2], scale)
-    if tight is None or cells is None or len(cells) < FEWEST_CELLS:
-        there = -_middle_flow(flow, box * np.tile(scale, 2)) / scale
-        shifted = None if tight is None else _shifted(tight, there, size)
-        return box + np.tile(there, 2), shifted
-    back = _affine(flow, cells, scale)
-    now = _warped(tight, back, size)
-    if not now.area:
-        return box + np.tile(-back[:, 2], 2), now
-    return box + np.subtract(now.box, tight.box), now
-
-
-def _cells_of(crop: MaskCrop, grid: tuple[int, ...], scale: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the pixels of the small picture whose centres lie in a mask: [n, 2], x and y."""
-    x1, y1, x2, y2 = crop.box
-    columns = np.arange(max(int(x1 * scale[0]), 0), min(int(x2 * scale[0]) + 1, grid[1]))
-    rows = np.arange(max(int(y1 * scale[1]), 0), min(int(y2 * scale[1]) + 1, grid[0]))
-    at_x = ((columns + 0.5) / scale[0] - x1).astype(np.int64)
-    at_y = ((rows + 0.5) / scale[1] - y1).astype(np.int64)
-    columns, at_x = columns[(at_x >= 0) & (at_x < x2 - x1)], at_x[(at_x >= 0) & (at_x < x2 - x1)]
-    rows, at_y = rows[(at_y >= 0) & (at_y < y2 - y1)], at_y[(at_y >= 0) & (at_y < y2 - y1)]
-    y, x = np.nonzero(crop.pixels[at_y[:, None], at_x])
-    return np.stack([columns[x], rows[y]], axis=1)
+    if tight is None or not tight.area:
+        return box + np.tile(there, 2), tight
+    return box + np.tile(there, 2), _warped(tight, flow, scale, size, there)
 
 
 def _middle_flow(flow: Flow, box: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,55 +101,44 @@ def _middle_flow(flow: Flow, box: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.median(part, axis=0).astype(np.float64) if len(part) else np.zeros(2)
 
 
-def _affine(flow: Flow, cells: NDArray[np.int64], scale: NDArray[np.float64]) -> Affine:
-    """Return the affine map of frame pixels to where they were, [2, 3], by least squares over a mask's cells.
+def _warped(
+    crop: MaskCrop, flow: Flow, scale: NDArray[np.float64], size: tuple[int, int], there: NDArray[np.float64]
+) -> MaskCrop:
+    """Return the mask where the flow has taken it.
 
-    The flow is read where the cells are now, and what deviates from it most is left out in a second pass.
+    size: (height, width) of the frame; there: the mask's middle motion in pixels, x and y
     """
-    there = np.rint(np.median(flow[cells[:, 1], cells[:, 0]], axis=0)).astype(np.int64)
-    now = np.clip(cells - there, 0, [flow.shape[1] - 1, flow.shape[0] - 1])
-    places = (now + 0.5) / scale - 0.5  # of pixel centres in the frame
-    sources = places + flow[now[:, 1], now[:, 0]] / scale
-    centre = places.mean(axis=0)
-    terms = np.column_stack([places - centre, np.ones(len(places))])
-    fitted = _least_squares(terms, sources)
-    off = np.abs(terms @ fitted - sources).sum(axis=1)
-    near = off <= _OUTLIER * max(float(np.median(off)), 0.25)
-    if FEWEST_CELLS <= np.count_nonzero(near) < len(near):
-        fitted = _least_squares(terms[near], sources[near])
-    turn = fitted[:2].T
-    return np.column_stack([turn, fitted[2] - turn @ centre])
-
-
-def _least_squares(terms: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    # a little weight on "as it was" keeps thin masks from being turned inside out
-    square = terms.T @ terms + np.diag([1.0, 1.0, 0.0])
-    return np.asarray(np.linalg.solve(square, terms.T @ targets + np.eye(3)[:, :2]), np.float64)
-
-
-def _warped(crop: MaskCrop, back: Affine, size: tuple[int, int]) -> MaskCrop:
-    """Return the mask that was at `back` of each pixel; size: (height, width) of the frame."""
-    forth = cv2.invertAffineTransform(back)
-    x1, y1, x2, y2 = crop.box
-    corners = np.array([[x1, y1], [x2, y1], [x1, y2], [x2, y2]]) @ forth[:, :2].T + forth[:, 2]
-    left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0)
-    right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, [size[1], size[0]])
+    left, top, right, bottom = _reach(crop, there, size)
     if right <= left or bottom <= top:
         return MaskCrop(0, 0, np.zeros((0, 0), bool))
-    local = back.copy()
-    local[:, 2] += back[:, :2] @ [left, top] - [x1, y1]
-    pixels = cv2.warpAffine(
-        crop.pixels.view(np.uint8) * np.uint8(255),
-        local,
-        (int(right - left), int(bottom - top)),
+    # the flow at each pixel of the reach: half a pixel is the centre of one
+    (sx, sy), corner = scale, (np.array([left, top]) + 0.5) * scale - 0.5
+    here = cv2.warpAffine(
+        flow,
+        np.array([[sx, 0, corner[0]], [0, sy, corner[1]]]),
+        (right - left, bottom - top),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
-    return MaskCrop(int(left), int(top), pixels > 127).tight()
+    x = here[..., 0] * np.float32(1 / sx) + np.arange(left - crop.x, right - crop.x, dtype=np.float32)
+    y = (
+        here[..., 1] * np.float32(1 / sy)
+        + np.arange(top - crop.y, bottom - crop.y, dtype=np.float32)[:, None]
+    )
+    pixels = cv2.remap(crop.pixels.view(np.uint8) * np.uint8(255), x, y, cv2.INTER_LINEAR)
+    return MaskCrop(left, top, pixels > 127).tight()
 
 
-def _shifted(crop: MaskCrop, by: NDArray[np.float64], size: tuple[int, int]) -> MaskCrop:
-    x, y = (int(v) for v in np.rint(by))
-    whole = MaskCrop(crop.x + x, crop.y + y, crop.pixels)
-    left, top = max(-whole.x, 0), max(-whole.y, 0)
-    pixels = crop.pixels[top : max(size[0] - whole.y, 0), left : max(size[1] - whole.x, 0)]
-    return MaskCrop(min(max(whole.x, 0), size[1]), min(max(whole.y, 0), size[0]), pixels)
+def _reach(crop: MaskCrop, there: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the box that a mask may fill at its new place: x1 y1 x2 y2, in the frame.
+
+    It grows and moves its limbs by little. Farther away lies only ground that came to light behind it, which
+    the flow takes for a part of it.
+    """
+    x1, y1, x2, y2 = crop.box
+    room = _ROOM * max(x2 - x1, y2 - y1) + 2
+    low = np.floor(np.array([x1, y1]) + there - room)
+    high = np.ceil(np.array([x2, y2]) + there + room)
+    left, top = np.clip(low, 0, [size[1], size[0]]).astype(int).tolist()
+    right, bottom = np.clip(high, 0, [size[1], size[0]]).astype(int).tolist()
+    return left, top, right, bottom
