@@ -10,11 +10,12 @@ from model.engines import ENGINES, OPTIONS, PRECISIONS
 from model.options import MOST_DETECTIONS, NMS_KINDS
 from pipeline.live.events import Failed, Loaded, Loading
 from pipeline.settings import DetectionSettings
+from pipeline.tracking.options import MOST_KEYFRAMES
 from ui.control.class_text import own_thresholds
 from ui.control.controller import Controller
 from ui.panels.classes import ClassList
 from ui.panels.fallback import LOADING, Fallback
-from ui.panels.fields import ChoiceField, Field, SliderField, ThrottledChanges, has_changed
+from ui.panels.fields import ChoiceField, Field, SliderField, ThrottledChanges, TickField, has_changed
 from ui.panels.input_size import InputSize
 from ui.panels.score import ScoreThreshold
 from ui.panels.sections import Sections
@@ -66,7 +67,7 @@ class DetectionPanel(Sections):
         self.add_section("Stability", ("Stabilise", stabilise), WrappedLabel(STABILISE_TEXT))
         self._fields.append(self._classes)
         self.add_section("Classes", self._classes, stretch=1)
-        self._add_fields("Computation", (*_computation(), ("Input size", self._size)))
+        self._add_fields("Computation", (*_computation(), ("Input size", self._size), *_key_frames()))
         self._connect()
 
     def _add_fields(self, title: str, rows: Iterable[tuple[str, _Row]]) -> None:
@@ -137,6 +138,20 @@ def _thresholds() -> tuple[tuple[str, Field], ...]:
         ),
         ("NMS", ChoiceField("nms", "Kind of non-maximum suppression", kinds)),
     )
+
+
+def _key_frames() -> tuple[tuple[str, Field], ...]:
+    return (
+        ("Key frames", SliderField("keyframes", "Key frames", 1, MOST_KEYFRAMES, 1, _key_frames_text)),
+        (
+            "Still pictures",
+            TickField("reuse_still", "Keep the last result", "Less work for cameras that watch a place"),
+        ),
+    )
+
+
+def _key_frames_text(count: float) -> str:
+    return "every frame" if count == 1 else f"one of {count:.0f} frames"
 
 
 def _computation() -> tuple[tuple[str, Field], ...]:
