@@ -95,6 +95,15 @@ def test_thresholds_are_set_by_sliders(panel, controller, qtbot):
     assert isinstance(controller.detection.max_detections, int)
 
 
+def test_key_frames_and_still_pictures_are_chosen_and_need_no_other_network(panel, controller, qtbot):
+    before = controller.detection
+    named(panel, QSlider, "Key frames").setValue(4)
+    qtbot.waitUntil(lambda: controller.detection.keyframes == 4)
+    named(panel, QCheckBox, "Keep the last result").click()
+    qtbot.waitUntil(lambda: controller.detection.reuse_still)
+    assert not controller.detection.needs_reload(before)
+
+
 def test_it_follows_what_is_changed_elsewhere_and_tells_nothing_back(panel, controller, session, qtbot):
     session.asked.clear()
     controller.set_detection(score_threshold=0.7, engine="torch", device="cuda:1", image_size=544)
