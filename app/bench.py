@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,14 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "gpu": ("app.benchmarks.gpu", "the published networks on a GPU"),
     "memory": ("app.benchmarks.memory", "peak and growth over a long run on large frames"),
     "gui": ("app.benchmarks.gui", "the window: how old its pictures are, and how soon it answers"),
+    "against": (
+        "app.benchmarks.against.comparison",
+        "this checkout beside the one that --against names",
+    ),
 }
+
+MEMORY_FRAMES = 5000
+COMPARED_FRAMES = 1394
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gui", action="store_true", help="measure the window only: --only gui")
     parser.add_argument(
-        "--weights", metavar="FILE", help="for startup, accuracy and gui (default: the bundled ones)"
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="measure how this checkout of the project compares with the one in another folder, and nothing "
+        "else: commands of both run in turn, in processes of their own, with the same Python",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=at_least_one,
+        default=5,
+        metavar="N",
+        help="of --against, each with both checkouts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="for startup, accuracy and gui (default: the bundled ones); with --against, some that both "
+        "checkouts read, to compare them with the same network, too (default: each its own alone)",
     )
     parser.add_argument("--data", type=Path, metavar="JSON", help="COCO json with masks, for accuracy")
     parser.add_argument("--clip", type=Path, metavar="VIDEO", help="to work on (default: assets/demo.mp4)")
@@ -53,9 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames",
         type=at_least_one,
-        default=5000,
         metavar="N",
-        help="of the run whose memory is measured, more than 500 (default: %(default)s, several minutes)",
+        help=f"of the run whose memory is measured, more than 500 (default: {MEMORY_FRAMES}, "
+        f"several minutes); with --against, of the clip (default: {COMPARED_FRAMES})",
     )
     parser.add_argument(
         "--minutes",
@@ -73,16 +97,10 @@ def run(args: argparse.Namespace) -> int:
 
     from app.terminal import show
 
-    names, setup = ("gui",) if args.gui else args.only or tuple(BENCHMARKS), record(Setup, args)
-    unknown = [name for name in names if name not in BENCHMARKS]
-    if unknown:
-        raise ConfigError(f"no benchmark is named {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    if setup.frames <= 500:
-        raise ConfigError(
-            f"--frames must be more than 500, after which growth is measured; got {setup.frames}"
-        )
-    if not setup.minutes > 0:
-        raise ConfigError(f"--minutes must be more than 0; got {setup.minutes:g}")
+    names = _chosen(args)
+    frames = args.frames or (COMPARED_FRAMES if args.against else MEMORY_FRAMES)
+    setup = record(Setup, args, frames=frames)
+    _check(names, setup)
     facts = machine_facts()
     figures: list[Figure] = []
     failed = False
@@ -100,6 +118,32 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         _write(args.json, figures, facts, setup)
     return EXIT_FAILED if failed else EXIT_OK
+
+
+def _chosen(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names of the benchmarks that are asked for; ConfigError where that is not clear."""
+    if sum((args.gui, args.against is not None, args.only is not None)) > 1:
+        raise ConfigError("--only, --gui and --against each say what is measured; give one of them")
+    if args.gui:
+        return ("gui",)
+    return ("against",) if args.against else args.only or tuple(BENCHMARKS)
+
+
+def _check(names: Sequence[str], setup: Setup) -> None:
+    """Refuse what cannot be measured, before the first thing is."""
+    from app.benchmarks.against.checkout import other_checkout
+
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise ConfigError(f"no benchmark is named {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    if "memory" in names and setup.frames <= 500:
+        raise ConfigError(
+            f"--frames must be more than 500, after which growth is measured; got {setup.frames}"
+        )
+    if not setup.minutes > 0:
+        raise ConfigError(f"--minutes must be more than 0; got {setup.minutes:g}")
+    if setup.against is not None:
+        other_checkout(setup.against)
 
 
 def machine_facts() -> dict[str, str]:

@@ -14,8 +14,10 @@ class Setup:
     data:    COCO json with masks, for what needs labels; None where there is none
     clip:    a video to work on; None for the demo clip
     seconds: time to spend on each thing that is timed
-    frames:  of the run whose memory is measured
+    frames:  of the run whose memory is measured, or of the clip on which two checkouts are compared
     minutes: that the window is watched
+    against: folder of another checkout to compare this one with; None for no comparison
+    rounds:  of that comparison, each with both checkouts
     """
 
     weights: str | None
@@ -24,6 +26,8 @@ class Setup:
     seconds: float
     frames: int
     minutes: float = 2.0
+    against: Path | None = None
+    rounds: int = 5
 
 
 @dataclass(frozen=True)
