@@ -145,7 +145,9 @@ def _key_frames() -> tuple[tuple[str, Field], ...]:
         ("Key frames", SliderField("keyframes", "Key frames", 1, MOST_KEYFRAMES, 1, _key_frames_text)),
         (
             "Still pictures",
-            TickField("reuse_still", "Keep the last result", "Less work for cameras that watch a place"),
+            TickField(
+                "reuse_still", "Skip", "Keep the last result: less work for cameras that watch a place"
+            ),
         ),
     )
 

@@ -99,7 +99,7 @@ def test_key_frames_and_still_pictures_are_chosen_and_need_no_other_network(pane
     before = controller.detection
     named(panel, QSlider, "Key frames").setValue(4)
     qtbot.waitUntil(lambda: controller.detection.keyframes == 4)
-    named(panel, QCheckBox, "Keep the last result").click()
+    named(panel, QCheckBox, "Skip").click()
     qtbot.waitUntil(lambda: controller.detection.reuse_still)
     assert not controller.detection.needs_reload(before)
 
