@@ -59,7 +59,7 @@ def watch(
         try:
             runner.start()
             while (done := runner.join(TICK)) is None:
-                snapshot, total = metrics.snapshot(), _total(runner.info, stride, most)
+                snapshot, total = metrics.snapshot(), total_frames(runner.info, stride, most)
                 progress.update(task, completed=snapshot.frames, total=total, status=progress_text(snapshot))
         except KeyboardInterrupt:
             runner.stop()
@@ -79,7 +79,7 @@ def named(name: str, error: Exception) -> str:
     return text if text.startswith(name) else f"{name}: {text}"
 
 
-def _total(info: SourceInfo | None, stride: int, most: int | None) -> int | None:
+def total_frames(info: SourceInfo | None, stride: int, most: int | None) -> int | None:
     """Return how many frames a run will take, None where nobody knows."""
     if info is None or info.live or not info.frame_count:
         return most

@@ -162,6 +162,12 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
         ".h264, .hevc, .obu and .mjpeg (default: what the codec says, or 25)",
     )
     group.add_argument(
+        "--share",
+        action="store_true",
+        help="work on several videos, cameras and streams at a time, all through one network: cameras and "
+        "streams all at once, files four at a time. One that breaks off costs the others nothing",
+    )
+    group.add_argument(
         "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
     )
 
@@ -196,7 +202,11 @@ def _annotate_all(
         from app.annotate.photos import annotate_photos
 
         annotate_photos(photos, predictors, options, report)
-    if videos:
+    if videos and options.video.share:
+        from app.annotate.sharing import annotate_shared
+
+        annotate_shared(videos, predictors, options, report)
+    elif videos:
         from app.annotate.videos import annotate_videos, one_by_one
 
         annotate_videos(videos, one_by_one(predictors, options), options, report)

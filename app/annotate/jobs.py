@@ -75,6 +75,7 @@ def _check_comparison(options: AnnotateOptions) -> None:
         "--no-masks": (not options.drawing.masks, "the score is of masks"),
         "--no-track": (not options.tracking.track, "the score is of tracks"),
         "--tracks-as": (options.tracking.tracks_as, "tracks are written of one setting at a time"),
+        "--share": (options.video.share, "a comparison works on one video at a time"),
     }
     for option, (given, why) in refused.items():
         if given:
@@ -95,6 +96,8 @@ def _two_records(job: VideoJob) -> CompareJob:
 def _check_video_options(options: AnnotateOptions, videos: Sequence[VideoJob]) -> None:
     """Refuse what no video can be made with, and tell what has no effect."""
     video = options.video
+    if video.trace is not None and video.share:
+        raise ConfigError("--trace does not go with --share: a timeline is of one source")
     if video.trace is not None and len(videos) != 1:
         raise ConfigError(f"--trace is of one video, camera or stream, got {len(videos)}")
     if video.trace is not None and video.trace.exists() and not options.output.overwrite:

@@ -31,6 +31,7 @@ class VideoOptions:
     stride:     of so many frames one is taken
     frame_rate: frames a second, a number or a fraction, where frames have no times; None for the usual one
     trace:      file of a timeline
+    share:      work on several sources at a time, all through one network
     """
 
     as_: str = "video"
@@ -41,6 +42,7 @@ class VideoOptions:
     max_frames: int | None = None
     frame_rate: str | None = None
     trace: Path | None = None
+    share: bool = False
 
 
 @dataclass(frozen=True)

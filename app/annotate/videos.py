@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.annotate.options import AnnotateOptions
 from app.annotate.plan import VideoJob
@@ -27,6 +28,9 @@ from pipeline.sinks.tracks import track_sink
 from pipeline.sinks.video import VideoSink
 from pipeline.stages import RunOptions
 
+if TYPE_CHECKING:
+    from model.instance_predictor import LoadedPredictor
+
 ROOM = 4  # results that may wait behind each stage; a live picture would grow old there
 
 BuildRun = Callable[[OpenSource, RunOptions, Metrics], Runner]
@@ -45,68 +49,94 @@ def annotate_videos(
     bugs: list[Exception] = []
     for job in jobs:
         build = prepare(job)
-        try:
+        with failures_told(job, report, bugs):
             _annotate(job, build, options, report, alone=len(jobs) == 1)
-        except StreamLostError as error:
-            report.cut.append(named(job.name, error))
-        except Exception as error:
-            report.failures.append(named(job.name, error))
-            if not isinstance(error, (LiveMaskError, OSError)) and not is_out_of_memory(error):
-                bugs.append(error)
     if bugs:
         raise bugs[0]
 
 
+@contextmanager
+def failures_told(job: VideoJob, report: Report, bugs: list[Exception]) -> Iterator[None]:
+    """Put what is raised for a job into the report; the program's own faults into `bugs`, too."""
+    try:
+        yield
+    except StreamLostError as error:
+        report.cut.append(named(job.name, error))
+    except Exception as error:
+        report.failures.append(named(job.name, error))
+        if not isinstance(error, (LiveMaskError, OSError)) and not is_out_of_memory(error):
+            bugs.append(error)
+
+
 def one_by_one(predictors: Predictors, options: AnnotateOptions) -> Prepare:
     """Return what draws the instances of each frame on it, or tells them as data."""
-    display = options.drawing
 
     def prepare(job: VideoJob) -> BuildRun:
         streams, batch = (1, 1) if job.source.is_live else (streams_for_files(), options.video.batch)
-        predictor = predictors.get(streams, batch)
-
-        def build(open_it: OpenSource, run: RunOptions, metrics: Metrics) -> Runner:
-            return build_runner(
-                open_it,
-                predictor,
-                sinks_of(job, options),
-                style_of(display) if job.video or job.frames else None,  # JSON lines need no picture
-                show_fps=display.show_fps,
-                options=run,
-                metrics=metrics,
-                follow=options.follow,
-            )
-
-        return build
+        return by_predictor(predictors.get(streams, batch), job, options)
 
     return prepare
+
+
+def by_predictor(predictor: LoadedPredictor, job: VideoJob, options: AnnotateOptions) -> BuildRun:
+    """Return what builds a job's pipeline with this predictor."""
+    display = options.drawing
+
+    def build(open_it: OpenSource, run: RunOptions, metrics: Metrics) -> Runner:
+        return build_runner(
+            open_it,
+            predictor,
+            sinks_of(job, options),
+            style_of(display) if job.video or job.frames else None,  # JSON lines need no picture
+            show_fps=display.show_fps,
+            options=run,
+            metrics=metrics,
+            follow=options.follow,
+        )
+
+    return build
 
 
 def _annotate(job: VideoJob, build: BuildRun, options: AnnotateOptions, report: Report, alone: bool) -> None:
     """Raises what ended the run early; KeyboardInterrupt when the user did."""
     video, quiet = options.video, options.output.quiet
-    _make_folders(job)
     with _trace(video.trace, options.output.overwrite) as trace:
         metrics = Metrics(trace)
-        room = 1 if job.source.is_live else ROOM
-        run = RunOptions(video.batch, video.stride, video.max_frames, room=room)
-        runner = build(opener(job.source, video.frame_rate, video.batch), run, metrics)
+        runner = built(job, build, options, metrics)
         done, interrupted = watch(runner, metrics, job.name, quiet, video.stride, video.max_frames)
         if done is None:
-            stuck = ", ".join(runner.alive)
-            report.failures.append(f"{job.name}: did not stop in {PATIENCE:.0f} s; still busy: {stuck}")
+            report.failures.append(stuck(job, runner))
             raise KeyboardInterrupt
-        _tell(job, done)
-        if not quiet and (alone or options.output.verbose) and done.frames:
-            print(timings_text(done.metrics), file=sys.stderr)
-        _count(job, done, report)
-        if done.error is not None:
-            raise done.error
-        if interrupted and not (alone and _has_no_end(done)):
+        tell(job, done, options, report, alone)
+        if interrupted and not (alone and has_no_end(done)):
             raise KeyboardInterrupt
 
 
-def _has_no_end(done: RunReport) -> bool:
+def built(job: VideoJob, build: BuildRun, options: AnnotateOptions, metrics: Metrics) -> Runner:
+    """Return a job's pipeline, ready to start; its folders are made."""
+    video = options.video
+    _make_folders(job)
+    room = 1 if job.source.is_live else ROOM
+    run = RunOptions(video.batch, video.stride, video.max_frames, room=room)
+    return build(opener(job.source, video.frame_rate, video.batch), run, metrics)
+
+
+def stuck(job: VideoJob, runner: Runner) -> str:
+    """Return the message about a run whose threads do not end."""
+    return f"{job.name}: did not stop in {PATIENCE:.0f} s; still busy: {', '.join(runner.alive)}"
+
+
+def tell(job: VideoJob, done: RunReport, options: AnnotateOptions, report: Report, alone: bool) -> None:
+    """Print and count what a run has made. Raises what ended it early."""
+    _tell_made(job, done)
+    if not options.output.quiet and (alone or options.output.verbose) and done.frames:
+        print(timings_text(done.metrics), file=sys.stderr)
+    _count(job, done, report)
+    if done.error is not None:
+        raise done.error
+
+
+def has_no_end(done: RunReport) -> bool:
     """Return whether a run gave what it could, and only its user could end it."""
     return done.info is not None and done.info.live and done.frames > 0
 
@@ -147,7 +177,7 @@ def sinks_of(job: VideoJob, options: AnnotateOptions) -> list[Sink]:
     return sinks
 
 
-def _tell(job: VideoJob, done: RunReport) -> None:
+def _tell_made(job: VideoJob, done: RunReport) -> None:
     """Print what was made to the standard output, what is to be known beside it to the error output."""
     for warning in done.warnings:
         print(f"note: {job.name}: {warning}", file=sys.stderr)

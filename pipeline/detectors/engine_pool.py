@@ -173,7 +173,7 @@ def _fail(requests: Sequence[_Request], error: Exception) -> None:
 
 
 def _copied(outputs: ImageOutputs) -> ImageOutputs:
-    """Return outputs in memory of their own: the engine writes into its own again before sources have read."""
+    """Return outputs in memory of their own: the engine goes on to write before a source has read."""
     levels = outputs.levels
     return ImageOutputs(
         outputs.box_deltas.copy(),
