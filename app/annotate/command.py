@@ -165,7 +165,8 @@ def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
         "--share",
         action="store_true",
         help="work on several videos, cameras and streams at a time, all through one network: cameras and "
-        "streams all at once, files four at a time. One that breaks off costs the others nothing",
+        "streams all at once, files four at a time. One that breaks off costs the others nothing. On a GPU "
+        "frames of different sources make one batch; on a CPU, where it is no faster, up to --batch of them",
     )
     group.add_argument(
         "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"

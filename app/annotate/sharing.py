@@ -46,9 +46,11 @@ def annotate_shared(
     Raises ConfigError where sources cannot share the network, and KeyboardInterrupt when the user ends it
     before all is done. An error that is nobody's fault but the program's own is raised once the rest is done.
     """
-    together = options.video.batch if options.video.batch > 1 else len(jobs)
     one_each = replace(options, video=replace(options.video, batch=1))
     predictor = _sharable(predictors, live=all(job.source.is_live for job in jobs))
+    together = options.video.batch
+    if predictor.device.type != "cpu":
+        together = max(together, len(jobs))  # a CPU works on several batches of one frame as fast
     with EnginePool(predictor.engine, together) as pool:
 
         def prepare(job: VideoJob) -> BuildRun:
