@@ -38,7 +38,7 @@ def add_working_arguments(parser: argparse.ArgumentParser, on: str | None = None
         "--workers",
         type=at_least_one,
         metavar="N",
-        help="how many (default: one for every 4 cores)",
+        help="how many (default: one for every 4 cores, one where a GPU computes)",
     )
 
 

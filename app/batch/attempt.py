@@ -9,6 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from app.batch.claims import HeldClaim
@@ -58,7 +59,7 @@ def _made(order: Order, task: VideoTask, folder: BatchFolder, claim: HeldClaim, 
         seconds = time.perf_counter() - started
         record = Finished(
             *(video.key, video.name, video.settings, video.fingerprint, outputs, made.frames),
-            *(round(seconds, 3), time.time(), platform.node(), processor(), made.notes),
+            *(round(seconds, 3), time.time(), platform.node(), _processor(), made.notes),
         )
         write_once(folder.finished(video.key), plain(record))
         for left in folder.work.glob(f"{video.key}.*"):  # of tries that were killed, and this one's
@@ -67,6 +68,11 @@ def _made(order: Order, task: VideoTask, folder: BatchFolder, claim: HeldClaim, 
     finally:
         remove_folder(work)
         claim.release()
+
+
+@cache
+def _processor() -> str:
+    return processor()
 
 
 def _failed(key: str, error: Exception, out: Path) -> TryOutcome:

@@ -72,7 +72,7 @@ class HeldClaim:
         over: number of the claim that may be taken over; 0 where there was none
         """
         number = over + 1
-        if not write_once(_file(folder, key, number), asdict(me())):
+        if not write_once(_file(folder, key, number), asdict(me()), lasting=False):
             return None
         held = HeldClaim(folder, key, number)
         if held.is_last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,7 +36,8 @@ class BatchJobs:
 class Comparison:
     """Planned videos, compared with what is recorded.
 
-    missing:  those that are to be made, among them those of the three kinds below
+    missing:  those that are to be made, those that have failed before at the end; among them are those of
+              the three kinds below
     finished: how many are finished
     failed:   those that have failed too often, with the last reason
     settings: those that were finished with other settings, and what has changed
@@ -80,7 +82,8 @@ def gathered(options: AnnotateOptions, report: Report) -> BatchJobs:
     out = options.output.output
     if out is None or (out.suffix and not out.is_dir() and out.suffix.lower() in (".mp4", ".mkv", ".jsonl")):
         raise ConfigError(f"a batch has a folder for its outputs, got {out}; name one with -o")
-    inputs: Inputs = gather(options.inputs, options.recursive)
+    inputs = gather(options.inputs, options.recursive)
+    _leave_outputs_out(inputs, options.inputs, out)
     report.failures.extend(inputs.failures)
     if live := [video.name for video in inputs.videos if video.is_live]:
         raise ConfigError(f"{live[0]}: a camera or a stream cannot be read again; a batch is of files")
@@ -89,6 +92,21 @@ def gathered(options: AnnotateOptions, report: Report) -> BatchJobs:
     everything = replace(options, output=replace(options.output, overwrite=True))
     photos, videos = prepare(inputs, everything, report)
     return BatchJobs(photos, videos, inputs.below)
+
+
+def _leave_outputs_out(inputs: Inputs, words: Sequence[str], out: Path) -> None:
+    """Drop what was found in the output folder, where a folder around it was searched."""
+    root = os.path.abspath(out)  # noqa: PTH100  (Path.resolve would follow links)
+    if any(_is_within(word, root) for word in words):
+        return  # whoever names something in it means it
+    inputs.photos = [path for path in inputs.photos if not _is_within(path, root)]
+    inputs.videos = [one for one in inputs.videos if one.path is None or not _is_within(one.path, root)]
+    inputs.folders = [path for path in inputs.folders if not _is_within(path, root)]
+
+
+def _is_within(path: str | Path, root: str) -> bool:
+    place = os.path.abspath(path)  # noqa: PTH100
+    return place == root or place.startswith(os.path.join(root, ""))  # noqa: PTH118
 
 
 def planned(found: BatchJobs, out: Path, settings: BatchSettings, report: Report) -> list[PlannedVideo]:
@@ -141,7 +159,7 @@ def compared(
     """
     older: dict[str, Finished] = {record.name: record for record in manifest.all_finished()}
     result = Comparison([], 0, [], [], [], [], [])
-    finished = 0
+    finished, tries = 0, {}
     for video in videos:
         record = manifest.finished(video.key)
         failures = manifest.failures(video.key)
@@ -155,7 +173,9 @@ def compared(
             continue
         elif video.name in older:
             _note_change(video, older[video.name], manifest, settings, result)
+        tries[video.key] = len(failures)
         result.missing.append(video)
+    result.missing.sort(key=lambda video: tries[video.key])
     return replace(result, finished=finished)
 
 

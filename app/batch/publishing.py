@@ -27,10 +27,11 @@ def publish(video: PlannedVideo, work: Path, folder: BatchFolder) -> None:
     Records of the same video under other keys go first, for it is their outputs that are replaced.
     """
     record = folder.finished(video.key)
-    for older in record.parent.glob(f"{video.key.partition('-')[0]}-*.json"):
-        if older != record:
-            older.unlink(missing_ok=True)
-    sync_folder(record.parent)
+    older = [one for one in record.parent.glob(f"{video.key.partition('-')[0]}-*.json") if one != record]
+    for one in older:
+        one.unlink(missing_ok=True)
+    if older:
+        sync_folder(record.parent)
     for number, (_, path) in enumerate(video.outputs):
         made, final = work / path, folder.out / path
         with cannot_be_written(final):

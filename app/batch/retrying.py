@@ -8,7 +8,7 @@ from app.annotate.report import Report
 from app.batch.manifest import Manifest
 from app.batch.planning import compared
 from app.batch.settings import asked_for, differences, read_settings
-from app.batch.start import BatchOptions, count, work_off
+from app.batch.start import BatchOptions, count, suited, work_off
 from app.batch.store import BatchFolder
 from model.errors import ConfigError
 
@@ -32,5 +32,5 @@ def retry(out: Path, how: BatchOptions, quiet: bool = False) -> Report:
             manifest.forgive(video.key)
     comparison = compared(videos, manifest)
     report = Report()
-    count(report, comparison, work_off(manifest, comparison, how, quiet))
+    count(report, comparison, work_off(manifest, comparison, suited(how, settings), quiet))
     return report

@@ -70,7 +70,7 @@ def start(options: AnnotateOptions, how: BatchOptions) -> tuple[Report, list[Job
         return report, found.photos
     if videos:
         manifest.plan(videos)
-    tally = work_off(manifest, comparison, how, options.output.quiet)
+    tally = work_off(manifest, comparison, suited(how, settings), options.output.quiet)
     count(report, comparison, tally)
     return report, found.photos
 
@@ -114,6 +114,12 @@ def settled(options: AnnotateOptions, folder: BatchFolder) -> BatchSettings:
     if not options.output.quiet:
         print(why, file=sys.stderr)
     return settings
+
+
+def suited(how: BatchOptions, settings: BatchSettings) -> BatchOptions:
+    """Return the options with one worker where nobody asked for more and a GPU computes, which they share."""
+    on_gpu = settings.resolved.device.startswith("cuda")
+    return replace(how, workers=1) if on_gpu and how.workers is None else how
 
 
 def work_off(manifest: Manifest, comparison: Comparison, how: BatchOptions, quiet: bool) -> Tally:

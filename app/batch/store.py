@@ -61,10 +61,12 @@ class BatchFolder:
         return self.root / "failed" / key[:2] / f"{key}.{number}.json"
 
 
-def write_once(path: Path, record: Mapping[str, Any]) -> bool:
+def write_once(path: Path, record: Mapping[str, Any], lasting: bool = True) -> bool:
     """Write a json object unless there is a file of that name; return whether it was written.
 
     Of several that write at a time exactly one is told True. Folders are made as needed. Raises SinkError.
+
+    lasting: bring it to the disk; without, a loss of power may leave the file away, or empty
     """
     text = json.dumps(record, indent=1).encode() + b"\n"
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{DRAFT}")
@@ -73,14 +75,16 @@ def write_once(path: Path, record: Mapping[str, Any]) -> bool:
         try:
             with draft.open("xb") as file:
                 file.write(text)
-                sync(file)
+                if lasting:
+                    sync(file)
             os.link(draft, path)
         except FileExistsError:
             # a network drive that answers twice refuses what it has just done
             return draft.stat().st_nlink > 1
         finally:
             draft.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        if lasting:
+            sync_folder(path.parent)
     return True
 
 

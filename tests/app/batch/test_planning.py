@@ -15,6 +15,7 @@ from app.batch.planning import Comparison, compared, gathered, planned, told, wi
 from app.batch.records import PlannedVideo
 from app.batch.scheduler import Scheduler
 from app.batch.settings import BatchSettings, Resolved, asked_for
+from app.batch.start import BatchOptions, suited
 from app.batch.store import BatchFolder
 from model.errors import ConfigError
 from pipeline.settings import DetectionSettings
@@ -195,3 +196,25 @@ def test_a_batch_wants_a_folder(tmp_path: Path, out: str | None):
     options = AnnotateOptions([str(tmp_path / "a.mp4")], output=OutputOptions(output=out and tmp_path / out))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="folder"):
         gathered(options, Report())
+
+
+def test_outputs_below_the_folder_that_is_searched_are_no_inputs_of_the_next_start(tmp_path: Path):
+    batch = Batch(tmp_path)
+    options = batch.options()
+    options = replace(options, output=replace(options.output, output=batch.clips / "out"))
+    (batch.clips / "out" / "sub").mkdir(parents=True)
+    for name in ("a_masks.mp4", "sub/a_masks.mp4"):
+        write_clip(batch.clips / "out" / name, frames=1)
+    found = gathered(options, batch.report)
+    assert sorted(job.name for job in found.videos) == [
+        str(batch.clips / "a.mp4"),
+        str(batch.clips / "sub" / "a.mkv"),
+    ]
+
+
+def test_a_gpu_has_one_worker_unless_more_are_asked_for(batch: Batch):
+    settings = BatchSettings(*Batch._asked(batch.options(), Resolved("torch", "cuda", "fp16")))
+    assert suited(BatchOptions(), settings).workers == 1
+    assert suited(BatchOptions(workers=3), settings).workers == 3
+    on_cpu = replace(settings, resolved=HERE)
+    assert suited(BatchOptions(), on_cpu).workers is None

@@ -144,6 +144,7 @@ def test_each_outcome_is_told(inputs: Path, out: Path, write: Write):
     assert sorted(told) == [("bad.in", "failed")] * 3 + [("good.in", FINISHED)]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell the cores")
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
 def test_cores_are_shared_out_evenly_and_every_worker_has_one(workers: int):
     cores = sorted(os.sched_getaffinity(0))
