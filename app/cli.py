@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "app.annotate.command",
         "segment photographs, videos, cameras and streams, and draw the masks",
     ),
+    "batch": (
+        "app.batch.command",
+        "annotate many videos by several workers, beside other machines, and go on after any fault",
+    ),
     "models": ("app.models", "list, show, download and locate weights"),
     "eval": ("app.evaluate.command", "measure weights on a labelled data set or video"),
     "stability": (

@@ -13,24 +13,18 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from app.annotate.flags import add_making_arguments, add_working_arguments
 from app.annotate.options import AnnotateOptions, OutputOptions, TrackingOptions, VideoOptions
 from app.annotate.report import Report, print_report
 from app.cli import EXIT_CUT, EXIT_FAILED, EXIT_OK
-from app.options import (
-    add_detection_arguments,
-    add_drawing_arguments,
-    add_tracking_arguments,
-    record,
-    refuse_early,
-)
-from app.values import CHANGEABLE, at_least_one, changes, frame_rate, zero_or_more
+from app.options import record, refuse_early
+from app.values import CHANGEABLE, changes
 from pipeline.settings import DetectionSettings, DisplaySettings
 
 if TYPE_CHECKING:
     from app.annotate.plan import Job, VideoJob
     from model.options import LoadOptions
 
-AS = ("video", "images", "json")
 EXIT_CODES = (
     "Exit code: 0 everything was annotated; 1 some input failed; 2 wrong usage; 3 nothing failed, but a "
     "stream broke off before its end, and a part is left that can be played; 130 after Ctrl-C."
@@ -65,19 +59,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="remove what runs that did not end have left of the outputs, NAME.….part.mp4 and such",
     )
     parser.add_argument(
-        "--json",
-        action="store_true",
-        help="write the detections too: NAME.json for an image, NAME.jsonl (a line a frame) for a video",
-    )
-    parser.add_argument(
         "--dry-run", action="store_true", help="say what would be made of what, and make nothing"
     )
     loud = parser.add_mutually_exclusive_group()
     loud.add_argument("-q", "--quiet", action="store_true", help="no progress and no table of timings")
     loud.add_argument("-v", "--verbose", action="store_true", help="a table of timings for every video")
-    add_detection_arguments(parser)
-    _add_video_arguments(parser)
-    add_tracking_arguments(parser)
+    add_working_arguments(parser)
+    add_making_arguments(parser)
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="work on several videos, cameras and streams at a time, all through one network: cameras and "
+        "streams all at once, files four at a time. One that breaks off costs the others nothing. On a GPU "
+        "frames of different sources make one batch; on a CPU, where it is no faster, up to --batch of them",
+    )
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
+    )
     parser.add_argument(
         "--compare",
         type=changes,
@@ -85,7 +83,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show each frame of a video twice: as the other options say and, beside it, with these changed: "
         f"any of {', '.join(CHANGEABLE)}. Below each stands how much its masks jitter (NAME_compare.mp4)",
     )
-    add_drawing_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     from app.annotate.jobs import prepare
 
     started = time.perf_counter()
-    options = _options(args)
+    options = options_of(args)
+    if args.on is not None:
+        return _run_as_batch(options, args)
     inputs = gather(options.inputs, options.recursive)
     report = Report(failures=inputs.failures)
     if not inputs.photos and not inputs.videos:  # nothing to complain about OUT for
@@ -104,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if options.output.dry_run:
         return _tell_plan(photos, videos, report)
     try:
-        with _terminated_like_ctrl_c():
+        with terminated_like_ctrl_c():
             if photos or videos:
                 _annotate_all(photos, videos, options, report)
     finally:  # also after Ctrl-C: what is done is done, and is told
@@ -112,7 +111,25 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_FAILED if report.failures else EXIT_CUT if report.cut else EXIT_OK
 
 
-def _options(args: argparse.Namespace) -> AnnotateOptions:
+def _run_as_batch(options: AnnotateOptions, args: argparse.Namespace) -> int:
+    """Annotate by several workers, and photographs afterwards in this process."""
+    from app.batch.start import BatchOptions, refuse_single, start
+
+    refuse_single(options)
+    started = time.perf_counter()
+    report = Report()
+    try:
+        with terminated_like_ctrl_c():
+            report, photos = start(options, record(BatchOptions, args))
+            if photos and not options.output.dry_run:
+                _annotate_all(photos, [], options, report)
+    finally:
+        print_report(report, time.perf_counter() - started, options.output.output or Path())
+    return EXIT_FAILED if report.failures else EXIT_OK
+
+
+def options_of(args: argparse.Namespace) -> AnnotateOptions:
+    """Return the options of parsed arguments; those that were not declared keep their defaults."""
     return record(
         AnnotateOptions,
         args,
@@ -121,55 +138,6 @@ def _options(args: argparse.Namespace) -> AnnotateOptions:
         drawing=record(DisplaySettings, args),
         video=record(VideoOptions, args),
         output=record(OutputOptions, args),
-    )
-
-
-def _add_video_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("video")
-    group.add_argument(
-        "--as",
-        dest="as_",
-        choices=AS,
-        default=AS[0],
-        help="what becomes of a video's frames: a video, a folder of images, or JSON lines alone "
-        "(default: %(default)s)",
-    )
-    group.add_argument("--codec", metavar="NAME", help="of videos (default: h264, of .webm vp9)")
-    group.add_argument(
-        "--crf",
-        type=zero_or_more,
-        metavar="Q",
-        help="quality of videos, lower is better (default: the codec's own, 23 for h264)",
-    )
-    group.add_argument(
-        "--batch",
-        type=at_least_one,
-        default=1,
-        metavar="N",
-        help="frames that go through the network together (default: %(default)s). What is found is the same "
-        "to the last bit with the openvino engine; PyTorch may compute a single frame by another algorithm, "
-        "and scores then differ in their last digits",
-    )
-    group.add_argument(
-        "--stride", type=at_least_one, default=1, metavar="N", help="take every Nth frame only"
-    )
-    group.add_argument("--max-frames", type=at_least_one, metavar="N", help="stop after N frames")
-    group.add_argument(
-        "--frame-rate",
-        type=frame_rate,
-        metavar="FPS",
-        help="of a video made of photographs (default: 25), and of files whose frames have no times, such as "
-        ".h264, .hevc, .obu and .mjpeg (default: what the codec says, or 25)",
-    )
-    group.add_argument(
-        "--share",
-        action="store_true",
-        help="work on several videos, cameras and streams at a time, all through one network: cameras and "
-        "streams all at once, files four at a time. One that breaks off costs the others nothing. On a GPU "
-        "frames of different sources make one batch; on a CPU, where it is no faster, up to --batch of them",
-    )
-    group.add_argument(
-        "--trace", type=Path, metavar="FILE", help="write a timeline for Perfetto or chrome://tracing"
     )
 
 
@@ -214,7 +182,7 @@ def _annotate_all(
 
 
 @contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
+def terminated_like_ctrl_c() -> Iterator[None]:
     """Treat a request to end the process as Ctrl-C: whole files stay, parts are closed."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

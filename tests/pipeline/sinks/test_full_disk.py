@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -16,6 +15,7 @@ from pipeline.sinks.base import Sink
 from pipeline.sinks.image_files import ImagesSink
 from pipeline.sinks.jsonl import JsonLinesSink
 from pipeline.sinks.video import VideoSink
+from tests.full_disk import small_disk
 from tests.pipeline.sinks.recordings import fill, info, left_in, noise, two_cats, write_all
 
 SIZE = 512 * 1024  # bytes
@@ -32,20 +32,8 @@ CASES: dict[str, tuple[Callable[[Path], Sink], Callable[[], Iterator[Result]]]] 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A folder that is a disk of `SIZE` bytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command here")
-    except subprocess.CalledProcessError as error:
-        why = error.stderr.partition("\n")[0]
-        pytest.skip(f"only the superuser of Linux can make a small disk: {why}")
-    try:
+    with small_disk(tmp_path / "disk", SIZE) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill_up(disk: Path) -> None:
