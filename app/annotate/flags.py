@@ -31,8 +31,13 @@ def add_working_arguments(parser: argparse.ArgumentParser, on: str | None = None
         "--on",
         choices=tuple(BACKENDS),
         default=on,
-        help="let several workers annotate, as `batch start` does: local, processes of this machine "
-        f"(default: {on or 'this process alone'})",
+        help="let several workers annotate, as `batch start` does: local, processes of this machine; ray, "
+        f"the machines of a Ray cluster (default: {on or 'this process alone'})",
+    )
+    group.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of the Ray cluster (default: one of this machine, started here)",
     )
     group.add_argument(
         "--workers",

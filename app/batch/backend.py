@@ -31,4 +31,7 @@ class Backend(Protocol):
 
 # what --on names -> "module:class", made with a task (see `load_task`), the output folder, the number of
 # workers (None for what suits the machine) and how many orders there will be
-BACKENDS: dict[str, str] = {"local": "app.batch.local:LocalBackend"}
+BACKENDS: dict[str, str] = {
+    "local": "app.batch.local:LocalBackend",
+    "ray": "app.batch.ray_cluster:RayBackend",
+}

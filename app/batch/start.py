@@ -35,10 +35,12 @@ class BatchOptions:
 
     on:      a key of `BACKENDS`
     workers: how many; None for what the machine is made for
+    address: of a Ray cluster; None for one of this machine
     lists:   files with an input in each line
     """
 
     on: str = "local"
+    address: str | None = None
     workers: int | None = None
     lists: tuple[Path, ...] = ()
 
@@ -141,8 +143,17 @@ def work_off(manifest: Manifest, comparison: Comparison, how: BatchOptions, quie
 
 
 def _backend(how: BatchOptions, out: Path, orders: int) -> Backend:
+    if how.address is not None and how.on != "ray":
+        raise ConfigError(f"--address is of a Ray cluster: it goes with --on ray, not with --on {how.on}")
     module, _, name = BACKENDS[how.on].partition(":")
-    backend: Backend = getattr(importlib.import_module(module), name)(TASK, out, how.workers, orders)
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"--on {how.on} needs {error.name}, which is not installed: pip install -r requirements-{how.on}.txt"
+        ) from error
+    more = {} if how.address is None else {"address": how.address}
+    backend: Backend = kind(TASK, out, how.workers, orders, **more)
     return backend
 
 
