@@ -150,7 +150,7 @@ def _backend(how: BatchOptions, out: Path, orders: int) -> Backend:
         kind = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"--on {how.on} needs {error.name}, which is not installed: pip install -r requirements-{how.on}.txt"
+            f"--on {how.on} needs {error.name}, which is not there: pip install -r requirements-{how.on}.txt"
         ) from error
     more = {} if how.address is None else {"address": how.address}
     backend: Backend = kind(TASK, out, how.workers, orders, **more)
