@@ -27,6 +27,9 @@ from app.batch.worker import pin
 from model.errors import ConfigError, LiveMaskError
 from model.project import ROOT
 
+if sys.platform != "win32":
+    import fcntl
+
 STALL = 60.0  # seconds without a sign of life after which a try is given up
 ANSWER = 5.0  # seconds that a cluster has to take a connection
 PROBE = 60.0  # seconds that a machine has to say what it is
@@ -236,10 +239,8 @@ def _cores() -> tuple[int, ...]:
     Ray counts cores and gives none in particular: every worker would believe that all are its own.
     """
     workers = default_workers()
-    if sys.platform != "linux":
+    if sys.platform == "win32":
         return ()
-    import fcntl
-
     for number in range(workers):
         path = Path(tempfile.gettempdir()) / f"livemask-worker-{os.getuid()}-{number}.lock"
         file = path.open("w")
