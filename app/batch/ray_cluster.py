@@ -19,9 +19,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from app.batch.attempt import attempt
 from app.batch.claims import ClaimWatch
 from app.batch.local import CORES_EACH, default_workers, share_of
-from app.batch.records import LOST, Order, Outcome
+from app.batch.records import LOST, Order, TryOutcome
 from app.batch.store import BatchFolder, write_once
-from app.batch.tasks import Task, load_task
+from app.batch.tasks import VideoTask, load_task
 from app.batch.versions import versions_here
 from app.batch.worker import pin
 from model.errors import ConfigError, LiveMaskError
@@ -84,7 +84,7 @@ class RayBackend:
         """See `Backend.submit`."""
         self._running[self._run.remote(self._task, order)] = order
 
-    def wait(self, timeout: float) -> Sequence[Outcome]:
+    def wait(self, timeout: float) -> Sequence[TryOutcome]:
         """See `Backend.wait`."""
         ready, waiting = ray.wait(list(self._running), num_returns=1, timeout=timeout)
         more, _ = ray.wait(waiting, num_returns=len(waiting), timeout=0) if waiting else ([], [])
@@ -101,7 +101,7 @@ class RayBackend:
         self._running = {}
         ray.shutdown()
 
-    def _given_up(self) -> list[Outcome]:
+    def _given_up(self) -> list[TryOutcome]:
         """Return an outcome for each try whose claim nobody keeps up, though the cluster believes in it."""
         claims = self._watch.look()
         found = []
@@ -112,7 +112,7 @@ class RayBackend:
             del self._running[reference]
             with suppress(RayError, ValueError):
                 ray.cancel(reference, force=True)
-            found.append(Outcome(order.video.key, LOST, "its worker gave no sign of life"))
+            found.append(TryOutcome(order.video.key, LOST, "its worker gave no sign of life"))
         return found
 
 
@@ -209,22 +209,22 @@ def _probe(mark: str) -> tuple[dict[str, str], bool]:
     return versions_here(), Path(mark).is_file()
 
 
-def _outcome(order: Order, reference: Any) -> Outcome:
+def _outcome(order: Order, reference: Any) -> TryOutcome:
     try:
-        outcome: Outcome = ray.get(reference)
+        outcome: TryOutcome = ray.get(reference)
     except RayTaskError as error:  # of the task itself, which has caught what a video can be at fault for
         raise LiveMaskError(str(error.cause or error)) from error
     except RayError as error:
         told = (str(error).strip().splitlines() or [""])[0]
-        return Outcome(order.video.key, LOST, f"its worker ended: {type(error).__name__}: {told}")
+        return TryOutcome(order.video.key, LOST, f"its worker ended: {type(error).__name__}: {told}")
     return outcome
 
 
-_tasks: dict[tuple[str, str], Task] = {}
+_tasks: dict[tuple[str, str], VideoTask] = {}
 _seat: list[IO[str]] = []  # locked as long as this process lives
 
 
-def _attempt(name: str, order: Order) -> Outcome:
+def _attempt(name: str, order: Order) -> TryOutcome:
     """Make one try; the task stays loaded for the next one in this process."""
     key = name, order.folder
     if key not in _tasks:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.batch.manifest import Manifest
-from app.batch.records import FINISHED, Outcome, PlannedVideo
+from app.batch.records import FINISHED, PlannedVideo, TryOutcome
 from app.batch.scheduler import Scheduler, Tally
 from app.batch.store import BatchFolder
 from model.errors import ConfigError
@@ -47,12 +47,12 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     made.shutdown()
 
 
-def work_off(address: str, inputs: Path, out: Path, outcomes: list[Outcome]) -> Tally:
+def work_off(address: str, inputs: Path, out: Path, outcomes: list[TryOutcome]) -> Tally:
     manifest, videos = Manifest(BatchFolder(out)), videos_of(inputs)
     manifest.plan(videos)
     missing = [video for video in videos if manifest.finished(video.key) is None]
 
-    def tell(video: PlannedVideo, outcome: Outcome) -> None:
+    def tell(video: PlannedVideo, outcome: TryOutcome) -> None:
         outcomes.append(outcome)
 
     backend = RayBackend(TASK, out, NODES, len(missing), address)
@@ -62,7 +62,7 @@ def work_off(address: str, inputs: Path, out: Path, outcomes: list[Outcome]) -> 
         backend.close()
 
 
-def finished(outcomes: list[Outcome]) -> int:
+def finished(outcomes: list[TryOutcome]) -> int:
     return sum(outcome.state == FINISHED for outcome in outcomes)
 
 
@@ -82,7 +82,7 @@ def family(pid: int) -> list[int]:
     return [pid, *map(int, children)]
 
 
-def during(job: object, states: list[Outcome], count: int) -> threading.Thread:
+def during(job: object, states: list[TryOutcome], count: int) -> threading.Thread:
     """Do something once so many videos are finished."""
     assert callable(job)
 
@@ -102,7 +102,7 @@ def test_a_worker_that_dies_costs_its_video_one_try_and_a_poisonous_video_costs_
     for name in names:
         write(name, *["sleep 0.05"] * 4)
     write("poison", "sleep 0.05", "kill")
-    outcomes: list[Outcome] = []
+    outcomes: list[TryOutcome] = []
     tally = work_off(cluster.address, inputs, out, outcomes)
     assert tally.finished == 6
     assert [name for name, _ in tally.failed] == ["poison.in"]
@@ -113,7 +113,7 @@ def test_a_node_that_is_killed_loses_nothing(cluster: Cluster, inputs: Path, out
     names = [f"v{number}" for number in range(12)]
     for name in names:
         write(name, *["sleep 0.2"] * 4)
-    outcomes: list[Outcome] = []
+    outcomes: list[TryOutcome] = []
     victim = raylet_of(cluster, 2)
     killer = during(lambda: [os.kill(pid, signal.SIGKILL) for pid in family(victim)], outcomes, 2)
     tally = work_off(cluster.address, inputs, out, outcomes)
@@ -128,7 +128,7 @@ def test_a_node_that_freezes_loses_nothing_and_spoils_nothing_when_it_thaws(
     names = [f"v{number}" for number in range(9)]
     for name in names:
         write(name, *["sleep 0.3"] * 4)
-    outcomes: list[Outcome] = []
+    outcomes: list[TryOutcome] = []
     frozen: list[int] = []
 
     def freeze() -> None:
@@ -178,7 +178,7 @@ def test_a_second_start_makes_what_a_killed_driver_has_left(
     until(lambda: len(list(done.all_finished())) >= 2)
     driver.kill()
     driver.wait()
-    outcomes: list[Outcome] = []
+    outcomes: list[TryOutcome] = []
     tally = work_off(cluster.address, inputs, out, outcomes)
     assert tally.failed == []
     assert finished(outcomes) <= 7
