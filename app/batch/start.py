@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -161,8 +161,7 @@ def _bar(total: int, quiet: bool) -> Iterator[_Teller]:
 class _Teller:
     """Prints a line for each outcome. advance: moves the bar on."""
 
-    def __init__(self, advance: object, quiet: bool) -> None:
-        assert callable(advance)
+    def __init__(self, advance: Callable[[], object], quiet: bool) -> None:
         self._advance = advance
         self._quiet = quiet
 
