@@ -66,7 +66,9 @@ def start(options: AnnotateOptions, how: BatchOptions) -> tuple[Report, list[Job
     if options.output.dry_run:
         for video in comparison.missing:
             print(f"{video.name} -> {', '.join(path for _, path in video.outputs)}")
-        count(report, comparison, Tally(left=len(comparison.missing)))
+        many = f"{len(comparison.missing)} to make, {comparison.finished} finished"
+        print(f"{many}; nothing was written", file=sys.stderr)
+        count(report, comparison, Tally())
         return report, found.photos
     if videos:
         manifest.plan(videos)
