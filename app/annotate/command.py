@@ -121,7 +121,9 @@ def _run_as_batch(options: AnnotateOptions, args: argparse.Namespace) -> int:
     try:
         with terminated_like_ctrl_c():
             report, photos = start(options, record(BatchOptions, args))
-            if photos and not options.output.dry_run:
+            if photos and options.output.dry_run:
+                _tell_plan(photos, [], Report())
+            elif photos:
                 _annotate_all(photos, [], options, report)
     finally:
         print_report(report, time.perf_counter() - started, options.output.output or Path())

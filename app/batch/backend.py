@@ -9,7 +9,11 @@ from app.batch.records import Order, TryOutcome
 
 
 class Backend(Protocol):
-    """Runs `app.batch.attempt.attempt` for orders, several at a time. For one thread."""
+    """Runs `app.batch.attempt.attempt` for orders, several at a time. For one thread.
+
+    A worker loads the task once (`app.batch.tasks.load_task`), and before any other library is loaded it is
+    given its threads (`app.batch.worker.pin`).
+    """
 
     @property
     def slots(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -68,7 +68,9 @@ def start(options: AnnotateOptions, how: BatchOptions) -> tuple[Report, list[Job
     if options.output.dry_run:
         for video in comparison.missing:
             print(f"{video.name} -> {', '.join(path for _, path in video.outputs)}")
-        count(report, comparison, Tally(left=len(comparison.missing)))
+        many = f"{len(comparison.missing)} to make, {comparison.finished} finished"
+        print(f"{many}; nothing was written", file=sys.stderr)
+        count(report, comparison, Tally())
         return report, found.photos
     if videos:
         manifest.plan(videos)
@@ -173,8 +175,7 @@ def _bar(total: int, quiet: bool) -> Iterator[_Teller]:
 class _Teller:
     """Prints a line for each outcome. advance: moves the bar on."""
 
-    def __init__(self, advance: object, quiet: bool) -> None:
-        assert callable(advance)
+    def __init__(self, advance: Callable[[], object], quiet: bool) -> None:
         self._advance = advance
         self._quiet = quiet
 

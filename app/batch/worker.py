@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -84,8 +85,7 @@ class _Orders:
             self._come.release()
 
 
-def _beat(say: object) -> None:
-    assert callable(say)
+def _beat(say: Callable[[Message], None]) -> None:
     while True:
         say(ALIVE)
         time.sleep(BEAT)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from app.batch.claims import claims_in, holder_of
 from app.batch.manifest import Manifest
 from app.batch.store import BatchFolder
-from app.cli import main
-from model.project import DEMO
+from app.cli import EXIT_INTERRUPTED, main
+from model.project import DEMO, ROOT
+from tests.app.batch.driving import until
 from tests.clips import write_clip
 
 Said = pytest.CaptureFixture[str]
@@ -163,3 +167,23 @@ def test_what_makes_no_sense_is_told_before_any_work(
 def test_what_one_process_alone_does_is_refused_with_workers(option: list[str], capsys: Said):
     assert main(["annotate", str(DEMO), "-o", "out", "--on", "local", *option]) == 2
     assert f"{option[0]} does not go with --on" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_told_to_end_leaves_no_workers_claims_or_parts(clips: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    command = [sys.executable, "run_app.py", "batch", "start", clips, "-o", out, "--workers", "2", *NETWORK]
+    process = subprocess.Popen([str(word) for word in command], cwd=ROOT, stderr=subprocess.DEVNULL)
+    claims = BatchFolder(out).claims
+    try:
+        until(lambda: len(claims_in(claims)) == 2 and len(list(BatchFolder(out).work.iterdir())) == 2)
+        holders = [holder_of(claims, claim) for claim in claims_in(claims).values()]
+        process.terminate()
+        assert process.wait(60) == EXIT_INTERRUPTED
+    finally:
+        process.kill()
+        process.wait()
+    assert all(holder is not None and holder.is_gone for holder in holders)
+    assert list(claims.iterdir()) == []
+    assert list(BatchFolder(out).work.iterdir()) == []
+    assert [one.name for one in out.iterdir()] == [".batch"]

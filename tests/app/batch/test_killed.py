@@ -86,7 +86,7 @@ def test_whatever_is_killed_at_whatever_moment_the_next_start_makes_what_is_miss
         assert monotonic() < deadline, f"{len(finished)} of {videos} videos after {kills} kills"
         with driver(inputs, out) as process:
             until(lambda: process.poll() is not None or workers_of(out))
-            sleep(chance.uniform(0, 0.1 if videos < 10 else 0.25))
+            sleep(chance.uniform(0, 0.12))
             kill_something(chance, process.pid, out)
             kills += 1
             sleep(chance.uniform(0, 0.03))
