@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import IO, Any, NamedTuple
 
 import ray
@@ -45,6 +46,11 @@ ATTENTION = {
 }
 
 
+class _Running(NamedTuple):
+    order: Order
+    since: float  # by `time.monotonic`
+
+
 class _Node(NamedTuple):
     id: str
     name: str
@@ -68,7 +74,7 @@ class RayBackend:
     ) -> None:
         self._task, self._folder = task, BatchFolder(out.absolute())
         self._watch = ClaimWatch(self._folder.claims, STALL)
-        self._running: dict[Any, Order] = {}
+        self._running: dict[Any, _Running] = {}
         _connect(address)
         try:
             nodes = _nodes()
@@ -82,13 +88,16 @@ class RayBackend:
 
     def submit(self, order: Order) -> None:
         """See `Backend.submit`."""
-        self._running[self._run.remote(self._task, order)] = order
+        self._running[self._run.remote(self._task, order)] = _Running(order, monotonic())
 
     def wait(self, timeout: float) -> Sequence[TryOutcome]:
         """See `Backend.wait`."""
+        if not self._running:
+            sleep(timeout)
+            return []
         ready, waiting = ray.wait(list(self._running), num_returns=1, timeout=timeout)
         more, _ = ray.wait(waiting, num_returns=len(waiting), timeout=0) if waiting else ([], [])
-        outcomes = [_outcome(self._running.pop(reference), reference) for reference in (*ready, *more)]
+        outcomes = [_outcome(self._running.pop(reference).order, reference) for reference in (*ready, *more)]
         return [*outcomes, *self._given_up()]
 
     def close(self) -> None:
@@ -105,9 +114,11 @@ class RayBackend:
         """Return an outcome for each try whose claim nobody keeps up, though the cluster believes in it."""
         claims = self._watch.look()
         found = []
-        for reference, order in list(self._running.items()):
+        for reference, (order, since) in list(self._running.items()):
             claim = claims.get(order.video.key)
-            if claim is None or claim.number <= order.over or not self._watch.is_dead(claim):
+            if claim is None or claim.number <= order.over or monotonic() - since < STALL:
+                continue
+            if not self._watch.is_dead(claim):
                 continue
             del self._running[reference]
             with suppress(RayError, ValueError):
@@ -123,7 +134,7 @@ def _connect(address: str | None) -> None:
     for name, value in ATTENTION.items():  # read by this process's part of Ray
         os.environ.setdefault(f"RAY_{name}", str(value))
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}}
-    common = {"log_to_driver": False, "runtime_env": environment, "configure_logging": False}
+    common: dict[str, Any] = {"log_to_driver": False, "runtime_env": environment, "configure_logging": False}
     try:
         if address is None:
             context = ray.init("local", _system_config=ATTENTION, _node_ip_address="127.0.0.1", **common)
@@ -160,7 +171,7 @@ def _nodes() -> list[_Node]:
     ]
 
 
-def _shares(nodes: Sequence[_Node], workers: int | None) -> tuple[dict[str, float], int]:
+def _shares(nodes: Sequence[_Node], workers: int | None) -> tuple[dict[str, Any], int]:
     """Return what each task needs of a machine, and how many tasks the cluster has room for.
 
     A worker gets `CORES_EACH` cores, or fewer where so many workers would find no room otherwise.

@@ -15,10 +15,15 @@ from app.batch.store import BatchFolder
 from tests.app.batch.conftest import Write
 from tests.app.batch.driving import TASK, until, video_of
 
+# a cluster takes seconds to start
+EVERY = [pytest.param(name, marks=pytest.mark.slow if name == "ray" else ()) for name in BACKENDS]
 
-@pytest.fixture(params=BACKENDS)
+
+@pytest.fixture(params=EVERY)
 def backend(request: pytest.FixtureRequest, out: Path) -> Iterator[Backend]:
     """With two workers at most, for the stand-in."""
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
     module, _, name = BACKENDS[request.param].partition(":")
     made: Backend = getattr(importlib.import_module(module), name)(TASK, out, 2, 4)
     yield made
