@@ -27,6 +27,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "accuracy": ("app.benchmarks.accuracy", "what int8 costs in mask AP"),
     "gpu": ("app.benchmarks.gpu", "the published networks on a GPU"),
     "memory": ("app.benchmarks.memory", "peak and growth over a long run on large frames"),
+    "batch": (
+        "app.benchmarks.batches",
+        "the cost of batches beside their work, and of several files at a time",
+    ),
     "gui": ("app.benchmarks.gui", "the window: how old its pictures are, and how soon it answers"),
     "against": (
         "app.benchmarks.against.comparison",
@@ -45,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", type=name_list, metavar="A,B", help=f"measure these only (default: all). {listed}"
     )
     parser.add_argument("--gui", action="store_true", help="measure the window only: --only gui")
+    parser.add_argument("--batch", action="store_true", help="measure batches only: --only batch")
     parser.add_argument(
         "--against",
         type=Path,
@@ -122,10 +127,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> tuple[str, ...]:
     """Return the names of the benchmarks that are asked for; ConfigError where that is not clear."""
-    if sum((args.gui, args.against is not None, args.only is not None)) > 1:
-        raise ConfigError("--only, --gui and --against each say what is measured; give one of them")
-    if args.gui:
-        return ("gui",)
+    if sum((args.gui, args.batch, args.against is not None, args.only is not None)) > 1:
+        raise ConfigError("--only, --gui, --batch and --against each say what is measured; give one of them")
+    if args.gui or args.batch:
+        return ("gui",) if args.gui else ("batch",)
     return ("against",) if args.against else args.only or tuple(BENCHMARKS)
 
 
