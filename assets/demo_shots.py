@@ -18,7 +18,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a cut-out stands: the foot of its photograph (middle of the lower edge) in frame pixels, frame
+    """Placement of a cut-out: the foot of its photograph (middle of the lower edge) in frame pixels, frame
     pixels for each of the photograph's, and its tilt in degrees, clockwise."""
 
     x: float

@@ -189,7 +189,7 @@ def reduced(image: Image) -> Image:
 
 
 def original_path(name: str) -> Path:
-    """Where the installed package keeps the photograph."""
+    """Return the path at which the installed package keeps the photograph."""
     package, inside = ORIGINALS[name]
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:

@@ -81,24 +81,24 @@ def find_shot(frame: int) -> tuple[Shot, float]:
 
 
 def progress(shot: Shot, moment: float) -> float:
-    """How much of the shot is over, 0..1."""
+    """Return the fraction of the shot that is over, 0..1."""
     return moment * FPS / (shot.frames - 1)
 
 
 def between(start: Place, end: Place, share: float) -> Place:
-    """Where one is after `share`, 0..1, of the way."""
+    """Return the place after `share`, 0..1, of the way."""
     return type(start)(*(a + (b - a) * share for a, b in zip(astuple(start), astuple(end), strict=True)))
 
 
 def unsteadiness(moment: float) -> tuple[float, float, float]:
-    """How a hand-held camera is off: frame pixels right, frame pixels down, degrees."""
+    """Return how far a hand-held camera is off: frame pixels right, frame pixels down, degrees."""
     sway = math.sin(2.3 * moment + 0.4) + 0.5 * math.sin(5.9 * moment + 1.9)
     heave = math.sin(3.1 * moment + 2.2) + 0.4 * math.sin(7.3 * moment)
     return 2.2 * sway, 1.8 * heave, 0.15 * math.sin(1.9 * moment + 1.0)
 
 
 def camera_motion(shot: Shot, moment: float) -> Affine:
-    """From the background photograph's pixels to the frame's, [2, 3]."""
+    """Return the transform from the background photograph's pixels to the frame's, [2, 3]."""
     window = between(shot.start, shot.end, progress(shot, moment))
     right, down, tilt = unsteadiness(moment)
     middle = (WIDTH / 2 + right, HEIGHT / 2 + down)
@@ -106,7 +106,7 @@ def camera_motion(shot: Shot, moment: float) -> Affine:
 
 
 def person_motion(shot: Shot, person: Person, moment: float) -> Affine:
-    """From a person's photograph's pixels to the frame's, [2, 3]."""
+    """Return the transform from a person's photograph's pixels to the frame's, [2, 3]."""
     pose = between(person.start, person.end, progress(shot, moment))
     height, width = cut_out(person.name)[1].shape
     right, down, tilt = unsteadiness(moment)
@@ -117,7 +117,7 @@ def person_motion(shot: Shot, person: Person, moment: float) -> Affine:
 
 
 def placed(point: tuple[float, float], target: tuple[float, float], scale: float, tilt: float) -> Affine:
-    """Turns by `tilt` degrees, clockwise, scales, and takes `point` to `target`: [2, 3]."""
+    """Return what turns by `tilt` degrees, clockwise, scales, and takes `point` to `target`: [2, 3]."""
     motion = cv2.getRotationMatrix2D(point, -tilt, scale)
     motion[:, 2] += np.subtract(target, point)
     return motion.astype(np.float32)

@@ -18,7 +18,7 @@ from pycocotools import mask as coco_mask
 
 @dataclass
 class Track:
-    """What is known of one instance after all frames."""
+    """Summary of one instance over all frames."""
 
     name: str
     first: Fraction  # seconds, as for `last`

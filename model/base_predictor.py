@@ -7,7 +7,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,32 +27,48 @@ if TYPE_CHECKING:
 Frame = NDArray[np.uint8]
 
 
+class AnyDecoder(Protocol):
+    """The common part of decoders of arrays and of tensors."""
+
+    @property
+    def config(self) -> YolactConfig:
+        """Configuration of the network, with the input size in use."""
+
+
 class Predictor(ABC):
     """Turns BGR frames into detections. Created by `model.predictor.load_predictor`.
 
     There are two kinds: `model.host.predictor.HostPredictor` on the CPU, in arrays, and
     `model.torch_predictor.TorchPredictor`, in tensors on any device.
 
-    engine:     runs the network
-    options:    of the step from its outputs to detections
+    engine:     runs the network; returns prototypes unless `with_masks` is False
+    decoder:    of the engine's outputs; the same object as long as they mean the same
+    options:    of the step from outputs to detections
     with_masks: False for boxes alone
     choice:     the choice of the engine and its reason, set by `load_predictor`
+
+    Raises ConfigError on options that are out of range.
     """
 
-    engine: Engine[Any, Any]
-    options: DetectOptions
-    with_masks: bool
-    choice: EngineChoice | None
+    def __init__(
+        self,
+        engine: Engine[Any, Any],
+        decoder: AnyDecoder,
+        options: DetectOptions,
+        with_masks: bool = True,
+        choice: EngineChoice | None = None,
+    ) -> None:
+        options.check(decoder.config)
+        self.engine = engine
+        self.decoder = decoder
+        self.options = options
+        self.with_masks = with_masks
+        self.choice = choice
 
     @property
-    @abstractmethod
     def config(self) -> YolactConfig:
         """Configuration, with the input size in use."""
-
-    @property
-    @abstractmethod
-    def decoder(self) -> object:
-        """Decoder of the engine's outputs; the same object as long as they mean the same."""
+        return self.decoder.config
 
     @property
     def class_names(self) -> tuple[str, ...]:

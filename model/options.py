@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict
 
 from model.config import DEFAULT_THRESHOLD, DetectionConfig, YolactConfig
@@ -60,7 +61,7 @@ class DetectOptions:
         given = self.score_threshold
         own = config.detection.class_thresholds or (DEFAULT_THRESHOLD,) * config.num_classes
         wanted = own if given is None else (given,) * len(own)
-        return tuple(self.threshold_scale * min(t, self.threshold_limit) for t in wanted)
+        return _scaled(wanted, self.threshold_limit, self.threshold_scale)
 
     def check(self, config: YolactConfig) -> None:
         """Raise ConfigError on the first setting that is out of range for this configuration."""
@@ -102,3 +103,8 @@ def class_indices(names: Sequence[str] | None, class_names: Sequence[str]) -> tu
 
 def _listed(class_names: Sequence[str]) -> str:
     return f"they know {', '.join(class_names[:10])}{' …' if len(class_names) > 10 else ''}"
+
+
+@lru_cache(maxsize=64)  # asked for several times a frame
+def _scaled(thresholds: tuple[float, ...], limit: float, scale: float) -> tuple[float, ...]:
+    return tuple(scale * min(t, limit) for t in thresholds)

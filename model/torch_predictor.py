@@ -8,49 +8,21 @@ import numpy as np
 import torch
 
 from model.base_predictor import Frame, Predictor
-from model.config import YolactConfig
 from model.detection.decoding import Decoder, for_frames
 from model.detection.postprocessing import find, to_detections
 from model.detections import Detections
 from model.engines.base import YolactEngine
-from model.engines.choice import EngineChoice
-from model.options import DetectOptions
 from model.preprocessing import preprocess
 
 
 class TorchPredictor(Predictor):
     """Turns BGR frames into detections, in tensors on the engine's device. See `Predictor`.
 
-    engine:  returns prototypes unless `with_masks` is False
-    decoder: of the engine's outputs, on its device
+    decoder: on the engine's device
     """
 
     engine: YolactEngine
-
-    def __init__(
-        self,
-        engine: YolactEngine,
-        decoder: Decoder,
-        options: DetectOptions,
-        with_masks: bool = True,
-        choice: EngineChoice | None = None,
-    ) -> None:
-        options.check(decoder.config)
-        self.engine = engine
-        self._decoder = decoder
-        self.options = options
-        self.with_masks = with_masks
-        self.choice = choice
-
-    @property
-    def config(self) -> YolactConfig:
-        """See `Predictor.config`."""
-        return self._decoder.config
-
-    @property
-    def decoder(self) -> Decoder:
-        """See `Predictor.decoder`."""
-        return self._decoder
+    decoder: Decoder
 
     @torch.no_grad()
     def prepare(self, frames: Sequence[Frame]) -> torch.Tensor:
@@ -67,7 +39,7 @@ class TorchPredictor(Predictor):
 
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
         sizes = [(frame.shape[0], frame.shape[1]) for frame in frames]
-        raw, decoder = for_frames(self.engine.start(self.prepare(frames))(), self._decoder, sizes[0])
+        raw, decoder = for_frames(self.engine.start(self.prepare(frames))(), self.decoder, sizes[0])
         names, options = self.class_names, self.options
         if self.device.type != "cpu":
             return to_detections(find(raw, decoder, options), sizes, names, options)

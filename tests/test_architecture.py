@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # modules that may know `argparse.Namespace` besides the commands themselves
 PARSERS = {"app.cli", "app.options", "app.values"}
+SCRIPTS = ("assets", "examples")  # folders of programs that belong to no layer
 
 
 def targets(module: Module) -> set[str]:
@@ -121,10 +122,13 @@ def test_the_first_line_of_a_docstring_says_what_is_returned_or_done():
         *("Nothing", "Nothing:", "Nothing;", "None", "Not", "So"),
         *("In", "At", "As", "By", "For", "From", "After", "Without"),
     )
+    trees = {m.name: m.tree for m in modules().values()}
+    scripts = (path for folder in SCRIPTS for path in sorted((ROOT / folder).glob("*.py")))
+    trees |= {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in scripts}
     faults = [
-        f"{m.name}: {line}"
-        for m in modules().values()
-        for node in ast.walk(m.tree)
+        f"{name}: {line}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         for line in (ast.get_docstring(node) or "").splitlines()[:1]
         if line.split(" ")[0] in clauses

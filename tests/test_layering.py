@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "model.colour_profile": {"numpy", "PIL"},
     "model.orientation": {"PIL"},
     "model.loading": {"model", "openvino", "torch"},
-    "model.host": {"model", "numpy", "cv2", "PIL"},
+    "model.host": {"model", "numpy", "cv2"},
     "model.host.torch_host": {"model", "torch"},
     "model.evaluation.matched_masks": {"model", "numpy", "cv2", "pycocotools"},
     "pipeline": {"pipeline", "model", "numpy", "torch", "av", "cv2", "cv2_enumerate_cameras", "PIL"},

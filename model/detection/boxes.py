@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# factors of the deltas (SSD, arXiv:1512.02325)
-CENTRE_VARIANCE = 0.1
-SIZE_VARIANCE = 0.2
+from model.host.boxes import CENTRE_VARIANCE, SIZE_VARIANCE
 
 
 def to_corners(boxes: Tensor) -> Tensor:

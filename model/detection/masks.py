@@ -1,17 +1,11 @@
-"""Masks from prototypes and coefficients: linear assembly, cropping, and resizing to the frame."""
+"""Masks from prototypes and coefficients: linear assembly and cropping, in tensors."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from model.detections import MaskCrop
-
-CROP_PADDING = 1.0  # prototype pixels around a box (as released)
-PLACE_SCALE = 8.0  # so that a coefficient of 1 outweighs the prototypes
-LEAST_HALF_SIDE = 0.004  # of a box, relative to the image: a pixel or two
+from model.host.masks import CROP_PADDING, LEAST_HALF_SIDE, PLACE_SCALE
 
 
 def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
@@ -107,39 +101,3 @@ def crop(masks: Tensor, boxes: Tensor) -> Tensor:
     """Set masks [..., Hp, Wp] to 0 outside their padded boxes [..., 4], relative corners."""
     height, width = masks.shape[-2:]
     return masks * inside(crop_bounds(boxes, height, width), height, width)
-
-
-def enlarge(
-    mask: Tensor, bounds: tuple[float, float, float, float], frame_height: int, frame_width: int
-) -> MaskCrop:
-    """Resize one mask to the frame and threshold it at 0.5, computed only where it can hold pixels.
-
-    mask: [Hp, Wp] float on the CPU, 0 outside of `bounds` (x1 y1 x2 y2 in prototype pixels)
-
-    The result equals bilinear resizing of the whole mask with half-pixel centres: a product with an
-    interpolation matrix on either side, of which only the rows and columns of the crop are computed.
-    """
-    x1, y1, x2, y2 = bounds
-    rows = _reach(y1, y2, mask.shape[0], frame_height)
-    columns = _reach(x1, x2, mask.shape[1], frame_width)
-    sources = tuple(slice(max(int(low) - 1, 0), int(high) + 2) for low, high in ((y1, y2), (x1, x2)))
-    vertical = _interpolation(frame_height, mask.shape[0])[rows, sources[0]]
-    horizontal = _interpolation(frame_width, mask.shape[1])[columns, sources[1]]
-    probabilities = vertical @ mask[sources] @ horizontal.T
-    return MaskCrop(columns.start, rows.start, (probabilities > 0.5).numpy())
-
-
-def _reach(low: float, high: float, cells: int, pixels: int) -> slice:
-    """Return the frame pixels that cells low ≤ i < high influence: half a cell more than their own."""
-    scale = pixels / cells
-    start = int((low - 0.5) * scale - 0.5)
-    stop = int((high + 1.5) * scale - 0.5) + 1
-    return slice(min(max(start, 0), pixels), min(max(stop, 0), pixels))
-
-
-@lru_cache(maxsize=16)
-def _interpolation(pixels: int, cells: int) -> Tensor:
-    """Return the weights of bilinear resizing, [pixels, cells] float32."""
-    position = ((torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
-    index = torch.arange(cells, dtype=torch.float64)
-    return (1 - (position[:, None] - index).abs()).clamp(min=0).float()

@@ -14,10 +14,11 @@ from torch import Tensor
 from model.config import YolactConfig
 from model.detection.boxes import decode, decode_distances
 from model.detection.decoding import Decoder, for_frames
-from model.detection.masks import assemble, crop_bounds, enlarge, in_place, inside
+from model.detection.masks import assemble, crop_bounds, in_place, inside
 from model.detection.nms import NMS, doubles, rows_at
 from model.detection.raw_outputs import RawOutputs
 from model.detections import Detections
+from model.host.masks import cut, enlarge
 from model.host.regions import without_small_regions
 from model.input_shape import input_shape
 from model.network.anchors import within_content
@@ -264,7 +265,8 @@ def _record(
     if found.masks is not None and found.bounds is not None:
         pairs = zip(found.masks[image][here], found.bounds[image][here].tolist(), strict=True)
         whole = ((without_small_regions(mask.numpy(), min_region), bounds) for mask, bounds in pairs)
-        crops = tuple(enlarge(torch.from_numpy(mask), tuple(bounds), height, width) for mask, bounds in whole)
+        grid = (found.masks.shape[2], found.masks.shape[3])
+        crops = tuple(enlarge(cut(mask, tuple(bounds)), grid, image_size) for mask, bounds in whole)
     return Detections(
         image_size=(height, width),
         boxes=boxes.numpy().astype(np.float32),

@@ -7,8 +7,8 @@ import numpy as np
 from model.host.outputs import Floats
 
 # factors of the deltas (SSD, arXiv:1512.02325)
-CENTRE_VARIANCE = np.float32(0.1)
-SIZE_VARIANCE = np.float32(0.2)
+CENTRE_VARIANCE = 0.1
+SIZE_VARIANCE = 0.2
 
 
 def decode(deltas: Floats, anchors: Floats) -> Floats:

@@ -134,12 +134,12 @@ def _decoded(
 def _promising(class_logits: Floats, config: YolactConfig, threshold: float) -> NDArray[np.int64]:
     """Return the rows, [R], that can change the result; see `model.detection.postprocessing`."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        margin = float(np.log(np.float64(threshold)) - np.log1p(-np.float64(threshold)))
+        margin = float(np.log(np.float64(threshold)) - np.log1p(-np.float64(threshold))) - _ROUNDING
         if config.anchor_free is not None:
-            ahead = class_logits.max(axis=1)
+            ahead = class_logits > np.float32(margin)
         else:
-            ahead = class_logits[:, 1:].max(axis=1) - class_logits[:, 0]
-        return np.flatnonzero(ahead > margin - _ROUNDING)
+            ahead = class_logits[:, 1:] - class_logits[:, :1] > np.float32(margin)
+        return np.flatnonzero(ahead.any(axis=1))
 
 
 def _least_score(config: YolactConfig, options: DetectOptions) -> float:

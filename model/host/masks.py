@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from model.detections import MaskCrop
 from model.host.outputs import Floats
 
-CROP_PADDING = np.float32(1)  # prototype pixels around a box (as released)
-PLACE_SCALE = np.float32(8)  # so that a coefficient of 1 outweighs the prototypes
-LEAST_HALF_SIDE = np.float32(0.004)  # of a box, relative to the image: a pixel or two
+CROP_PADDING = 1.0  # prototype pixels around a box (as released)
+PLACE_SCALE = 8.0  # so that a coefficient of 1 outweighs the prototypes
+LEAST_HALF_SIDE = 0.004  # of a box, relative to the image: a pixel or two
 
 
 class MaskPatch(NamedTuple):
@@ -103,11 +104,14 @@ def inside(bounds: Floats, height: int, width: int) -> NDArray[np.bool_]:
 
 def patches(logits: Floats, bounds: Floats) -> list[MaskPatch]:
     """Return each mask's part inside its bounds. logits: [N, Hp, Wp]; bounds: [N, 4], in the grid."""
-    first = np.ceil(bounds).astype(np.int64)
-    cut: list[MaskPatch] = []
-    for one, (x1, y1, x2, y2), edges in zip(logits, first.tolist(), bounds.tolist(), strict=True):
-        cut.append(MaskPatch(sigmoid(one[y1:y2, x1:x2]), y1, x1, tuple(edges)))
-    return cut
+    parts = [cut(one, tuple(edges)) for one, edges in zip(logits, bounds.tolist(), strict=True)]
+    return [part._replace(probabilities=sigmoid(part.probabilities)) for part in parts]
+
+
+def cut(mask: Floats, bounds: tuple[float, float, float, float]) -> MaskPatch:
+    """Return the part of a mask [Hp, Wp] inside bounds x1 y1 x2 y2, in the grid, in the same memory."""
+    x1, y1, x2, y2 = (math.ceil(edge) for edge in bounds)
+    return MaskPatch(mask[y1:y2, x1:x2], y1, x1, bounds)
 
 
 def sigmoid(values: Floats) -> Floats:

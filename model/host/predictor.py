@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from model.base_predictor import Frame, Predictor
-from model.config import YolactConfig
 from model.detections import Detections
-from model.engines.choice import EngineChoice
 from model.host.detection import HostFound, Windows, add_masks, in_frame, suppress, to_detections
 from model.host.outputs import Floats, HostDecoder, HostEngine, ImageOutputs
 from model.host.preparing import prepare
@@ -23,37 +21,13 @@ if TYPE_CHECKING:
 class HostPredictor(Predictor):
     """Turns BGR frames into detections on the CPU, each frame by itself. See `Predictor`.
 
-    engine:  returns prototypes unless `with_masks` is False, and levels where a sharpener is used
-    decoder: of the engine's outputs
+    engine:    returns levels where a sharpener is used
+    sharpener: refines the masks of objects of middling size; None for none
     """
 
     engine: HostEngine
-
-    def __init__(
-        self,
-        engine: HostEngine,
-        decoder: HostDecoder,
-        options: DetectOptions,
-        with_masks: bool = True,
-        choice: EngineChoice | None = None,
-    ) -> None:
-        options.check(decoder.config)
-        self.engine = engine
-        self._decoder = decoder
-        self.options = options
-        self.with_masks = with_masks
-        self.choice = choice
-        self.sharpener: Sharpener | None = None
-
-    @property
-    def config(self) -> YolactConfig:
-        """See `Predictor.config`."""
-        return self._decoder.config
-
-    @property
-    def decoder(self) -> HostDecoder:
-        """See `Predictor.decoder`."""
-        return self._decoder
+    decoder: HostDecoder
+    sharpener: Sharpener | None = None
 
     @property
     def sharpen(self) -> str | None:
@@ -88,13 +62,13 @@ class HostPredictor(Predictor):
 
         options: in the place of the predictor's own
         """
-        inner, anchors = in_frame(outputs, self._decoder, frame_size)
+        inner, anchors = in_frame(outputs, self.decoder, frame_size)
         return suppress(inner, anchors, self.config, options)
 
     def add_masks(self, found: HostFound, outputs: ImageOutputs, frame_size: tuple[int, int]) -> HostFound:
         """Return what was found in the outputs with masks on the prototypes' grid, re-scored by them."""
         inner = self.in_frame(outputs, frame_size)
-        return add_masks(found, inner, self._decoder, self.options)
+        return add_masks(found, inner, self.decoder, self.options)
 
     def to_detections(
         self, found: HostFound, outputs: ImageOutputs, frame_size: tuple[int, int]
@@ -108,7 +82,7 @@ class HostPredictor(Predictor):
 
     def in_frame(self, outputs: ImageOutputs, frame_size: tuple[int, int]) -> ImageOutputs:
         """Return the outputs of a frame of (height, width) pixels without a letterbox's padding."""
-        return in_frame(outputs, self._decoder, frame_size)[0]
+        return in_frame(outputs, self.decoder, frame_size)[0]
 
     def _predict(self, frames: Sequence[Frame]) -> list[Detections]:
         found = []

@@ -18,8 +18,9 @@ from torchvision.ops import generalized_box_iou_loss, roi_align
 from model.config import LossConfig, YolactConfig
 from model.detection.boxes import areas, decode_distances, encode_distances, paired_iou
 from model.detection.decoding import Decoder
-from model.detection.masks import CROP_PADDING, in_place
+from model.detection.masks import in_place
 from model.detection.raw_outputs import RawOutputs
+from model.host.masks import CROP_PADDING
 from model.training.data.targets import Targets
 from model.training.loss import LossTerms, drawn, positives_with_mask, semantic_loss
 from model.training.matching import Matches, assign

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detections import Detections
+from model.host.masks import CROP_PADDING
 from pipeline.frame import Inspection, Result
-
-CROP_PADDING = 1.0  # prototype pixels around a box, as `model.detection.masks` crops, which needs torch
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ def _eroded(masks: Tensor, axis: int) -> Tensor:
 
 
 def _enlarged(masks: Tensor, height: int, width: int) -> Tensor:
-    """[D, Hp, Wp] probabilities -> [D, H, W] bool, > 0.5 as in `model.detection.masks.enlarge`."""
+    """[D, Hp, Wp] probabilities -> [D, H, W] bool, > 0.5 as in `model.host.masks.enlarge`."""
     # [D, Hp, Wp] -> [1, D, Hp, Wp] -> [D, H, W]
     return F.interpolate(masks[None], (height, width), mode="bilinear", align_corners=False)[0] > 0.5
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QShowEvent
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -72,16 +74,17 @@ class InspectingPanel(PolledPanel):
     """A panel of what a network computes on the way to its detections.
 
     Results carry it while the panel is visible and the network in use computes it, and only then.
+
+    fits: returns True if the network in use, None without one, computes what the panel shows
     """
 
-    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, controller: Controller, fits: Callable[[Loaded | None], bool], parent: QWidget | None = None
+    ) -> None:
         super().__init__(controller, parent)
+        self.fits = fits
         self._asks = False
         controller.bridge.loaded.connect(self._ask)
-
-    def fits(self, loaded: Loaded | None) -> bool:
-        """Return True if the network in use, None without one, computes what the panel shows."""
-        raise NotImplementedError
 
     def begin(self) -> None:
         """Request what is shown, which comes with the next frame."""

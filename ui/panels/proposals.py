@@ -53,7 +53,7 @@ class ProposalsPanel(InspectingPanel):
     """Show scores over the frame, coarse and refined masks, and how the mask of one proposal grows."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
-        super().__init__(controller, parent)
+        super().__init__(controller, _proposes, parent)
         self.due.connect(self.refresh)
         self._settings = ProposalSettings()
         self._shown: Result | None = None
@@ -72,10 +72,6 @@ class ProposalsPanel(InspectingPanel):
         self._changes = ThrottledChanges(self._put, self)
         self._lay_out()
         self._connect()
-
-    def fits(self, loaded: Loaded | None) -> bool:
-        """Return True for networks that propose objects."""
-        return loaded is not None and loaded.proposes
 
     def refresh(self) -> None:
         """Show the proposals of the current result, unless they are shown already."""
@@ -239,3 +235,7 @@ def _told(result: Result, growth: MaskGrowth | None) -> str:
 
 def _nms_text(iou: float) -> str:
     return "off" if iou >= 1 else f"{iou:.2f}"
+
+
+def _proposes(loaded: Loaded | None) -> bool:
+    return loaded is not None and loaded.proposes

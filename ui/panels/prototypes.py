@@ -38,7 +38,7 @@ class PrototypesPanel(InspectingPanel):
     """Show the K prototypes with an instance's coefficients, and the steps from their sum to its mask."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
-        super().__init__(controller, parent)
+        super().__init__(controller, _has_prototypes, parent)
         self.due.connect(self.refresh)
         self._shown: Result | None = None
         self.said = QLabel(NO_FRAME)
@@ -54,10 +54,6 @@ class PrototypesPanel(InspectingPanel):
         self.counted.setWordWrap(True)
         self.steps = {name: CaptionedImage(name) for name in STEPS}
         self._lay_out()
-
-    def fits(self, loaded: Loaded | None) -> bool:
-        """Return True for networks with prototypes, and as long as none is loaded."""
-        return loaded is None or not loaded.proposes
 
     def refresh(self) -> None:
         """Show the prototypes of the current result, unless they are shown already."""
@@ -218,3 +214,8 @@ def _label(text: str, widget: QWidget) -> QLabel:
     label = QLabel(text)
     label.setBuddy(widget)
     return label
+
+
+def _has_prototypes(loaded: Loaded | None) -> bool:
+    """Return True for networks with prototypes, and as long as none is loaded."""
+    return loaded is None or not loaded.proposes

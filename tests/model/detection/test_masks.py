@@ -7,7 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.detection.masks import PLACE_SCALE, assemble, crop, crop_bounds, enlarge, in_place, inside
+from model.detection.masks import assemble, crop, crop_bounds, in_place, inside
+from model.detections import MaskCrop
+from model.host.masks import PLACE_SCALE, cut
+from model.host.masks import enlarge as enlarge_patch
 
 Box = tuple[float, float, float, float]
 
@@ -73,6 +76,10 @@ def test_a_pixel_of_padding_surrounds_the_box():
     # 2 to 4 padded is 1 to 5, without 5 itself
     assert columns.tolist() == [1, 2, 3, 4]
     assert rows.tolist() == [3, 4, 5, 6]
+
+
+def enlarge(mask: Tensor, bounds: Box, height: int, width: int) -> MaskCrop:
+    return enlarge_patch(cut(mask.numpy(), bounds), (mask.shape[0], mask.shape[1]), (height, width))
 
 
 @st.composite
