@@ -18,7 +18,7 @@ from app.threads import MOST_STREAMS, usable_cores
 from model.errors import LiveMaskError
 
 CORES_EACH = 4  # with which a worker is fast; more of them do more as a further worker
-STALL = 60.0  # seconds without a sign of life after which a worker is ended
+STALL = 30.0  # seconds without a sign of life after which a worker is ended
 MOST_FALSE_STARTS = 3  # workers that end before they can begin, one after another
 
 

@@ -7,6 +7,7 @@ refuses a name that is taken.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from model.atomic import sync
+from model.errors import SinkError
 from pipeline.sinks.part_file import cannot_be_written
 
 HIDDEN = ".batch"  # in the output folder; hidden, so that a search for inputs passes it by
 DRAFT = ".draft"
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def write_once(path: Path, record: Mapping[str, Any], lasting: bool = True) -> b
                 file.write(text)
                 if lasting:
                     sync(file)
-            os.link(draft, path)
+            _link(draft, path)
         except FileExistsError:
             # a network drive that answers twice refuses what it has just done
             return draft.stat().st_nlink > 1
@@ -86,6 +89,19 @@ def write_once(path: Path, record: Mapping[str, Any], lasting: bool = True) -> b
         if lasting:
             sync_folder(path.parent)
     return True
+
+
+def _link(draft: Path, path: Path) -> None:
+    """Give a file a second name, which must be free. Raises OSError, SinkError where a drive has no links."""
+    try:
+        os.link(draft, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise SinkError(
+            f"{path.parent}: this drive knows no hard links, by which the workers of a batch agree; choose "
+            "an output folder on another one"
+        ) from error
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -42,6 +44,16 @@ def test_a_record_that_cannot_be_written_is_an_error_in_a_line(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="cannot be written"):
         write_once(tmp_path / "file" / "record.json", {})
+
+
+def test_a_drive_without_hard_links_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def no_links(source: Path, path: Path) -> None:  # as a stick with FAT has it
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(SinkError, match="knows no hard links"):
+        write_once(tmp_path / "record.json", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", [0, WHOLE // 2, WHOLE - 1])
