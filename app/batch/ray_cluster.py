@@ -142,7 +142,8 @@ def _connect(address: str | None) -> None:
             context = ray.init(address, **common)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"--address {address}: no Ray cluster answers there: {first}") from error
+        what = "cannot be started here" if address is None else f"does not answer at {address}"
+        raise ConfigError(f"--on ray: a cluster {what}: {first}") from error
     if url := getattr(context, "dashboard_url", ""):
         print(f"dashboard: http://{url}", file=sys.stderr)
 
