@@ -51,6 +51,7 @@ def start(options: AnnotateOptions, how: BatchOptions) -> tuple[Report, list[Job
     Raises ConfigError before any work on what makes no sense, LiveMaskError on an output folder that cannot
     hold a batch.
     """
+    backend_kind(how)
     report = Report()
     options = replace(options, inputs=words_of(options.inputs, how.lists))
     found = gathered(options, report)
@@ -124,7 +125,8 @@ def settled(options: AnnotateOptions, folder: BatchFolder) -> BatchSettings:
 def suited(how: BatchOptions, settings: BatchSettings) -> BatchOptions:
     """Return the options with one worker where nobody asked for more and a GPU computes, which they share."""
     on_gpu = settings.resolved.device.startswith("cuda")
-    return replace(how, workers=1) if on_gpu and how.workers is None else how
+    alone = on_gpu and how.on == "local" and how.workers is None  # a cluster counts its GPUs
+    return replace(how, workers=1) if alone else how
 
 
 def work_off(manifest: Manifest, comparison: Comparison, how: BatchOptions, quiet: bool) -> Tally:
@@ -144,19 +146,23 @@ def work_off(manifest: Manifest, comparison: Comparison, how: BatchOptions, quie
         sweep(manifest.folder)
 
 
-def _backend(how: BatchOptions, out: Path, orders: int) -> Backend:
+def backend_kind(how: BatchOptions) -> Callable[..., Backend]:
+    """Return what makes the backend. Raises ConfigError on options that do not go with it, or without it."""
     if how.address is not None and how.on != "ray":
         raise ConfigError(f"--address is of a Ray cluster: it goes with --on ray, not with --on {how.on}")
     module, _, name = BACKENDS[how.on].partition(":")
     try:
-        kind = getattr(importlib.import_module(module), name)
+        kind: Callable[..., Backend] = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"--on {how.on} needs {error.name}, which is not there: pip install -r requirements-{how.on}.txt"
         ) from error
+    return kind
+
+
+def _backend(how: BatchOptions, out: Path, orders: int) -> Backend:
     more = {} if how.address is None else {"address": how.address}
-    backend: Backend = kind(TASK, out, how.workers, orders, **more)
-    return backend
+    return backend_kind(how)(TASK, out, how.workers, orders, **more)
 
 
 @contextmanager

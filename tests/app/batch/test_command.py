@@ -13,7 +13,7 @@ import pytest
 from app.batch.claims import claims_in, holder_of
 from app.batch.manifest import Manifest
 from app.batch.store import BatchFolder
-from app.cli import EXIT_INTERRUPTED, main
+from app.cli import EXIT_INTERRUPTED, EXIT_USAGE, main
 from model.project import DEMO, ROOT
 from tests.app.batch.driving import until
 from tests.clips import write_clip
@@ -187,3 +187,12 @@ def test_a_batch_that_is_told_to_end_leaves_no_workers_claims_or_parts(clips: Pa
     assert list(claims.iterdir()) == []
     assert list(BatchFolder(out).work.iterdir()) == []
     assert [one.name for one in out.iterdir()] == [".batch"]
+
+
+def test_an_address_of_no_cluster_is_refused_before_anything_is_made(
+    clips: Path, tmp_path: Path, capsys: Said
+):
+    out = tmp_path / "out"
+    assert start(clips, "-o", out, "--address", "10.0.0.1:6379") == EXIT_USAGE
+    assert "--address is of a Ray cluster" in capsys.readouterr().err
+    assert not out.exists()
