@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.settings import DetectionSettings
 
 HTML, JSON = "report.html", "report.json"
-"""What the files of the report are called."""
+"""Names of the files of the report."""
 
 
 @dataclass(frozen=True)

@@ -92,9 +92,8 @@ class _Request:
 
     def __init__(self, request: openvino.InferRequest) -> None:
         self._request = request
-        self._inputs: tuple[
-            NDArray[np.float32], ...
-        ] = ()  # OpenVINO reads their memory and does not keep it alive
+        # OpenVINO reads their memory and does not keep it alive
+        self._inputs: tuple[NDArray[np.float32], ...] = ()
 
     def start(self, inputs: tuple[NDArray[np.float32], ...]) -> Callable[[], dict[str, NDArray[np.float32]]]:
         from openvino import Tensor

@@ -37,9 +37,8 @@ HostEngine: TypeAlias = Engine[Floats, list[ImageOutputs]]
 class HostDecoder:
     """Configuration and anchors, to read a network's outputs.
 
-    anchors:  [A, 4] float32, cx cy w h relative to the image, of a square input; where the aspect ratio is
-    kept
-              the cells depend on the frame's shape, and these are not used
+    anchors:  [A, 4] float32, cx cy w h relative to the image, of a square input; not used where the aspect
+              ratio is kept, for there the cells depend on the frame's shape
     mask_iou: the re-scoring network, or None
     """
 

@@ -28,7 +28,7 @@ from model.training.matching import Matches, assign
 DISTRIBUTION_WEIGHT = 0.25  # as published
 DICE_WEIGHT = 1.0
 TEACHER_SHARE = 0.25
-"""How far a labelled class's target is drawn to the teacher's score, 0..1."""
+"""Share by which a labelled class's target is drawn to the teacher's score, 0..1."""
 TEACHER_BOX_WEIGHT = 0.25
 LEAST_TEACHER_SCORE = 0.05
 """Cells in which the teacher sees less have no box to learn."""

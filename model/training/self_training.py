@@ -28,7 +28,7 @@ CONTEXT = 1.3
 SMALLEST_SIDE = 6.0
 """Pixels: the mask of an object that is thinner would be no more than its box."""
 ANCHORS = 5
-"""How many anchors are asked: the mean of some is steadier than the best alone."""
+"""Number of anchors that are asked: the mean of some is steadier than the best alone."""
 LEAST_FIT = 0.1
 """Of the best anchor: the IoU of its box with the labelled one, times the root of its score."""
 MANY = 3

@@ -11,7 +11,7 @@ _AVIF = (b"avif",)
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 
 HEIC_BRANDS = frozenset(brand.decode() for brand in (*_HEIC, *_AVIF))
-"""By which a container says that it holds photographs, where FFmpeg takes it for one of videos."""
+"""Marks by which a container says that it holds photographs, where FFmpeg takes it for one of videos."""
 
 
 def refusal(path: Path) -> str:

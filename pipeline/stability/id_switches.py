@@ -10,7 +10,7 @@ from pipeline.stability.flow import Correspondence
 from pipeline.stability.jitter import carry
 
 REMEMBERED = 5
-"""For how many frames the place of a track that has gone is kept."""
+"""Number of frames for which the place of a track that has gone is kept."""
 SAME_PLACE = 0.5
 """The least IoU of a mask that appears with the one that has gone, moved along with the picture."""
 

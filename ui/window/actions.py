@@ -205,4 +205,4 @@ ACTIONS: tuple[ActionSpec, ...] = (
                "Show the table of shortcuts"),
     ActionSpec("about", "&About LiveMask", "help", lambda w: w.dialogs.about(), tip="About this application"),
 )  # fmt: skip
-"""In the order in which they stand in their menus."""
+"""The actions, in the order in which they stand in their menus."""

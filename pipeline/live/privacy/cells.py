@@ -116,7 +116,7 @@ class Grid:
         cv2.copyTo(flat, mask, pixels)
 
     def _starts(self, first: int, count: int) -> NDArray[np.intp]:
-        """Where, counted from `first`, the cells begin that so many pixels lie in."""
+        """Return the starts of the cells that `count` pixels lie in, counted from `first`: [C] pixels."""
         return np.maximum(np.arange(first // self.side * self.side, first + count, self.side) - first, 0)
 
 

@@ -40,7 +40,7 @@ TRANSPORTS = {
     "rtsps": Transport(("rtsps", "rtsp", "rtp", "tls", "tcp"), ("rtsp",), _INTERLEAVED),
     "udp": Transport(("udp",), options=_DATAGRAMS),
 }
-"""Every kind of address that can be opened."""
+"""The kinds of addresses that can be opened."""
 
 # What is known of a stream after three frames is enough: waiting for more only delays the first picture.
 # Frames that were read on the way are kept (no `nobuffer`): they decode at once, and without its key frame a
